@@ -1,0 +1,361 @@
+"""The values that cross borders between modules: frozen, checked, numpy only.
+
+No formula, no file and no model is known here. Axis order everywhere: texts, layers, tokens,
+width. Arrays are read-only. Where an array has nothing to say about a token, numbers hold -1
+(rank: 0) and strings are empty; JSON and tables write null there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+Ids = Int[np.ndarray, "tokens"]
+Mask = Bool[np.ndarray, "tokens"]
+Names = Shaped[np.ndarray, "tokens"]
+Hidden = Float[np.ndarray, "layers tokens width"]
+Strength = Float[np.ndarray, "layers tokens"]
+PerLayer = Float[np.ndarray, "layers"]
+Rank = Int[np.ndarray, "layers tokens"]
+Bucket = Shaped[np.ndarray, "layers tokens"]
+
+KINDS = ("special", "punctuation", "function", "content")
+
+
+class ActivationFlowError(ValueError):
+    """Something the user can mend: the message says what was wrong, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A text without a result, and why.
+
+    Attributes:
+        text_number: its place in the list that was given, from 1.
+        reason: one sentence that needs no other context.
+    """
+
+    text_number: int
+    reason: str
+
+
+class TextsFailed(ActivationFlowError):
+    """Some texts have no result; the results of all others are in ``results``."""
+
+    def __init__(self, results: "StrengthResults"):
+        first = results.errors[0]
+        more = len(results.errors) - 1
+        super().__init__(
+            f"text {first.text_number}: {first.reason}"
+            + (f" ({more} more texts failed)" if more else "")
+            + '; errors="collect" keeps the other results and reports these'
+        )
+        self.results = results
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a result comes from; the head of every JSON document.
+
+    Attributes:
+        model: the model's id on the hub, its folder, or the name of a live model.
+        revision: the commit or the hash of the weights that were used.
+        engine: ``openvino`` or ``torch`` (eager).
+        precision: ``f32`` or ``bf16``.
+        n_layers: number of blocks; layers run from 0 (embeddings) to this.
+        final_norm: True if the last layer is taken after a final norm (pre-norm models), so that
+            it cannot be compared with the layers below it.
+        settings: what was asked for.
+        versions: of every library that took part.
+    """
+
+    model: str
+    revision: str | None
+    engine: str
+    precision: str
+    n_layers: int
+    final_norm: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def layer_name(self, layer: int) -> str:
+        """How a layer is always printed.
+
+        >>> Provenance("m", None, "openvino", "f32", 12).layer_name(8)
+        'layer 8 of 12'
+        """
+        note = " (after the final norm)" if self.final_norm and layer == self.n_layers else ""
+        return f"layer {layer} of {self.n_layers}{note}"
+
+
+def resolve_layers(spec: "int | str | Sequence[int] | None", n_layers: int) -> tuple[int, ...]:
+    """The layers that a user means, in the order given, each once.
+
+    Layer k is Hugging Face's ``hidden_states[k]``: 0 is the embedding output, k the output of
+    block k; -1 is the last. None is two thirds of the depth, rounded (the paper's 8 of 12).
+
+    Args:
+        spec: 8, -1, "8", "6-9", "2,4,6-9", "all", a list of these numbers, or None.
+        n_layers: number of blocks in the model.
+
+    Raises:
+        ActivationFlowError: not of this form, or out of range.
+
+    >>> resolve_layers(None, 12), resolve_layers("6-9", 12), resolve_layers([-1, 0], 6)
+    ((8,), (6, 7, 8, 9), (6, 0))
+    """
+    if spec is None:
+        return (round(n_layers * 2 / 3),)
+    if isinstance(spec, str):
+        wanted = _parse_layers(spec, n_layers)
+    else:
+        wanted = [spec] if isinstance(spec, (int, np.integer)) else list(spec)
+    layers: list[int] = []
+    for layer in wanted:
+        if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)):
+            raise ActivationFlowError(f"layer {layer!r} is not a whole number")
+        if not -n_layers - 1 <= layer <= n_layers:
+            raise ActivationFlowError(
+                f"layer {layer} is out of range: this model has layers 0 (embeddings) to "
+                f"{n_layers}; -1 is the last"
+            )
+        layers.append(int(layer) % (n_layers + 1))
+    if not layers:
+        raise ActivationFlowError("no layer was asked for; give one, such as 8, 6-9 or all")
+    return tuple(dict.fromkeys(layers))
+
+
+def _parse_layers(spec: str, n_layers: int) -> list[int]:
+    import re
+
+    if spec.strip() == "all":
+        return list(range(n_layers + 1))
+    wanted: list[int] = []
+    for part in spec.split(","):
+        match = re.fullmatch(r"\s*(-?\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if match is None or (match[2] and int(match[1]) > int(match[2])):
+            raise ActivationFlowError(
+                f"layer {spec!r} is not understood: give a number (8, -1), a range (6-9), "
+                "a list (2,4,6) or all"
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        # Checked here as well, so that "0-999999999" does not fill the memory first.
+        if last > n_layers:
+            wanted.append(last)
+        else:
+            wanted.extend(range(first, last + 1))
+    return wanted
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TokenizedText:
+    """A text and its tokens, in the order in which the model reads them.
+
+    Attributes:
+        text: the user's own string.
+        text_pair: the second segment, where two were given.
+        tokens: the tokenizer's pieces (or words, after ``words()``).
+        ids: vocabulary numbers (of the first piece, after ``words()``).
+        start: first character of the token in its segment; -1 for special tokens.
+        end: one past its last character; -1 for special tokens.
+        segment: 0 for ``text``, 1 for ``text_pair``; -1 for special tokens.
+        special: True where the tokenizer added the token; a "[SEP]" that was typed is text.
+        word: number of the word that the token is a piece of; -1 where it is none.
+        kind: ``special``, ``punctuation``, ``function``, ``content``; "" where unknown.
+        n_windows: number of overlapping windows in which a long text was read.
+    """
+
+    text: str
+    text_pair: str | None = None
+    tokens: Names
+    ids: Ids
+    start: Ids
+    end: Ids
+    segment: Ids
+    special: Mask
+    word: Ids
+    kind: Names
+    n_windows: int = 1
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, item.name, _read_only(value))
+        for name in ("ids", "start", "end", "segment", "special", "word", "kind"):
+            if getattr(self, name).shape != self.tokens.shape:
+                raise ValueError(
+                    f"{name} has shape {getattr(self, name).shape}, tokens {self.tokens.shape}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class _Exports:
+    """What every result can become; the work is done further down, in table and report."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of DESIGN: head, texts, errors."""
+        from activation_flow import table
+
+        return table.to_dict(_as_results(self))
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """One row per token and layer; the head is in the schema's metadata."""
+        from activation_flow import table
+
+        return table.to_arrow(_as_results(self))
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """One row per token and layer.
+
+        Raises:
+            ActivationFlowError: pandas is not installed.
+        """
+        from activation_flow import table
+
+        return table.to_pandas(_as_results(self))
+
+    def save(self, path: str | Path) -> None:
+        """Write to a file; its ending chooses the form: .json .csv .parquet .html.
+
+        Raises:
+            ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
+        """
+        from activation_flow import table
+
+        table.save(_as_results(self), path)
+
+    def __repr__(self) -> str:
+        from activation_flow import report
+
+        return report.plain(_as_results(self))
+
+    def _repr_html_(self) -> str:
+        from activation_flow import report
+
+        return report.html_fragment(_as_results(self))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class StrengthResult(_Exports, TokenizedText):
+    """Strength, rank, threshold and bucket of every token of one text.
+
+    Attributes:
+        layers: the layers, in the order of the first axis below.
+        strength: S = ‖h‖₂, the L2 norm of the hidden state (paper eq. 1), float32.
+        threshold: τ, the quantile of S over the tokens that take part (eq. 3).
+        rank: 1 = strongest; tokens closer than 1e-6 relative share a rank; 0 = not ranked.
+        bucket: "HIGH" where S > τ, else "LOW" (eq. 4); "" for tokens that take no part.
+        provenance: model, engine, settings, versions.
+    """
+
+    layers: tuple[int, ...]
+    strength: Strength
+    threshold: PerLayer
+    rank: Rank
+    bucket: Bucket
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = (len(self.layers), len(self.tokens))
+        for name in ("strength", "rank", "bucket"):
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
+        if self.threshold.shape != shape[:1]:
+            raise ValueError(f"threshold has shape {self.threshold.shape}, not {shape[:1]}")
+
+    def at(self, layer: int) -> "StrengthResult":
+        """The same result, one layer of it.
+
+        Raises:
+            ActivationFlowError: the result does not hold that layer.
+        """
+        if layer not in self.layers:
+            held = ", ".join(map(str, self.layers))
+            raise ActivationFlowError(f"this result holds layer {held}, not {layer}")
+        k = self.layers.index(layer)
+        cut = {
+            name: getattr(self, name)[k : k + 1]
+            for name in ("strength", "threshold", "rank", "bucket")
+        }
+        return replace(self, layers=(layer,), **cut)
+
+    def words(self, how: str = "max") -> "StrengthResult":
+        """Aggregate pieces to words; τ, rank and bucket are computed anew over the words.
+
+        Args:
+            how: max, mean, sum, first or l2 (the root of the sum of squares).
+
+        Raises:
+            ActivationFlowError: an unknown ``how``, or the result is of words already.
+        """
+        from activation_flow import analysis
+
+        return analysis.words(_as_results(self), how)[0]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StrengthResults(_Exports, Sequence[StrengthResult]):
+    """The results of a list of texts, in the order given.
+
+    Attributes:
+        results: those that have one; ``numbers`` says which texts they are.
+        provenance: model, engine, settings, versions: the same for all.
+        layers: as in each result.
+        errors: the texts without a result, with the reason.
+        numbers: the place of each result's text in the list that was given, from 1.
+    """
+
+    results: tuple[StrengthResult, ...]
+    provenance: Provenance
+    layers: tuple[int, ...]
+    errors: tuple[Failure, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.numbers:
+            object.__setattr__(self, "numbers", tuple(range(1, len(self.results) + 1)))
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, index: int) -> StrengthResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> "StrengthResults": ...
+    def __getitem__(self, index: int | slice) -> "StrengthResult | StrengthResults":
+        if isinstance(index, slice):
+            return replace(self, results=self.results[index], numbers=self.numbers[index])
+        return self.results[index]
+
+    def __iter__(self) -> Iterator[StrengthResult]:
+        return iter(self.results)
+
+    def words(self, how: str = "max") -> "StrengthResults":
+        """Every result's ``words(how)``; a corpus threshold is taken over all of them."""
+        from activation_flow import analysis
+
+        return analysis.words(self, how)
+
+
+def _as_results(result: object) -> StrengthResults:
+    if isinstance(result, StrengthResults):
+        return result
+    assert isinstance(result, StrengthResult)
+    return StrengthResults((result,), result.provenance, result.layers)

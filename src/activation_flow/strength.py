@@ -1,0 +1,133 @@
+"""From hidden states to strength, rank, threshold and bucket: formulas only.
+
+Knows nothing of models, texts or files. Source: paper eqs. 1-4 (arXiv 2605.22377, section 2.2).
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from activation_flow.data import (
+    ActivationFlowError,
+    Bucket,
+    Hidden,
+    Ids,
+    Mask,
+    PerLayer,
+    Rank,
+    Strength,
+)
+
+# Two strengths closer than this, relatively, are tied in every rank and rank statistic:
+# arithmetic noise must not decide an order.
+TIE = 1e-6
+
+QUANTILE_METHODS = (
+    "midpoint",
+    "linear",
+    "lower",
+    "higher",
+    "nearest",
+    "inverted_cdf",
+    "averaged_inverted_cdf",
+    "closest_observation",
+    "interpolated_inverted_cdf",
+    "hazen",
+    "weibull",
+    "median_unbiased",
+    "normal_unbiased",
+)
+
+AGGREGATES = ("max", "mean", "sum", "first", "l2")
+
+
+def strength(hidden: Hidden) -> Strength:
+    """S = ‖h‖₂ of every hidden state (eq. 1); at least 0, in the unit of the hidden state.
+
+    >>> strength(np.array([[[3.0, 4.0], [0.0, 0.0]]]))
+    array([[5., 0.]])
+    """
+    norms: Strength = np.sqrt(np.sum(np.square(hidden), axis=-1))
+    return norms
+
+
+def threshold(
+    values: Float[np.ndarray, "layers tokens"], quantile: float = 0.75, method: str = "midpoint"
+) -> PerLayer:
+    """τ = Q(S), the quantile of each row (eq. 3), in float64. Equal values give that value.
+
+    The paper names no method; "midpoint" is the one that gives its τ of section 3.3:
+
+    >>> table_5 = np.array([[18.2, 17.9, 18.5, 22.4, 17.6, 21.8]])
+    >>> threshold(table_5), threshold(table_5, method="linear")
+    (array([20.15]), array([20.975]))
+
+    Raises:
+        ActivationFlowError: quantile outside 0..1, unknown method, or no values.
+    """
+    if not 0 <= quantile <= 1:
+        raise ActivationFlowError(
+            f"quantile {quantile} is not between 0 and 1 (0.75 = the upper quarter)"
+        )
+    if method not in QUANTILE_METHODS:
+        raise ActivationFlowError(
+            f"quantile method {method!r} is not one of {', '.join(QUANTILE_METHODS)}"
+        )
+    if values.shape[-1] == 0:
+        raise ActivationFlowError("a threshold needs at least one token")
+    return np.quantile(values.astype(np.float64), quantile, axis=-1, method=method)  # type: ignore[call-overload, no-any-return]
+
+
+def bucket(strength: Strength, threshold: PerLayer, takes_part: Mask) -> Bucket:
+    """HIGH where S > τ, strictly; LOW where S ≤ τ (eq. 4); "" where a token takes no part.
+
+    >>> bucket(np.array([[2.0, 2.5, 9.0]]), np.array([2.0]), np.array([True, True, False]))
+    array([['LOW', 'HIGH', '']], dtype='<U4')
+    """
+    high = strength.astype(np.float64) > threshold[:, None]
+    return np.where(takes_part, np.where(high, "HIGH", "LOW"), "")
+
+
+def rank(strength: Strength, takes_part: Mask) -> Rank:
+    """1 = strongest; neighbours closer than 1e-6 relative share the better rank; 0 = no part.
+
+    >>> rank(np.array([[5.0, 7.0, 5.0, 1.0]]), np.array([True, True, True, False]))
+    array([[2, 1, 2, 0]])
+    """
+    ranks = np.zeros(strength.shape, dtype=np.int64)
+    (index,) = np.nonzero(takes_part)
+    for row, out in zip(strength.astype(np.float64), ranks, strict=True):
+        order = index[np.argsort(-row[index], kind="stable")]
+        falling = row[order]
+        apart = falling[:-1] - falling[1:] > TIE * np.abs(falling[:-1])
+        new_group = np.concatenate([[True], apart])[: len(order)]
+        places = np.arange(1, len(order) + 1)
+        out[order] = np.maximum.accumulate(np.where(new_group, places, 0))
+    return ranks
+
+
+def aggregate(strength: Strength, group: Ids, how: str = "max") -> Strength:
+    """One value for each run of tokens with the same group number, in order.
+
+    Args:
+        strength: of the pieces.
+        group: a number for every piece, rising by 0 or 1 from 0.
+        how: max, mean, sum, first or l2 (root of the sum of squares).
+
+    Raises:
+        ActivationFlowError: an unknown ``how``.
+
+    >>> aggregate(np.array([[3.0, 4.0, 9.0]]), np.array([0, 0, 1]), "l2")
+    array([[5., 9.]])
+    """
+    if how not in AGGREGATES:
+        raise ActivationFlowError(f"words={how!r} is not one of {', '.join(AGGREGATES)}")
+    (first,) = np.nonzero(np.diff(group, prepend=-1))
+    if how == "first":
+        return strength[:, first]
+    if how == "max":
+        return np.maximum.reduceat(strength, first, axis=1)
+    if how == "l2":
+        return np.sqrt(np.add.reduceat(np.square(strength), first, axis=1))
+    total = np.add.reduceat(strength, first, axis=1)
+    counts = np.diff(first, append=strength.shape[1])
+    return total if how == "sum" else (total / counts).astype(strength.dtype)
