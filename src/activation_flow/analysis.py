@@ -1,0 +1,231 @@
+"""The composition: an encoder and texts -> results. No formula, no file, no model.
+
+Formulas stand in strength; words and kinds in words; what a model is, in encoder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow import strength as formulas
+from activation_flow.data import (
+    ActivationFlowError,
+    Failure,
+    Mask,
+    PerLayer,
+    Provenance,
+    Strength,
+    StrengthResult,
+    StrengthResults,
+    TextsFailed,
+    TokenizedText,
+)
+from activation_flow.words import find_words
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+
+SCOPES = ("text", "corpus")
+
+Measured = tuple[int, TokenizedText, Strength]  # number of the text, its tokens, S
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buckets:
+    """How tokens are put into buckets; written into every result's settings.
+
+    Attributes:
+        quantile: of S that makes τ.
+        quantile_method: one of ``strength.QUANTILE_METHODS``.
+        threshold_scope: ``text``: τ of each text; ``corpus``: one τ over all texts.
+        include_special: special tokens take part in τ, buckets and ranks.
+    """
+
+    quantile: float = 0.75
+    quantile_method: str = "midpoint"
+    threshold_scope: str = "text"
+    include_special: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threshold_scope not in SCOPES:
+            raise ActivationFlowError(
+                f"threshold scope {self.threshold_scope!r} is not one of {', '.join(SCOPES)}"
+            )
+        # Refuses a bad quantile or method before a model is run.
+        formulas.threshold(np.zeros((1, 1)), self.quantile, self.quantile_method)
+
+
+def strength(
+    encoder: "Encoder",
+    texts: "str | Sequence[str]",
+    text_pair: "str | Sequence[str] | None" = None,
+    *,
+    layers: "int | str | Sequence[int] | None" = None,
+    quantile: float = 0.75,
+    quantile_method: str = "midpoint",
+    threshold_scope: str = "text",
+    include_special: bool = False,
+    kinds: str = "list",
+    words: str | None = None,
+    max_length: int | None = None,
+    stride: int | None = None,
+    errors: str = "raise",
+) -> StrengthResult | StrengthResults:
+    """Strength, rank, threshold, bucket and kind of every token (paper eqs. 1-4).
+
+    Args:
+        encoder: the model.
+        texts: one text, or a list of them.
+        text_pair: a second segment (for each text), for models that take two.
+        layers: 8, "6-9", -1, "all", a list; default two thirds of the depth.
+        quantile: of S over a text's tokens that makes τ.
+        quantile_method: "midpoint" gives the paper's τ; any numpy method.
+        threshold_scope: "text", or "corpus" for one τ over all texts given.
+        include_special: let special tokens take part in τ, buckets and ranks.
+        kinds: "list" (closed list of English function words) or "none".
+        words: aggregate pieces to words: max, mean, sum, first or l2.
+        max_length: longest input; a longer text is read in windows.
+        stride: tokens that neighbouring windows share; default half.
+        errors: "raise" TextsFailed (it carries the other results) or "collect" them.
+
+    Returns:
+        One result for one text; for a list, all results, in order.
+
+    Raises:
+        TextsFailed: a text has no result, unless ``errors="collect"``.
+        ActivationFlowError: an option is not valid.
+    """
+    buckets = Buckets(
+        quantile=quantile,
+        quantile_method=quantile_method,
+        threshold_scope=threshold_scope,
+        include_special=include_special,
+    )
+    if errors not in ("raise", "collect"):
+        raise ActivationFlowError(f"errors={errors!r} is not one of raise, collect")
+    one = isinstance(texts, str)
+    many = [texts] if isinstance(texts, str) else list(texts)
+    pairs = [text_pair] if isinstance(text_pair, str) else text_pair
+    wanted = encoder.layers_from(layers)
+    encoded, failures = encoder.tokenize(
+        many, pairs, kinds=kinds, max_length=max_length, stride=stride
+    )
+    measured: list[Measured] = []
+    for i, norms, _ in encoder.run(encoded, wanted):
+        number, text = encoded[i].number, encoded[i].text
+        if np.isfinite(norms).all():
+            measured.append((number, text, norms))
+        else:
+            failures.append(Failure(number, _not_finite(text, norms, wanted)))
+    measured.sort(key=lambda item: item[0])
+    failures.sort(key=lambda failure: failure.text_number)
+    settings = {
+        **asdict(buckets),
+        "kinds": kinds,
+        "words": words,
+        "max_length": max_length or encoder.max_length,
+        "stride": stride,
+    }
+    if words is not None:
+        measured = [(n, *to_words(text, norms, words)) for n, text, norms in measured]
+    results = _judge(measured, buckets, encoder.provenance(settings), wanted, tuple(failures))
+    if failures and errors == "raise":
+        raise TextsFailed(results)
+    return results[0] if one else results
+
+
+def _not_finite(text: TokenizedText, norms: Strength, layers: Sequence[int]) -> str:
+    layer, token = np.argwhere(~np.isfinite(norms))[0]
+    return (
+        f"the model's hidden state at layer {layers[layer]} is not finite for token "
+        f"{text.tokens[token]!r} (number {token}); no value of this text is given"
+    )
+
+
+def takes_part(text: TokenizedText, buckets: Buckets) -> Mask:
+    """The tokens over which τ is taken, and that have a bucket and a rank."""
+    return np.ones(len(text), dtype=bool) if buckets.include_special else ~text.special
+
+
+def _judge(
+    measured: Sequence[Measured],
+    buckets: Buckets,
+    provenance: Provenance,
+    layers: tuple[int, ...],
+    failures: tuple[Failure, ...] = (),
+) -> StrengthResults:
+    """Thresholds, buckets and ranks of measured texts."""
+
+    def tau(values: Strength) -> PerLayer:
+        return formulas.threshold(values, buckets.quantile, buckets.quantile_method)
+
+    parts = [takes_part(text, buckets) for _, text, _ in measured]
+    common: PerLayer | None = None
+    if buckets.threshold_scope == "corpus" and measured:
+        pooled = [s[:, part] for (_, _, s), part in zip(measured, parts, strict=True)]
+        common = tau(np.concatenate(pooled, axis=1))
+    results = []
+    for (_, text, s), part in zip(measured, parts, strict=True):
+        threshold = tau(s[:, part]) if common is None else common
+        results.append(
+            StrengthResult(
+                **{field.name: getattr(text, field.name) for field in fields(TokenizedText)},
+                layers=layers,
+                strength=s,
+                threshold=threshold,
+                rank=formulas.rank(s, part),
+                bucket=formulas.bucket(s, threshold, part),
+                provenance=provenance,
+            )
+        )
+    numbers = tuple(number for number, _, _ in measured)
+    return StrengthResults(tuple(results), provenance, layers, failures, numbers)
+
+
+def words(results: StrengthResults, how: str = "max") -> StrengthResults:
+    """Results of pieces -> results of words; τ, buckets and ranks are made anew over words.
+
+    Raises:
+        ActivationFlowError: an unknown ``how``, or the results are of words already.
+    """
+    settings = results.provenance.settings
+    if settings.get("words") is not None:
+        raise ActivationFlowError(f"these results are of words already ({settings['words']})")
+    buckets = Buckets(**{f.name: settings[f.name] for f in fields(Buckets)})
+    provenance = replace(results.provenance, settings={**settings, "words": how})
+    measured = [
+        (number, *to_words(result, result.strength, how))
+        for number, result in zip(results.numbers, results, strict=True)
+    ]
+    return _judge(measured, buckets, provenance, results.layers, results.errors)
+
+
+def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText, Strength]:
+    """One entry per word; pieces of no word (punctuation, special tokens) stay as they are."""
+    same = (np.diff(text.word, prepend=-1) == 0) & (text.word >= 0)
+    group = np.cumsum(~same) - 1
+    first = np.flatnonzero(~same)
+    names, start, end = text.tokens[first], text.start[first].copy(), text.end[first].copy()
+    spans = [(0, a, b) for a, b in find_words(text.text)]
+    spans += [(1, a, b) for a, b in find_words(text.text_pair or "")]
+    segments = (text.text, text.text_pair or "")
+    names = names.copy()
+    for i in np.flatnonzero(text.word[first] >= 0):
+        segment, start[i], end[i] = spans[text.word[first[i]]]
+        names[i] = segments[segment][start[i] : end[i]]
+    grouped = TokenizedText(
+        text=text.text,
+        text_pair=text.text_pair,
+        tokens=names,
+        ids=text.ids[first],
+        start=start,
+        end=end,
+        segment=text.segment[first],
+        special=text.special[first],
+        word=text.word[first],
+        kind=text.kind[first],
+        n_windows=text.n_windows,
+    )
+    return grouped, formulas.aggregate(s, group, how)

@@ -1,0 +1,298 @@
+"""A model the user names -> an engine folder in the cache: find, load, convert, verify.
+
+torch and transformers are imported only where a model has to be loaded; a warm start needs
+neither. No formula and no model name lives here.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from activation_flow import engine, folder, hub
+from activation_flow.data import ActivationFlowError
+from activation_flow.folder import Damaged, EngineFolder
+
+if TYPE_CHECKING:
+    from activation_flow.tap import Tap
+
+log = logging.getLogger("activation_flow")
+
+# Part of every key: raise it when what a folder holds changes.
+FORMAT = 1
+NO_LIMIT = 8192  # tokens, where neither tokenizer nor model has a limit
+# Peak of converting and compiling at bert-base shape: 2.2 x the float32 weights (design.md).
+CONVERSION_FACTOR = 2.5
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model made ready.
+
+    Attributes:
+        label: how results name it.
+        meta: what is known of it: n_layers, width, inputs, max_length, causal, ...
+        tokenizer: the tokenizer's JSON, its own truncation and padding switched off.
+        folder: the engine folder, where there is one.
+        tap: the loaded tap, where the graph is not what runs.
+    """
+
+    label: str
+    meta: dict[str, Any]
+    tokenizer: str
+    folder: EngineFolder | None
+    tap: "Tap | None"
+
+
+def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False) -> Model:
+    """The model, from the cache if it is there, else loaded, converted, verified and kept.
+
+    Args:
+        request: what the user named.
+        use_graph: False loads the model for the eager engine and keeps nothing.
+        rebuild: True when a file of the folder proved to be damaged.
+
+    Raises:
+        ActivationFlowError: the model cannot be found, loaded or measured.
+    """
+    origin = hub.identify(request)
+    if not use_graph:
+        model, tokenizer = hub.load(request, origin)
+        return _eager(origin, model, tokenizer, None)
+    home = folder.cache_root() / "engines"
+    path = home / hub.digest(FORMAT, origin.identity, request.attn_implementation)
+    found = None if rebuild else _open(path, origin.label)
+    if found is None:
+        with folder.locked(path):
+            found = None if rebuild else _open(path, origin.label)
+            if found is None:
+                log.info(
+                    "Preparing %s: loading, converting and checking it. This is done once "
+                    "(about 10 s for a small model) and kept in %s",
+                    origin.label,
+                    home,
+                )
+                found = folder.create(path, lambda into: _build(request, origin, into))
+    if found.meta["engine"] == "torch":
+        log.warning("%s runs on the slower eager engine: %s", origin.label, found.meta["reason"])
+        return _eager(origin, *hub.load(request, origin), found)
+    text = found.file(TOKENIZER).read_text(encoding="utf-8")
+    return Model(origin.label, found.meta, text, found, None)
+
+
+def _open(path: Path, label: str) -> EngineFolder | None:
+    try:
+        return EngineFolder(path)
+    except FileNotFoundError:
+        return None
+    except Damaged as why:
+        log.warning("The engine folder of %s is damaged (%s); building it again", label, why)
+        return None
+
+
+def _eager(origin: hub.Origin, model: Any, tokenizer: Any, found: EngineFolder | None) -> Model:
+    """The live tap, for the eager engine."""
+    import copy
+
+    from activation_flow import tap as taps
+
+    if model.training or any(
+        p.dtype.is_floating_point and p.dtype.itemsize != 4 for p in model.parameters()
+    ):
+        model = copy.deepcopy(model).float().eval()
+    with _quiet():
+        tap = taps.make_tap(model, tokenizer.model_input_names)
+        meta = found.meta if found else _describe(origin, tap, tokenizer, model)
+    return Model(origin.label, {**meta, "engine": "torch"}, tokenizer_json(tokenizer), found, tap)
+
+
+def _build(request: hub.Request, origin: hub.Origin, into: Path) -> dict[str, Any]:
+    """Write graph and tokenizer into a folder; returns the metadata."""
+    from activation_flow import tap as taps
+
+    check_memory(hub.count_parameters(request, origin), origin.label)
+    model, tokenizer = hub.load(request, origin)
+    (into / TOKENIZER).write_text(tokenizer_json(tokenizer), encoding="utf-8")
+    default = getattr(model.config, "_attn_implementation", None)
+    ladder = list(dict.fromkeys([default, "eager"]))
+    reason = ""
+    with _quiet():
+        for attention in ladder:
+            with taps.as_measured(model, attention) as measured:
+                tap = taps.make_tap(measured, tokenizer.model_input_names)
+                meta = _describe(origin, tap, tokenizer, measured)
+                try:
+                    engine.export_graph(tap, taps.feed(tap, _texts(tap, tokenizer, 2, 7)), into)
+                    checked = verify(tap, engine.OpenVINOEngine(into), meta, tokenizer)
+                    return {**meta, **checked, "engine": "openvino", "attention": attention}
+                except Exception as problem:
+                    # Whatever the converter throws, the eager engine is right; say why.
+                    first_line = str(problem).strip().splitlines()[0:1] or [""]
+                    reason = f"{type(problem).__name__}: {first_line[0]}"
+                    log.info("no graph with %s attention: %s", attention, reason)
+    for name in (engine.GRAPH, engine.WEIGHTS):
+        (into / name).unlink(missing_ok=True)
+    return {**meta, "engine": "torch", "reason": f"it could not be converted ({reason})"}
+
+
+def _describe(origin: hub.Origin, tap: "Tap", tokenizer: Any, model: Any) -> dict[str, Any]:
+    """What is learnt of a model by reading its config and running it."""
+    import openvino
+    import tokenizers
+    import torch
+    import transformers
+
+    from activation_flow import tap as taps
+
+    ids = _texts(tap, tokenizer, 1, 8)
+    limits = [n for n in (tokenizer.model_max_length, taps.max_positions(model)) if n]
+    n_layers = taps.n_layers(tap, ids)
+    return {
+        "format": FORMAT,
+        "model": origin.label,
+        "revision": origin.revision,
+        "class": type(model).__name__,
+        "n_layers": n_layers,
+        "vocabulary": int(tap.model.get_input_embeddings().num_embeddings),  # type: ignore[operator]
+        "inputs": list(tap.inputs),
+        "max_length": int(min([*limits, 10**9])) if min([*limits, 10**9]) < 10**9 else NO_LIMIT,
+        "causal": taps.is_causal(tap, ids),
+        "final_norm": taps.has_final_norm(tap, ids),
+        "cls_id": tokenizer.cls_token_id,
+        "window": taps.attention_window(model),
+        "versions": {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "openvino": openvino.__version__,
+            "tokenizers": tokenizers.__version__,
+        },
+    }
+
+
+def _texts(tap: "Tap", tokenizer: Any, texts: int, tokens: int) -> Any:
+    """Seeded random ids [texts tokens], none of them special."""
+    import torch
+
+    size = int(tap.model.get_input_embeddings().num_embeddings)  # type: ignore[operator]
+    special = set(tokenizer.all_special_ids)
+    usable = torch.tensor([i for i in range(min(size, len(tokenizer))) if i not in special])
+    generator = torch.Generator().manual_seed(tokens)
+    return usable[torch.randint(len(usable), (texts, tokens), generator=generator)]
+
+
+def verify(
+    tap: "Tap", graph: engine.Engine, meta: dict[str, Any], tokenizer: Any
+) -> dict[str, Any]:
+    """Compare a fresh graph with the eager model: every layer, norms and vectors, many lengths.
+
+    Texts of 1 token up to twice the widest attention window, alone and three at once.
+
+    Returns:
+        what was checked, for the metadata.
+
+    Raises:
+        RuntimeError: the graph is further off than max(1e-5, 10 x eager's own difference between
+            a text alone and the same text in a batch), relative, or has a non-finite value.
+    """
+    longest = min(meta["max_length"], max(64, 2 * meta["window"] + 9), 1100)
+    lengths = [n for n in (1, 2, 7, 8, 16, 33) if n < longest] + [longest]
+    worst, bound = 0.0, 1e-5
+    for length in lengths:
+        difference, own = _compare(tap, graph, _texts(tap, tokenizer, 3, length))
+        worst, bound = max(worst, difference), max(bound, 10 * own)
+        if not difference <= bound:
+            raise RuntimeError(
+                f"the graph differs from the eager model by {difference:.1e} "
+                f"(bound {bound:.1e}) on texts of {length} tokens"
+            )
+    return {"verified": {"lengths": lengths, "difference": worst, "bound": bound}}
+
+
+def _compare(tap: "Tap", graph: engine.Engine, ids: Any) -> tuple[float, float]:
+    import numpy as np
+
+    from activation_flow import tap as taps
+
+    eager = engine.TorchEngine(tap)
+
+    def run(which: engine.Engine, texts: Any) -> Any:
+        fed = zip(tap.inputs, taps.feed(tap, texts), strict=True)
+        inputs = {name: tensor.numpy() for name, tensor in fed}
+        return which.run(inputs, range(depth), hidden=True)
+
+    depth = taps.n_layers(tap, ids[:1]) + 1
+    (norms, states), (truth_norms, truth) = run(graph, ids), run(eager, ids)
+    alone = np.concatenate([run(eager, ids[i : i + 1])[1] for i in range(len(ids))], axis=1)
+    size = np.linalg.norm(truth, axis=-1).clip(min=1e-30)
+
+    def apart(a: Any, b: Any) -> float:
+        gap = np.linalg.norm(a - b, axis=-1) / size
+        return float(gap.max()) if np.isfinite(gap).all() else float("inf")
+
+    in_norm = np.abs(norms - truth_norms) / size
+    worst_norm = float(in_norm.max()) if np.isfinite(in_norm).all() else float("inf")
+    return max(apart(states, alone), worst_norm), apart(truth, alone)
+
+
+def tokenizer_json(tokenizer: Any) -> str:
+    """A fast tokenizer as JSON, with its own truncation and padding switched off.
+
+    Raises:
+        ActivationFlowError: the model has only a slow tokenizer.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ActivationFlowError(
+            f"{type(tokenizer).__name__} has no fast form (tokenizer.json), and only fast "
+            "tokenizers say which characters a token stands for"
+        )
+    parts = json.loads(backend.to_str())
+    return json.dumps({**parts, "truncation": None, "padding": None}, ensure_ascii=False)
+
+
+def check_memory(parameters: int, label: str) -> None:
+    """Refuse before a conversion that would not fit.
+
+    Raises:
+        ActivationFlowError: says how much is needed and how much there is.
+    """
+    needed, free = parameters * 4 * CONVERSION_FACTOR, available_memory()
+    if needed > free:
+        raise ActivationFlowError(
+            f"{label} has {parameters / 1e9:.1f} billion parameters: converting it takes about "
+            f"{needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are available; "
+            "free some memory, or take a machine with more"
+        )
+
+
+def available_memory() -> int:
+    """Bytes that can be had: of the machine, or less where a container has its own limit."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, ValueError):  # no cgroup, or "max"
+        pass
+    return free
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Converters and tracers warn about what verify() then proves."""
+    import transformers
+
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers.logging.set_verbosity(before)

@@ -1,0 +1,323 @@
+"""The object users hold: a model made ready. Tokenizer, batches, order.
+
+No formula: strengths, thresholds and the like are composed in analysis. Batches hold texts of
+one length only, so no text is ever padded, and each gives the same bits alone and in company.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+import tokenizers
+
+from activation_flow import __version__, artifact, hub, tokens
+from activation_flow.data import (
+    ActivationFlowError,
+    Failure,
+    Hidden,
+    Provenance,
+    Strength,
+    StrengthResult,
+    StrengthResults,
+    resolve_layers,
+)
+from activation_flow.engine import Engine, OpenVINOEngine, TorchEngine
+from activation_flow.folder import Damaged
+from activation_flow.tokens import Encoded
+
+log = logging.getLogger("activation_flow")
+
+ENGINES = ("auto", "openvino", "torch")
+DTYPES = {"float32": "f32", "bfloat16": "bf16"}
+# Tokens in a batch. On two cores throughput is flat from 512 to 4,096 (docs/design.md).
+BATCH_TOKENS = 1024
+
+Batch = list[tuple[int, int]]  # (index of the text, number of the window)
+
+
+class Encoder:
+    """A model made ready to be looked into. Make one with ``from_pretrained``.
+
+    Attributes:
+        model: its name, as results give it.
+        revision: the commit on the hub, or the hash of the weights.
+        n_layers: number of blocks; layers run from 0 (embeddings) to this.
+        max_length: the longest input, special tokens included.
+        engine: ``openvino`` or ``torch``.
+        precision: ``f32`` or ``bf16``.
+        causal: True if no token sees a later one.
+    """
+
+    def __init__(
+        self,
+        prepared: artifact.Model,
+        make_engine: Callable[[artifact.Model], Engine],
+        again: Callable[[], artifact.Model],
+        batch_tokens: int = BATCH_TOKENS,
+    ):
+        self._prepared = prepared
+        self._make_engine = make_engine
+        self._again = again
+        self._engine = make_engine(prepared)
+        self._batch_tokens = batch_tokens
+        self._tokenizer = tokenizers.Tokenizer.from_str(prepared.tokenizer)
+        meta = prepared.meta
+        self.model = prepared.label
+        self.revision: str = meta["revision"]
+        self.n_layers: int = meta["n_layers"]
+        self.max_length: int = meta["max_length"]
+        self.causal: bool = meta["causal"]
+        self.engine = self._engine.name
+        self.precision = self._engine.precision
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: Any,
+        tokenizer: Any = None,
+        *,
+        revision: str | None = None,
+        cache_dir: str | None = None,
+        local_files_only: bool = False,
+        token: str | None = None,
+        trust_remote_code: bool = False,
+        dtype: Any = None,
+        device: str | None = None,
+        attn_implementation: str | None = None,
+        allow_pickle: bool = False,
+        precision: str | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> "Encoder":
+        """Make a model ready: from the cache, or by loading, converting and checking it once.
+
+        Args:
+            model: a name on the Hugging Face hub, a folder, ``"minilm"`` (embedded), a live
+                model, or a live ``(model, tokenizer)``. A live model is read as it is now; what
+                is trained into it later is not seen. It is left as it was.
+            tokenizer: of a live model, where it is not given with it.
+            revision: branch, tag or commit on the hub.
+            cache_dir: where the hub's files are kept (default: ``HF_HOME``).
+            local_files_only: do not ask the hub.
+            token: for private models (default: ``HF_TOKEN``).
+            trust_remote_code: run the code that a repository brings.
+            dtype: float32 or bfloat16; the same as ``precision``. Weights are loaded in float32.
+            device: ``"cpu"``, or a torch device such as ``"cuda"`` (eager torch).
+            attn_implementation: as in transformers; default: the model's own.
+            allow_pickle: load pickled weights, which can run any code.
+            precision: ``f32`` (default) or ``bf16``, on processors that have it.
+            engine: ``openvino``, ``torch`` (eager), or ``auto``.
+            threads: default: all cores.
+            batch_tokens: tokens in a batch.
+
+        Raises:
+            ActivationFlowError: the model cannot be found, reached, loaded or measured; the
+                message says what to do. Nothing is ever substituted.
+        """
+        if engine not in ENGINES:
+            raise ActivationFlowError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
+        precision = _precision(precision, dtype)
+        eager = engine == "torch" or device not in (None, "cpu")
+        if eager and (precision != "f32" or engine == "openvino"):
+            what = "the engine openvino" if engine == "openvino" else "precision bf16"
+            raise ActivationFlowError(f"{what} runs on the CPU's openvino engine only")
+        request = hub.Request(
+            name=model if isinstance(model, str) else "",
+            live=_live(model, tokenizer),
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            token=token,
+            trust_remote_code=trust_remote_code,
+            attn_implementation=attn_implementation,
+            allow_pickle=allow_pickle,
+        )
+
+        def make_engine(prepared: artifact.Model) -> Engine:
+            return _make_engine(prepared, precision, device or "cpu", threads)
+
+        prepared = artifact.prepare(request, use_graph=not eager)
+        if engine == "openvino" and prepared.tap is not None:
+            raise ActivationFlowError(
+                f"{prepared.label} cannot run on openvino: {prepared.meta['reason']}"
+            )
+        return cls(
+            prepared, make_engine, lambda: artifact.prepare(request, rebuild=True), batch_tokens
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Encoder({self.model!r}, {self.n_layers} layers, max_length={self.max_length}, "
+            f"engine={self.engine!r}, precision={self.precision!r})"
+        )
+
+    def provenance(self, settings: dict[str, Any]) -> Provenance:
+        """Head of a result of this encoder."""
+        return Provenance(
+            model=self.model,
+            revision=self.revision,
+            engine=self.engine,
+            precision=self.precision,
+            n_layers=self.n_layers,
+            final_norm=self._prepared.meta["final_norm"],
+            settings=settings,
+            versions={
+                **self._prepared.meta["versions"],
+                "activation_flow": __version__,
+                "numpy": np.__version__,
+                "tokenizers": tokenizers.__version__,
+            },
+        )
+
+    def layers_from(self, spec: "int | str | Sequence[int] | None") -> tuple[int, ...]:
+        """The layers that a user means; see ``data.resolve_layers``."""
+        return resolve_layers(spec, self.n_layers)
+
+    @overload
+    def strength(
+        self, texts: str, text_pair: str | None = None, **options: Any
+    ) -> StrengthResult: ...
+    @overload
+    def strength(
+        self, texts: Sequence[str], text_pair: Sequence[str] | None = None, **options: Any
+    ) -> StrengthResults: ...
+    def strength(
+        self,
+        texts: "str | Sequence[str]",
+        text_pair: "str | Sequence[str] | None" = None,
+        **options: Any,
+    ) -> "StrengthResult | StrengthResults":
+        """Strength, rank, threshold, bucket and kind of every token (paper eqs. 1-4).
+
+        One text gives one result, a list gives a list. Options: see ``analysis.strength``.
+        """
+        from activation_flow import analysis
+
+        return analysis.strength(self, texts, text_pair, **options)
+
+    def tokenize(
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        *,
+        kinds: str = "list",
+        max_length: int | None = None,
+        stride: int | None = None,
+    ) -> tuple[list[Encoded], list[Failure]]:
+        """Tokens, words, kinds and windows of many texts.
+
+        Args:
+            texts: the texts.
+            pairs: a second segment for each of them.
+            kinds: where kinds come from: "list" or "none".
+            max_length: longest input, special tokens included; at most the model's own.
+            stride: tokens that neighbouring windows of a long text share; default half.
+
+        Returns:
+            The texts that can be run, and the others with the reason.
+
+        Raises:
+            ActivationFlowError: an option is out of range, or the model takes no pairs.
+        """
+        return tokens.encode_all(
+            self._tokenizer,
+            texts,
+            pairs,
+            tokens.limits(self.max_length, max_length, stride),
+            vocabulary=self._prepared.meta["vocabulary"],
+            kinds=kinds,
+        )
+
+    def run(
+        self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: bool = False
+    ) -> Iterator[tuple[int, Strength, Hidden | None]]:
+        """Strength, and the hidden states if asked for, of every token, batch by batch.
+
+        A value that is not finite comes out as it is: whoever makes results of it must refuse.
+
+        Yields:
+            (index into ``encoded``, [layers tokens], [layers tokens width] or None): each text
+            once, as soon as its last window is done, so not in order.
+        """
+        waiting = [len(text.windows) for text in encoded]
+        parts: dict[int, dict[int, tuple[Strength, Hidden | None]]] = defaultdict(dict)
+        for batch in _batches(encoded, self._batch_tokens):
+            norms, states = self._run_batch(self._inputs(encoded, batch), layers, hidden)
+            for k, (i, window) in enumerate(batch):
+                state = None if states is None else states[:, k]
+                parts[i][window] = norms[:, k], state
+                waiting[i] -= 1
+                if not waiting[i]:
+                    done = parts.pop(i)
+                    in_order = [done[w] for w in sorted(done)]
+                    yield i, *tokens.stitch(encoded[i], in_order, self.causal)
+
+    def _inputs(self, encoded: Sequence[Encoded], batch: Batch) -> dict[str, Any]:
+        ids = np.stack([encoded[i].window(encoded[i].text.ids, w) for i, w in batch])
+        kinds = np.stack([encoded[i].window(encoded[i].type_ids, w) for i, w in batch])
+        values = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": kinds,
+        }
+        return {name: values[name] for name in self._prepared.meta["inputs"]}
+
+    def _run_batch(self, inputs: dict[str, Any], layers: Sequence[int], hidden: bool) -> Any:
+        try:
+            return self._engine.run(inputs, layers, hidden)
+        except Damaged as why:
+            log.warning("The engine of %s is damaged (%s); building it again", self.model, why)
+            self._prepared = self._again()
+            self._engine = self._make_engine(self._prepared)
+            return self._engine.run(inputs, layers, hidden)
+
+
+def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:
+    """(text, window) pairs of equal length, longest first so that memory peaks early."""
+    by_length: dict[int, Batch] = defaultdict(list)
+    for i, text in enumerate(encoded):
+        for w, (first, last) in enumerate(text.windows):
+            by_length[text.lead + last - first + text.trail].append((i, w))
+    for length in sorted(by_length, reverse=True):
+        fit = max(1, budget // length)
+        same = by_length[length]
+        yield from (same[k : k + fit] for k in range(0, len(same), fit))
+
+
+def _live(model: Any, tokenizer: Any) -> tuple[Any, Any] | None:
+    if isinstance(model, str):
+        if tokenizer is not None:
+            raise ActivationFlowError("a tokenizer is taken with a live model only, not a name")
+        return None
+    if tokenizer is None:
+        if not isinstance(model, tuple) or len(model) != 2:
+            raise ActivationFlowError("a live model needs its tokenizer: give (model, tokenizer)")
+        return model
+    return model, tokenizer
+
+
+def _precision(precision: str | None, dtype: Any) -> str:
+    """``precision`` and ``dtype`` say the same thing in two languages."""
+    name = str(dtype).removeprefix("torch.")
+    if dtype is not None and name not in DTYPES:
+        raise ActivationFlowError(f"dtype {name} is not one of float32, bfloat16")
+    wanted = precision or DTYPES.get(name, "f32")
+    if wanted not in DTYPES.values():
+        raise ActivationFlowError(f"precision {wanted!r} is not one of f32, bf16")
+    if dtype is not None and wanted != DTYPES[name]:
+        raise ActivationFlowError(f"dtype {name} and precision {wanted} contradict each other")
+    return wanted
+
+
+def _make_engine(
+    prepared: artifact.Model, precision: str, device: str, threads: int | None
+) -> Engine:
+    if prepared.tap is None:
+        assert prepared.folder is not None
+        return OpenVINOEngine(prepared.folder, precision, threads)
+    if precision != "f32":
+        raise ActivationFlowError(f"{prepared.label} runs on the eager engine, in f32 only")
+    return TorchEngine(prepared.tap, device, threads)
