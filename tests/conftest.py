@@ -1,0 +1,73 @@
+"""What the tests share: tiny models and tokenizers made here, a cache of their own, no network."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from architectures import TABLE, make_model, make_tokenizer
+from hypothesis import HealthCheck, settings
+
+import activation_flow as af
+
+settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared machine")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Engine folders go into a folder of the test session; models of the hub are out of reach."""
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("AFN_CACHE", str(cache))
+    monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return cache
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache in which nothing has been made ready."""
+    monkeypatch.setenv("AFN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., tuple[Any, Any]]:
+    """Makes a tiny (model, tokenizer) of a model type of the table, once each."""
+    made: dict[str, tuple[Any, Any]] = {}
+
+    def make(model_type: str = "bert") -> tuple[Any, Any]:
+        if model_type not in made:
+            row = TABLE[model_type]
+            tokenizer = make_tokenizer(row.tokenizer, row.inputs)
+            made[model_type] = (make_model(model_type, tokenizer), tokenizer)
+        return made[model_type]
+
+    return make
+
+
+@pytest.fixture
+def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
+    """The encoder of a tiny BERT."""
+    return af.Encoder.from_pretrained(tiny("bert"))
+
+
+@pytest.fixture
+def minilm() -> af.Encoder:
+    """The embedded model."""
+    return af.Encoder.from_pretrained("minilm")
+
+
+def data_file(name: str) -> Path:
+    """A file of the shared test data; where it is absent the test is skipped, or fails in CI."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    path = Path(os.environ.get("AFN_TEST_DATA", default)) / name
+    if not path.exists():
+        reason = f"{path} is absent; AFN_TEST_DATA names the folder of the test data"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
