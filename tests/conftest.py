@@ -20,9 +20,12 @@ settings.load_profile("shared machine")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Engine folders go into a folder of the test session; models of the hub are out of reach."""
-    cache = tmp_path_factory.getbasetemp() / "cache"
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one cache for all workers: each model is made once
+        base = base.parent
+    cache = base / "cache"
     monkeypatch.setenv("AFN_CACHE", str(cache))
-    monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hub"))
+    monkeypatch.setenv("HF_HOME", str(base / "hub"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return cache
 

@@ -69,7 +69,8 @@ def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False)
     found = None if rebuild else _open(path, origin.label)
     if found is None:
         with folder.locked(path):
-            found = None if rebuild else _open(path, origin.label)
+            # Another process may have built it while we waited; it says nothing if not.
+            found = None if rebuild else _open(path)
             if found is None:
                 log.info(
                     "Preparing %s: loading, converting and checking it. This is done once "
@@ -85,13 +86,16 @@ def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False)
     return Model(origin.label, found.meta, text, found, None)
 
 
-def _open(path: Path, label: str) -> EngineFolder | None:
+def _open(path: Path, label: str | None = None) -> EngineFolder | None:
     try:
-        return EngineFolder(path)
+        found = EngineFolder(path)
+        found.file(TOKENIZER)
+        return found
     except FileNotFoundError:
         return None
     except Damaged as why:
-        log.warning("The engine folder of %s is damaged (%s); building it again", label, why)
+        if label is not None:
+            log.warning("The engine folder of %s is damaged (%s); building it again", label, why)
         return None
 
 

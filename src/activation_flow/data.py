@@ -5,7 +5,7 @@ width. Arrays are read-only. Where an array has nothing to say about a token, nu
 (rank: 0) and strings are empty; JSON and tables write null there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -54,7 +54,7 @@ class TextsFailed(ActivationFlowError):
         more = len(results.errors) - 1
         super().__init__(
             f"text {first.text_number}: {first.reason}"
-            + (f" ({more} more texts failed)" if more else "")
+            + (f" ({more} more failed)" if more else "")
             + '; errors="collect" keeps the other results and reports these'
         )
         self.results = results
@@ -113,10 +113,11 @@ def resolve_layers(spec: "int | str | Sequence[int] | None", n_layers: int) -> t
     """
     if spec is None:
         return (round(n_layers * 2 / 3),)
+    wanted: Iterable[int]
     if isinstance(spec, str):
         wanted = _parse_layers(spec, n_layers)
     else:
-        wanted = [spec] if isinstance(spec, (int, np.integer)) else list(spec)
+        wanted = spec if isinstance(spec, Iterable) else [spec]
     layers: list[int] = []
     for layer in wanted:
         if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)):
@@ -139,8 +140,8 @@ def _parse_layers(spec: str, n_layers: int) -> list[int]:
         return list(range(n_layers + 1))
     wanted: list[int] = []
     for part in spec.split(","):
-        match = re.fullmatch(r"\s*(-?\d+)(?:\s*-\s*(\d+))?\s*", part)
-        if match is None or (match[2] and int(match[1]) > int(match[2])):
+        match = re.fullmatch(r"\s*(-?\d{1,18})(?:\s*-\s*(\d{1,18}))?\s*", part)
+        if match is None or (match[2] and not 0 <= int(match[1]) <= int(match[2])):
             raise ActivationFlowError(
                 f"layer {spec!r} is not understood: give a number (8, -1), a range (6-9), "
                 "a list (2,4,6) or all"

@@ -203,7 +203,7 @@ def _download(request: Request, file: str) -> Path:
                 revision=revision,
                 cache_dir=request.cache_dir,
                 token=request.token,
-                local_files_only=request.local_files_only,
+                local_files_only=request.local_files_only or not _within_reach(),
             )
         )
     except errors.GatedRepoError as problem:
@@ -233,6 +233,23 @@ def _download(request: Request, file: str) -> Path:
         ) from problem
 
 
+def _within_reach() -> bool:
+    """False if the hub's name cannot be resolved; the hub's library would retry for 23 s."""
+    import socket
+    import urllib.parse
+    import urllib.request
+
+    from huggingface_hub import constants
+
+    if urllib.request.getproxies():  # the proxy resolves names, not we
+        return True
+    try:
+        socket.getaddrinfo(urllib.parse.urlsplit(constants.ENDPOINT).hostname, 443)
+    except OSError:
+        return False
+    return True
+
+
 def _no_telemetry() -> None:
     """Before the first import: no telemetry, and no request that converts pickled weights."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -242,7 +259,7 @@ def _no_telemetry() -> None:
 def _options(request: Request, origin: Origin) -> dict[str, Any]:
     options: dict[str, Any] = {
         "trust_remote_code": request.trust_remote_code,
-        "local_files_only": request.local_files_only,
+        "local_files_only": request.local_files_only or not _within_reach(),
         "cache_dir": request.cache_dir,
         "token": request.token,
     }

@@ -95,10 +95,10 @@ def from_dict(document: dict[str, Any]) -> StrengthResults:
     Raises:
         ActivationFlowError: it is no document of this schema.
     """
-    if document.get("schema") != SCHEMA:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
         raise ActivationFlowError(
-            f"this is no result of activation-flow (schema {document.get('schema')!r}, not "
-            f"{SCHEMA!r})"
+            f"this is no result of activation-flow (schema {schema!r}, not {SCHEMA!r})"
         )
     head = {name: document[name] for name in Provenance.__dataclass_fields__}
     provenance = Provenance(**head)
@@ -162,6 +162,7 @@ def to_arrow(results: StrengthResults) -> "pyarrow.Table":
             field("id", pa.int64(), "vocabulary number"),
             field("start", pa.int64(), "first character in the text; null: special token"),
             field("end", pa.int64(), "one past the last character"),
+            field("segment", pa.int8(), "0: the text, 1: its pair; null: special token"),
             field("word", pa.int64(), "number of the word in its text; null: none"),
             field("kind", text, "special, punctuation, function, content; null: unknown"),
             field("layer", pa.int32(), "0 = embeddings, k = output of block k"),
@@ -177,6 +178,7 @@ def to_arrow(results: StrengthResults) -> "pyarrow.Table":
         for index, token in enumerate(text_of["tokens"]):
             for k, layer in enumerate(results.layers):
                 row = {
+                    "segment": None if token["kind"] == "special" else 0,
                     **token,
                     "text_number": text_of["text_number"],
                     "token_index": index,
@@ -195,7 +197,7 @@ def from_arrow(table: "pyarrow.Table") -> StrengthResults:
     """What ``to_arrow`` made, back again.
 
     Raises:
-        ActivationFlowError: the table carries no head of activation-flow.
+        ActivationFlowError: the table carries no head of activation-flow, or not all its rows.
     """
     head = (table.schema.metadata or {}).get(b"activation_flow")
     if head is None:
@@ -206,10 +208,13 @@ def from_arrow(table: "pyarrow.Table") -> StrengthResults:
     rows = table.to_pylist()
     for first in range(0, len(rows), depth):
         layers = rows[first : first + depth]
+        number, index = layers[0]["text_number"], layers[0]["token_index"]
+        if [row["layer"] for row in layers] != document["layers"] or index != len(tokens[number]):
+            raise ActivationFlowError("rows are missing from this table, or in another order")
         values = {name: [row[name] for row in layers] for name in ("rank", "bucket")}
         # Through float32: what pyarrow gives as float has been widened.
         values["strength"] = [np.float32(row["strength"]) for row in layers]
-        tokens[layers[0]["text_number"]].append({**layers[0], **values})
+        tokens[number].append({**layers[0], **values})
     for text in document["texts"]:
         text["tokens"] = tokens[text["text_number"]]
     return from_dict(document)
@@ -292,7 +297,7 @@ def save(results: StrengthResults, path: str | Path) -> None:
         WRITERS[path.suffix.lower()](results, temporary)
         os.replace(temporary, path)
     except OSError as problem:
-        raise ActivationFlowError(f"{path} cannot be written: {problem.strerror}") from problem
+        raise ActivationFlowError(f"{path} cannot be written: {problem.strerror or problem}") from problem
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -317,7 +322,7 @@ def load(path: str | Path) -> StrengthResults:
         raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
     except ActivationFlowError as problem:
         raise ActivationFlowError(f"{path}: {problem}") from problem
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
         raise ActivationFlowError(f"{path} holds no results: {problem!r}") from problem
     raise ActivationFlowError(
         f"{path}: only .json and .parquet hold whole results; {path.suffix or 'this'} does not"

