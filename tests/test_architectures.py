@@ -32,9 +32,7 @@ def oracle(model: Any, tokenizer: Any, text: str, copies: int = 1) -> np.ndarray
 
 def apart(ours: np.ndarray, truth: np.ndarray) -> float:
     """Largest distance of two vectors, relative to the length of the true one."""
-    return float(
-        (np.linalg.norm(ours - truth, axis=-1) / np.linalg.norm(truth, axis=-1)).max()
-    )
+    return float((np.linalg.norm(ours - truth, axis=-1) / np.linalg.norm(truth, axis=-1)).max())
 
 
 def assert_same(ours: np.ndarray, model: Any, tokenizer: Any, text: str) -> None:

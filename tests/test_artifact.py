@@ -38,9 +38,7 @@ def test_a_folder_equals_the_live_model(saved: Path, tiny: Any) -> None:
     assert from_folder.provenance.model == str(saved)
 
 
-def test_a_fine_tuned_model_never_gets_the_base_models_folder(
-    tiny: Any, empty_cache: Path
-) -> None:
+def test_a_fine_tuned_model_never_gets_the_base_models_folder(tiny: Any, empty_cache: Path) -> None:
     model, tokenizer = tiny("bert")
     before = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXT)
     tuned = copy.deepcopy(model)  # same class, same config, same name
@@ -194,7 +192,7 @@ def test_where_no_graph_is_right_the_eager_engine_runs_and_says_why(
         assert "no such operation" in caplog.text
         assert result.provenance.engine == "torch"
         np.testing.assert_array_equal(result.strength, truth.strength)
-    with pytest.raises(ActivationFlowError, match="cannot run on openvino.*no such operation"):
+    with pytest.raises(ActivationFlowError, match=r"cannot run on openvino.*no such operation"):
         af.Encoder.from_pretrained((model, tokenizer), engine="openvino")
 
 
@@ -217,7 +215,7 @@ def test_pickled_weights_need_a_flag(saved: Path, tiny: Any, empty_cache: Path) 
     model, _ = tiny("bert")
     (saved / "model.safetensors").unlink()
     torch.save(model.state_dict(), saved / "pytorch_model.bin")
-    with pytest.raises(ActivationFlowError, match="no safetensors weights.*--allow-pickle"):
+    with pytest.raises(ActivationFlowError, match=r"no safetensors weights.*--allow-pickle"):
         af.Encoder.from_pretrained(str(saved))
     allowed = af.Encoder.from_pretrained(str(saved), allow_pickle=True).strength(TEXT)
     live = af.Encoder.from_pretrained(tiny("bert")).strength(TEXT)
@@ -275,9 +273,7 @@ def test_a_model_in_the_hubs_cache_needs_no_network(
     encoder = af.Encoder.from_pretrained("someone/tiny", cache_dir=str(tmp_path / "hub"))
     assert encoder.revision == commit
     live = af.Encoder.from_pretrained(tiny("bert"))
-    np.testing.assert_array_equal(
-        encoder.strength(TEXT).strength, live.strength(TEXT).strength
-    )
+    np.testing.assert_array_equal(encoder.strength(TEXT).strength, live.strength(TEXT).strength)
     shutil.rmtree(repo)  # afterwards the engine folder is enough
     again = af.Encoder.from_pretrained("someone/tiny", cache_dir=str(tmp_path / "hub"))
     assert again.strength(TEXT).provenance.revision == commit

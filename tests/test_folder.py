@@ -141,7 +141,7 @@ def test_cache_root_follows_the_environment(
 def test_a_cache_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(ValueError, match="cannot be written .* set AFN_CACHE"),
+        pytest.raises(ValueError, match=r"cannot be written .* set AFN_CACHE"),
         folder.locked(tmp_path / "file" / "engines" / "key"),
     ):
         pass

@@ -1,4 +1,4 @@
-"""The picture of strengths: colours, scale, legend, escaping; and its HTML form.
+"""What a picture of strengths is made of (colours, scale, escaping), and its HTML form.
 
 The terminal form, made of the same parts, is report.py. Computes no statistics, only positions on
 a colour scale. The HTML holds no script and asks nothing of any host; its looks are report.css.
@@ -13,9 +13,9 @@ from importlib.resources import files
 import numpy as np
 from jaxtyping import Bool, Float
 
-from activation_flow.data import PerLayer, Provenance, StrengthResult, StrengthResults
+from activation_flow.data import PerLayer, StrengthResult, StrengthResults
 
-# One hue, even steps of lightness (OKLab 0.96 to 0.29); readable with every colour blindness.
+# One hue, even steps of lightness (OKLab 0.96 to 0.35); readable with every colour blindness.
 RAMP = (
     "#f4f1fb",
     "#dfd8f1",
@@ -31,7 +31,8 @@ RAMP = (
 OUTLIER = 10
 # More layers than this are drawn as a heat table instead of one strip each.
 STRIPS = 4
-_LEVELS = 40
+# Steps of colour in HTML: one class each in report.css.
+LEVELS = 40
 
 
 def shade(fraction: float) -> tuple[str, str]:
@@ -75,15 +76,12 @@ def visible(text: str) -> str:
 
 
 def token_text(token: str) -> str:
-    """A token as it is shown: visible, and so are spaces at its ends and an empty one.
+    """A token as it is shown: visible, with its spaces, and if it is empty.
 
     >>> token_text(" the"), token_text("")
     ('␣the', "''")
     """
-    shown = visible(token)
-    inner = shown.strip(" ")
-    lead = len(shown) - len(shown.lstrip(" "))
-    return "␣" * lead + inner + "␣" * (len(shown) - lead - len(inner)) if shown else "''"
+    return visible(token).replace(" ", "␣") or "''"
 
 
 def escape(text: object) -> str:
@@ -150,21 +148,6 @@ def scale_of(results: Sequence[StrengthResult], n_layers: int) -> Scale:
     return Scale(ends[0], ends[1])
 
 
-def layers_name(provenance: Provenance, layers: Sequence[int]) -> str:
-    """How one or several layers are named in a head line.
-
-    >>> layers_name(Provenance("m", None, "openvino", "f32", 12, final_norm=True), [2, 4])
-    'layers 2, 4 of 12'
-    """
-    if len(layers) == 1:
-        return provenance.layer_name(layers[0])
-    run = len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1))
-    names = f"{layers[0]}-{layers[-1]}" if run else ", ".join(map(str, layers))
-    last = provenance.final_norm and provenance.n_layers in layers
-    note = f" ({provenance.n_layers} after the final norm)" if last else ""
-    return f"layers {names} of {provenance.n_layers}{note}"
-
-
 def threshold_line(result: StrengthResult, k: int) -> str:
     """Threshold and number of HIGH tokens of one layer, out of those that take part."""
     part = int((result.bucket[k] != "").sum())
@@ -174,41 +157,181 @@ def threshold_line(result: StrengthResult, k: int) -> str:
     return f"τ = {number(float(result.threshold[k]))}  HIGH: {high:,} of {part:,} tokens"
 
 
-def legend(shown: StrengthResults, scale: Scale) -> Iterator[tuple[str, str]]:
-    """What the picture means, as pairs of mark and sentence; only marks that occur."""
-    head, settings = shown.provenance, shown.provenance.settings
-    how = f"; of a word: {settings['words']} over its pieces" if settings.get("words") else ""
-    yield "S", f"strength, ‖h‖₂: the L2 norm of a token's hidden state (not its importance){how}"
-    yield (
-        "model",
-        f"{visible(head.model)}, {layers_name(head, shown.layers)}, {head.engine} {head.precision}",
+@dataclass(frozen=True)
+class Picture:
+    """All that is drawn, and the words around it.
+
+    Attributes:
+        shown: the results that are drawn; ``hidden_texts`` more are not.
+        scale: of these.
+        legend: mark and meaning, in the order in which they are read.
+        tokens: at most so many tokens of a text are drawn.
+        hint: how to get all of them.
+    """
+
+    shown: StrengthResults
+    scale: Scale
+    legend: tuple[tuple[str, str], ...]
+    hidden_texts: int
+    tokens: int
+    hint: str
+
+    @property
+    def several(self) -> bool:
+        """True if more than one text was given, so that each needs its number."""
+        return len(self.shown) + self.hidden_texts + len(self.shown.errors) > 1
+
+
+def fragment(picture: Picture) -> str:
+    """A ``<div>`` with its own style, for a notebook or as the body of a page."""
+    parts = []
+    for text, result in zip(picture.shown.numbers, picture.shown, strict=True):
+        parts.extend(_text(picture, text, result))
+    if picture.hidden_texts:
+        parts.append(_note(f"{picture.hidden_texts:,} more texts are not shown; {picture.hint}"))
+    if len(picture.shown):
+        parts.append(_legend(picture))
+    if picture.shown.errors:
+        lines = (f"text {e.text_number}: {e.reason}" for e in picture.shown.errors)
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        parts.append(f'<p class="afn-title">Without a result</p><ul>{items}</ul>')
+    body = "\n".join(parts)
+    return f'<div class="afn" translate="no">\n<style>\n{_style()}</style>\n{body}\n</div>'
+
+
+def page(picture: Picture) -> str:
+    """A complete document that can be read offline, printed and sent."""
+    head = picture.shown.provenance
+    about = f": {picture.shown[0].text[:60]}" if len(picture.shown) == 1 else ""
+    facts = {
+        "model": head.model,
+        "revision": head.revision or "unknown",
+        "layers": f"{', '.join(map(str, picture.shown.layers))} of {head.n_layers}",
+        "engine": head.engine,
+        "precision": head.precision,
+    }
+    rows = "".join(
+        f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>"
+        for group in (facts, head.settings, head.versions)
+        for key, value in group.items()
     )
-    if len(shown.layers) > 1:
-        ends = zip(shown.layers, scale.low, scale.high, strict=True)
-        ranges = "; ".join(f"layer {k}: {number(a)} to {number(b)}" for k, a, b in ends)
-        yield "colour", f"lowest to highest S of all texts shown, each layer on its own: {ranges}"
-    elif not np.isnan(scale.low[0]):
-        ends = (number(scale.low[0]), number(scale.high[0]))
-        yield "colour", f"{ends[0]} to {ends[1]}, the lowest to the highest S of all texts shown"
-    yield "HIGH", f"S > τ{_quantile(settings)}"
-    if any(result.special.any() for result in shown):
-        yield (
-            "special",
-            "added by the tokenizer: outside the colour scale"
-            + ("" if settings.get("include_special") else ", takes no part in τ and rank"),
+    return (
+        '<!doctype html>\n<html lang="en" class="afn-page">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>Token activation strength{escape(about)}</title>\n</head>\n<body>\n"
+        f"<h1>Token activation strength</h1>\n{fragment(picture)}\n"
+        '<div class="afn"><p class="afn-title">Model, settings, versions</p>\n'
+        f'<table class="afn-facts">{rows}</table></div>\n</body>\n</html>\n'
+    )
+
+
+def _style() -> str:
+    return files("activation_flow").joinpath("report.css").read_text(encoding="utf-8")
+
+
+def _note(text: str) -> str:
+    return f'<p class="afn-note">{escape(text)}</p>'
+
+
+def _text(picture: Picture, text: int, result: StrengthResult) -> Iterator[str]:
+    lead = f'<span class="afn-number">text {text}</span> ' if picture.several else ""
+    segments = [result.text] if result.text_pair is None else [result.text, result.text_pair]
+    quoted = "<br>".join(f"<bdi>{escape(segment) or '(empty)'}</bdi>" for segment in segments)
+    yield f'<p class="afn-title">{lead}{quoted}</p>'
+    if result.n_windows > 1:
+        yield _note(f"read in {result.n_windows:,} overlapping windows")
+    cells = _Cells(result, picture.scale.fraction(result), outliers(result))
+    n = min(len(result), picture.tokens)
+    if len(result.layers) <= STRIPS:
+        for k, layer in enumerate(result.layers):
+            name = f"{result.provenance.layer_name(layer)}: " if len(result.layers) > 1 else ""
+            yield cells.strip(k, n)
+            yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
+    if n < len(result):
+        yield _note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {picture.hint}")
+    shut = "" if len(result.layers) <= STRIPS else " open"
+    yield f"<details{shut}><summary>Table</summary><div class='afn-scroll'>{cells.table(n)}</div>"
+    yield "</details>"
+
+
+def _legend(picture: Picture) -> str:
+    looks = {"HIGH": "<b>HIGH</b>", "special": '<span class="afn-t afn-special">special</span>'}
+    ends = ["lowest", "highest"]
+    if len(picture.shown.layers) == 1:
+        ends = [number(picture.scale.low[0]), number(picture.scale.high[0])]
+    bar = f'<span class="afn-range">{ends[0]}<span class="afn-bar"></span>{ends[1]}</span>'
+    rows = "".join(
+        f"<dt>{looks.get(mark, escape(mark))}</dt>"
+        f"<dd>{bar if mark == 'colour' else ''}{escape(meaning)}</dd>"
+        for mark, meaning in picture.legend
+    )
+    return f'<dl class="afn-legend">{rows}</dl>'
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The tokens of one text, each with its colour and marks."""
+
+    result: StrengthResult
+    place: Float[np.ndarray, "layers tokens"]
+    far: Bool[np.ndarray, "layers tokens"]
+
+    def _wrap(self, k: int, i: int, text: str, tag: str = "span", name: str = "") -> str:
+        """A text in the colour of a token, with its marks and the numbers as hover text."""
+        fraction = self.place[k, i]
+        look = "afn-nan" if np.isnan(fraction) else f"afn-s{round(fraction * LEVELS)}"
+        look = "afn-special" if self.result.special[i] else look
+        shown = escape(text)
+        shown = f"<b>{shown}</b>" if self.result.bucket[k, i] == "HIGH" else shown
+        shown += "<sup>!</sup>" if self.far[k, i] else ""
+        return f'<{tag} class="{name}{look}" title="{self._hover(k, i)}">{shown}</{tag}>'
+
+    def _hover(self, k: int, i: int) -> str:
+        r = self.result
+        rank = f"rank {r.rank[k, i]:,} of {(r.rank[k] > 0).sum():,}" if r.rank[k, i] else ""
+        bucket = f"{r.bucket[k, i]} (τ = {number(r.threshold[k])})" if r.bucket[k, i] else ""
+        segment = f" of segment {r.segment[i] + 1}" if r.text_pair is not None else ""
+        where = f"characters {r.start[i]}:{r.end[i]}{segment}" if r.start[i] >= 0 else ""
+        lines = (
+            [token_text(str(r.tokens[i]))],
+            [f"strength {number(r.strength[k, i])}", r.provenance.layer_name(r.layers[k])],
+            [rank, bucket],
+            [str(r.kind[i]), f"id {r.ids[i]}", where],
         )
-    if any(outliers(result).any() for result in shown):
-        yield "!", f"more than {OUTLIER}x the median S of its text: colour clipped, number exact"
-    if any(np.isnan(result.strength).any() for result in shown):
-        yield "(nan)", "not a number: no colour and no rank"
+        joined = (escape(", ".join(filter(None, line))) for line in lines)
+        return "&#10;".join(filter(None, joined))
 
+    def strip(self, k: int, n: int) -> str:
+        """The first n tokens in reading order."""
+        nan = np.where(np.isnan(self.result.strength[k]), " (nan)", "")
+        shown = [token_text(str(self.result.tokens[i])) + str(nan[i]) for i in range(n)]
+        tokens = "\n".join(self._wrap(k, i, shown[i], name="afn-t ") for i in range(n))
+        return f'<div class="afn-strip">{tokens}</div>'
 
-def _quantile(settings: object) -> str:
-    assert hasattr(settings, "get")
-    quantile, scope = settings.get("quantile"), settings.get("threshold_scope", "text")
-    if quantile is None:
-        return ""
-    name = "upper quartile" if quantile == 0.75 else f"{quantile:g} quantile"
-    method = settings.get("quantile_method")
-    where = "over all texts" if scope == "corpus" else "of each text"
-    return f", the {name} of S {where}" + (f" (method {method})" if method else "")
+    def table(self, n: int) -> str:
+        """The first n tokens; with many layers the strengths only, as a heat table."""
+        r, few = self.result, len(self.result.layers) <= STRIPS
+        heads = ["#", "token", "kind"]
+        for layer in r.layers:
+            name = "strength" if len(r.layers) == 1 else f"layer {layer}"
+            heads.extend([name, "rank", "bucket"] if few else [str(layer)])
+        top = "".join(f"<th>{head}</th>" for head in heads)
+        rows = [self._row(i, few) for i in range(n)]
+        if not few:
+            high = (f"{(row == 'HIGH').sum():,}" for row in r.bucket)
+            for name, values in (("τ", map(number, r.threshold)), ("HIGH tokens", high)):
+                tds = "".join(f"<td>{value}</td>" for value in values)
+                rows.append(f'<tr class="afn-foot"><td></td><th>{name}</th><td></td>{tds}</tr>')
+        body = "\n".join(rows)
+        return f"<table><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table>"
+
+    def _row(self, i: int, few: bool) -> str:
+        r = self.result
+        token = escape(token_text(str(r.tokens[i])))
+        cells = [f"<td>{i}</td><th><bdi>{token}</bdi></th><td>{escape(r.kind[i])}</td>"]
+        for k in range(len(r.layers)):
+            cells.append(self._wrap(k, i, number(r.strength[k, i]), "td"))
+            if few:
+                cells.append(f"<td>{r.rank[k, i] or ''}</td><td>{r.bucket[k, i]}</td>")
+        return f"<tr>{''.join(cells)}</tr>"

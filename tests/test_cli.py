@@ -1,0 +1,309 @@
+"""The command: what a person types, what comes out, and what is never shown: a traceback."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import activation_flow as af
+from activation_flow import cli
+
+CANADA = "Who is the prime minister of Canada?"
+FRANCE = "Who is the president of France?"
+
+
+@pytest.fixture
+def afn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["afn", *words])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return int(stop.value.code or 0), out, err
+
+    return run
+
+
+def shell(*words: str, code: int = 0, **environment: str) -> tuple[str, str]:
+    """Runs the command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "activation_flow", *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout, done.stderr
+
+
+class TestOutput:
+    def test_json_is_the_document_of_the_design(self, afn: Any) -> None:
+        code, out, _ = afn("strength", CANADA, FRANCE, "-m", "minilm", "--json")
+        assert code == 0
+        document = json.loads(out)
+        head = ["schema", "model", "revision", "engine", "precision", "n_layers", "layers"]
+        assert [*document][:5] == head[:5]
+        assert set(head) | {"settings", "versions", "texts", "errors"} <= set(document)
+        assert document["schema"] == "strength/1"
+        assert (document["layers"], document["n_layers"]) == ([4], 6)
+        token = document["texts"][0]["tokens"][7]
+        assert token["token"] == "canada"
+        assert (token["start"], token["end"], token["kind"]) == (29, 35, "content")
+        assert (token["rank"], token["bucket"]) == ([1], ["HIGH"])
+        special = document["texts"][0]["tokens"][0]
+        assert (special["start"], special["word"], special["rank"]) == (None, None, [None])
+        assert document["errors"] == []
+
+    def test_a_terminal_shows_tokens_threshold_and_legend(self, afn: Any) -> None:
+        code, out, _ = afn("strength", CANADA, "-m", "minilm")
+        assert code == 0
+        for part in ("canada", "14.541", "HIGH", "τ", "layer 4 of 6", "minilm"):
+            assert part in out
+        assert "\x1b" not in out  # no terminal: no colours
+        assert max(map(len, out.splitlines())) <= 80
+
+    def test_top(self, afn: Any) -> None:
+        _, out, _ = afn("strength", CANADA, "-m", "minilm", "--top", "2")
+        assert "14.142" in out
+        assert "13.761" not in out
+
+    @pytest.mark.parametrize("ending", ["json", "csv", "parquet", "html"])
+    def test_save(self, afn: Any, tmp_path: Path, ending: str) -> None:
+        path = tmp_path / f"x.{ending}"
+        code, _, err = afn(
+            "strength", CANADA, "-m", "minilm", "--layer", "all", "--save", str(path)
+        )
+        assert code == 0
+        assert str(path) in err
+        assert path.stat().st_size > 500
+        if ending in ("json", "parquet"):
+            (back,) = af.load(path)
+            assert back.layers == tuple(range(7))
+            assert back.strength[4, 7] == pytest.approx(14.541, abs=5e-4)
+
+    def test_layers_and_words(self, afn: Any) -> None:
+        words = ("strength", "Don't!", "-m", "minilm", "-l", "2,4-5", "--words", "--json")
+        document = json.loads(afn(*words)[1])
+        assert document["layers"] == [2, 4, 5]
+        assert [t["token"] for t in document["texts"][0]["tokens"]] == [
+            *("[CLS]", "Don't", "!", "[SEP]")
+        ]
+
+    def test_text_pairs(self, afn: Any) -> None:
+        words = ("strength", "a day", "--text-pair", "a walk", "-m", "minilm", "--json")
+        text = json.loads(afn(*words)[1])["texts"][0]
+        assert text["text_pair"] == "a walk"
+        assert [t["segment"] for t in text["tokens"]] == [None, 0, 0, None, 1, 1, None]
+
+    def test_a_file_and_standard_input(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_text(f"{CANADA}\n\n{FRANCE}\n", encoding="utf-8")
+        code, out, err = afn("strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm", "--json")
+        assert code == 0
+        assert [t["text"] for t in json.loads(out)["texts"]] == [CANADA, FRANCE]
+        assert "1 blank line" in err
+
+    def test_version_and_help(self, afn: Any) -> None:
+        assert afn("--version")[1].strip() == f"afn {af.__version__}"
+        code, out, _ = afn("strength", "--help")
+        assert code == 0
+        for option in ("--model", "--layer", "--quantile", "--words", "--json", "--save"):
+            assert option in out
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["a", "-m", "bert-base-uncased"], r"--model minilm.*folder"),
+            (["a", "-m", "minilm", "-l", "7"], r"layer 7 is out of range.*0 \(embeddings\) to 6"),
+            (["a", "-m", "minilm", "-l", "x"], "layer 'x' is not understood"),
+            (["a", "-m", "minilm", "--save", "x.xlsx"], r"\.json, \.csv, \.parquet, \.html"),
+            (["a", "-m", "minilm", "--save", "/no/such/x.json"], "there is no folder /no/such"),
+            (["-f", "/no/such.txt", "-m", "minilm"], "such.txt cannot be read"),
+            (["a", "-m", "minilm", "--quantile", "7"], "quantile 7.0 is not between"),
+        ],
+    )
+    def test_one_line_says_what_to_do(self, afn: Any, words: list[str], message: str) -> None:
+        code, out, err = afn("strength", *words)
+        assert (code, out) == (1, "")
+        assert re.search(message, err)
+        assert err.count("\n") <= 2
+
+    def test_not_utf8_names_file_and_line(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_bytes(b"good\nbad \xff\n")
+        code, _, err = afn("strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm")
+        assert code == 1
+        assert re.search(r"t\.txt, line 2: not UTF-8", err)
+
+    def test_a_text_without_tokens_costs_no_other_text(self, afn: Any) -> None:
+        code, out, err = afn("strength", CANADA, " ", FRANCE, "-m", "minilm", "--json")
+        assert code == 1
+        document = json.loads(out)
+        assert [t["text_number"] for t in document["texts"]] == [1, 3]
+        assert document["errors"][0]["text_number"] == 2
+        assert "text 2: it has no token of its own" in err
+
+    @pytest.mark.parametrize(
+        "words",
+        [["strength"], ["strength", "a", "-f", "b"], ["strenght", "a"], ["strength", "--x"]],
+    )
+    def test_wrong_usage_is_2(self, afn: Any, words: list[str]) -> None:
+        code, _, err = afn(*words)
+        assert code == 2
+        assert "Usage" in err
+
+    def test_interrupted_is_130(self, afn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupt(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(af.Encoder, "from_pretrained", interrupt)
+        assert afn("strength", "a")[0] == 130
+
+    def test_a_fault_of_ours_is_said_to_be_one(self, afn: Any, monkeypatch: Any) -> None:
+        def fail(*_: Any, **__: Any) -> None:
+            raise RuntimeError("boom")
+
+        monkeypatch.setattr(af.Encoder, "from_pretrained", fail)
+        code, _, err = afn("strength", "a")
+        assert code == 1
+        assert "internal error: RuntimeError: boom" in err
+        monkeypatch.setattr(sys, "argv", ["afn", "strength", "a", "--debug"])
+        with pytest.raises(RuntimeError):
+            cli.main()
+
+
+class TestModels:
+    def test_list_and_clear(self, afn: Any, tiny: Any, tmp_path: Path, empty_cache: Path) -> None:
+        assert afn("models")[0] == 0
+        model, tokenizer = tiny("bert")
+        for name in ("one", "two"):
+            model.save_pretrained(tmp_path / name)
+            tokenizer.save_pretrained(tmp_path / name)
+        (tmp_path / "two" / "vocab.txt").write_text("makes it another model")
+        for name in ("one", "two"):
+            afn("strength", "a", "-m", str(tmp_path / name))
+        entries = json.loads(afn("models", "--json")[1])
+        assert [Path(e["model"]).name for e in entries] == ["one", "two"]
+        assert all(e["engine"] == "openvino" and e["blobs"] > 0 for e in entries)
+        assert "one" in afn("models")[1].replace("\n", "")
+        code, out, _ = afn("models", "clear", str(tmp_path / "one"))
+        assert (code, out.split()[1]) == (0, "1")
+        assert len(json.loads(afn("models", "--json")[1])) == 1
+        code, _, err = afn("models", "clear", "nothing")
+        assert code == 1
+        assert str(tmp_path / "two") in err
+        afn("models", "clear")
+        assert json.loads(afn("models", "--json")[1]) == []
+
+    def test_a_damaged_folder_is_listed_as_such(
+        self, afn: Any, tiny: Any, empty_cache: Path
+    ) -> None:
+        af.Encoder.from_pretrained(tiny("bert"))
+        (graph,) = empty_cache.glob("engines/*/graph.bin")
+        graph.unlink()
+        (entry,) = json.loads(afn("models", "--json")[1])
+        assert entry["state"].startswith("damaged")
+        assert "damaged" in afn("models")[1]
+
+
+HEAVY = ("torch", "transformers", "huggingface_hub", "pyarrow", "duckdb", "altair", "pandas")
+
+
+class TestStart:
+    """What a warm start does not import, and whom it does not call."""
+
+    def _imported(self, *words: str) -> set[str]:
+        code = (
+            "import sys, runpy\n"
+            f"sys.argv = {['afn', *words]!r}\n"
+            "try:\n    from activation_flow import cli; cli.main()\n"
+            "except SystemExit as stop:\n    assert not stop.code, stop.code\n"
+            "print('\\n', *sorted(m for m in sys.modules if '.' not in m), file=sys.stderr)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
+        )
+        return set(done.stderr.split())
+
+    def test_a_warm_start_imports_nothing_heavy(self, minilm: af.Encoder) -> None:
+        minilm.strength(CANADA)
+        imported = self._imported("strength", CANADA, "-m", "minilm")
+        assert "openvino" in imported
+        assert not imported & set(HEAVY)
+
+    def test_the_assertion_above_can_fail(self, minilm: af.Encoder) -> None:
+        imported = self._imported("strength", CANADA, "-m", "minilm", "--engine", "torch")
+        assert {"torch", "transformers"} <= imported & set(HEAVY)
+
+    GUARD = """
+import socket, sys, os
+def refuse(*a, **k):
+    print("CALLED", a[1:] if a and isinstance(a[0], socket.socket) else a, file=sys.stderr)
+    os._exit(99)
+socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = refuse
+socket.getaddrinfo = socket.create_connection = socket.gethostbyname = refuse
+sys.argv = ["afn", *sys.argv[1:]]
+from activation_flow import cli
+"""
+
+    @pytest.fixture
+    def quiet_home(self, tmp_path: Path) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if k not in ("CI", "HF_HUB_OFFLINE")}
+        (tmp_path / "home").mkdir()
+        return {**kept, "HOME": str(tmp_path / "home"), "AFN_CACHE": str(tmp_path / "cache")}
+
+    def _guarded(self, home: dict[str, str], then: str, *words: str) -> Any:
+        return subprocess.run(
+            [sys.executable, "-c", self.GUARD + then, *words],
+            env=home,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def test_no_host_is_contacted_and_the_home_stays_clean(
+        self, quiet_home: dict[str, str], tmp_path: Path
+    ) -> None:
+        for _ in range(2):  # the first run converts, the second is warm
+            done = self._guarded(quiet_home, "cli.main()", "strength", CANADA, "-m", "minilm")
+            assert done.returncode == 0, done.stderr
+            assert "CALLED" not in done.stderr
+        assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
+
+    def test_the_guard_notices_a_call(self, quiet_home: dict[str, str]) -> None:
+        then = "socket.create_connection(('example.org', 443))"
+        assert self._guarded(quiet_home, then).returncode == 99
+        # A model of the hub that is not here is the one thing that asks a host: the hub.
+        done = self._guarded(quiet_home, "cli.main()", "strength", "a", "-m", "someone/some-model")
+        assert done.returncode == 99
+        assert "huggingface.co" in done.stderr
+
+    def test_the_first_run_says_what_it_does(self, empty_cache: Path) -> None:
+        _, err = shell("strength", CANADA, "-m", "minilm", AFN_CACHE=str(empty_cache))
+        assert "Preparing minilm" in err
+        assert "once" in err
+        out, err = shell("strength", CANADA, "-m", "minilm", AFN_CACHE=str(empty_cache))
+        assert err == ""
+        assert np.isclose(float(re.findall(r"14\.\d+", out)[0]), 14.142, atol=1)
+
+
+def test_a_closed_pipe_is_no_error(minilm: af.Encoder, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text(f"{CANADA}\n" * 300)
+    command = (
+        f"{sys.executable} -m activation_flow strength -m minilm -f {tmp_path}/t.txt | head -1"
+    )
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""

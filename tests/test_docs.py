@@ -1,0 +1,117 @@
+"""README and docs say what the code does: blocks run, tables are the code's own.
+
+AFN_WRITE_DOCS=1 writes what is generated (docs/cli.md, the README's table of models) anew.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from architectures import TABLE
+
+from activation_flow import cli
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+CLI = ROOT / "docs" / "cli.md"
+
+
+def generated(path: Path, text: str, current: str) -> None:
+    """Compare, or write where that was asked for."""
+    if os.environ.get("AFN_WRITE_DOCS"):
+        path.write_text(text, encoding="utf-8")
+    else:
+        assert current == text, f"{path.name} is out of date: AFN_WRITE_DOCS=1 make test"
+
+
+def commands() -> dict[str, click.Command]:
+    app = typer.main.get_command(cli.app)
+    found: dict[str, click.Command] = {}
+
+    def walk(name: str, command: click.Command) -> None:
+        found[name] = command
+        for child, sub in getattr(command, "commands", {}).items():
+            walk(f"{name} {child}", sub)
+
+    walk("afn", app)
+    return found
+
+
+def reference() -> str:
+    parts = ["# Command line\n\nMade of `--help`; a test keeps it so.\n"]
+    for name, command in commands().items():
+        context = click.Context(command, info_name=name, max_content_width=100)
+        context.terminal_width = 100
+        parts.append(f"## `{name}`\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def models_table() -> str:
+    rows = ["| model type | engine | |", "|---|---|---|"]
+    for name, row in TABLE.items():
+        about = "decoder" if row.causal else "encoder"
+        rows.append(f"| `{name}` | {row.engine} | {about} |")
+    return "\n".join(rows)
+
+
+def test_the_command_reference_is_that_of_the_command() -> None:
+    generated(CLI, reference(), CLI.read_text(encoding="utf-8") if CLI.exists() else "")
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_option_says_what_it_is_for(name: str) -> None:
+    command = commands()[name]
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_the_readme_lists_exactly_the_models_that_are_tested() -> None:
+    text = README.read_text(encoding="utf-8")
+    block = f"<!-- models -->\n\n{models_table()}\n\n<!-- /models -->"
+    new = re.sub(r"<!-- models -->(.*?<!-- /models -->)?", block, text, flags=re.DOTALL)
+    generated(README, new, text)
+
+
+def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(block.replace("result.to_pandas()", "None"), "README.md", "exec"), names)
+    result = names["result"]
+    assert result.layers == (4,)  # type: ignore[attr-defined]
+    assert result.tokens[7] == "canada"  # type: ignore[attr-defined]
+    assert round(float(result.strength[0, 7]), 2) == 14.54  # type: ignore[attr-defined]
+    assert result.bucket[0, 7] == "HIGH"  # type: ignore[attr-defined]
+
+
+def test_the_readme_shows_commands_that_exist() -> None:
+    text = README.read_text(encoding="utf-8")
+    known = commands()
+    shown = [*re.findall(r"^afn .*$", text, re.MULTILINE), *re.findall(r"`afn ([^`]*)`", text)]
+    assert shown
+    for line in re.findall(r"^afn (\w+)(.*)$", text, re.MULTILINE):
+        command = known[f"afn {line[0]}"]
+        options = {o for p in command.params for o in p.opts}
+        for option in re.findall(r"(?<= )(--?[a-z][a-z-]*)", line[1]):
+            assert option in options, f"README: afn {line[0]} has no {option}"
+
+
+def test_every_dependency_is_justified() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## Dependencies")[1]
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["minilm"]]:
+        name = re.split(r"[<>=\[]", requirement)[0]
+        assert re.search(rf"\b{re.escape(name)}\b", table), f"{name} is not in docs/design.md"
+
+
+def test_the_files_of_the_package_are_those_of_the_design() -> None:
+    table = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## Files")[1]
+    for path in (ROOT / "src" / "activation_flow").glob("*.py"):
+        if not path.name.startswith("__"):
+            assert f"`{path.name}`" in table, f"{path.name} is not in docs/design.md"

@@ -1,0 +1,288 @@
+"""The encoder: batches without padding, order, long texts, options, refusals; real weights."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from architectures import TEXTS
+from hypothesis import given
+from hypothesis import strategies as st
+
+import activation_flow as af
+from activation_flow import encoder as module
+from activation_flow.data import ActivationFlowError, TextsFailed
+
+CANADA = "Who is the prime minister of Canada?"
+
+
+class TestMinilm:
+    """Real weights. The figures are those of an eager run of transformers."""
+
+    def test_the_papers_first_sentence(self, minilm: af.Encoder) -> None:
+        result = minilm.strength(CANADA)
+        assert result.layers == (4,)
+        strongest = result.tokens[np.argsort(result.rank[0])][-8:][:3]
+        assert strongest.tolist() == ["canada", "prime", "minister"]
+        by_token = dict(zip(result.tokens, result.strength[0], strict=True))
+        assert by_token["canada"] == pytest.approx(14.541, abs=5e-4)
+        assert by_token["prime"] == pytest.approx(14.142, abs=5e-4)
+        assert by_token["minister"] == pytest.approx(13.761, abs=5e-4)
+        assert by_token["[SEP]"] == pytest.approx(9.799, abs=5e-4)
+        assert min(by_token, key=by_token.__getitem__) == "[SEP]"
+        assert result.tokens[result.bucket[0] == "HIGH"].tolist() == ["prime", "canada"]
+
+    def test_eager_transformers_says_the_same(self, minilm: af.Encoder) -> None:
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+
+        from activation_flow import hub
+
+        path = hub.identify(hub.Request(name="minilm")).source
+        model = AutoModel.from_pretrained(path).eval()
+        inputs = AutoTokenizer.from_pretrained(path)(CANADA, return_tensors="pt")
+        with torch.no_grad():
+            hidden = model(**inputs, output_hidden_states=True).hidden_states
+        result = minilm.strength(CANADA, layers="all")
+        truth = np.stack([h[0].norm(dim=-1).numpy() for h in hidden])
+        np.testing.assert_allclose(result.strength, truth, rtol=1e-5)
+        assert result.ids.tolist() == inputs["input_ids"][0].tolist()
+
+    def test_prompts_a_and_b_and_words(self, minilm: af.Encoder) -> None:
+        result = minilm.strength("The connoisseur's story unfolds.", words="max")
+        assert "connoisseur's" in result.tokens
+        pieces = minilm.strength("The connoisseur's story unfolds.")
+        own = pieces.word == result.word[result.tokens.tolist().index("connoisseur's")]
+        assert own.sum() > 3
+        k = result.tokens.tolist().index("connoisseur's")
+        assert result.strength[0, k] == pieces.strength[0, own].max()
+
+
+def test_one_text_gives_one_result_and_a_list_a_list(tiny_encoder: af.Encoder) -> None:
+    assert isinstance(tiny_encoder.strength("a"), af.StrengthResult)
+    several = tiny_encoder.strength(["a", "b"])
+    assert isinstance(several, af.StrengthResults)
+    assert [r.text for r in several] == ["a", "b"]
+    assert len(tiny_encoder.strength([])) == 0
+
+
+@given(st.lists(st.sampled_from(TEXTS), max_size=12), st.integers(1, 60))
+def test_order_and_numbers_do_not_depend_on_batches(texts: list[str], budget: int) -> None:
+    encoder = _encoder()
+    encoder._batch_tokens = budget
+    for text, result in zip(texts, encoder.strength(texts), strict=True):
+        assert result.text == text
+        np.testing.assert_array_equal(result.strength, _alone(text))
+
+
+_KEPT: dict[str, Any] = {}
+
+
+def _encoder() -> af.Encoder:
+    if "encoder" not in _KEPT:
+        from architectures import TABLE, make_model, make_tokenizer
+
+        tokenizer = make_tokenizer("wordpiece", TABLE["bert"].inputs)
+        _KEPT["encoder"] = af.Encoder.from_pretrained((make_model("bert", tokenizer), tokenizer))
+    encoder: af.Encoder = _KEPT["encoder"]
+    return encoder
+
+
+def _alone(text: str) -> Any:
+    if text not in _KEPT:
+        _KEPT[text] = _encoder().strength(text).strength
+    return _KEPT[text]
+
+
+def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder) -> None:
+    encoded, _ = tiny_encoder.tokenize([*TEXTS, "a " * 300], max_length=20)
+    seen = []
+    for batch in module._batches(encoded, 64):
+        lengths = {len(encoded[i].window(encoded[i].text.ids, w)) for i, w in batch}
+        assert len(lengths) == 1
+        assert len(batch) * lengths.pop() <= 64
+        seen += batch
+    assert sorted(seen) == [(i, w) for i, e in enumerate(encoded) for w in range(len(e.windows))]
+
+
+class TestLongTexts:
+    def test_a_text_that_just_fits_is_read_whole(self, tiny_encoder: af.Encoder) -> None:
+        text = "a " * (tiny_encoder.max_length - 2)
+        assert tiny_encoder.strength(text).n_windows == 1
+        assert tiny_encoder.strength(text + "a").n_windows > 1
+
+    def test_every_token_has_the_value_of_its_window(self, tiny_encoder: af.Encoder) -> None:
+        """Against each window fed as a text of its own."""
+        words = [TEXTS[0].split()[i % 7] for i in range(100)]
+        text = " ".join(words)
+        (encoded,), _ = tiny_encoder.tokenize([text], max_length=30, stride=10)
+        ((_, strength, _),) = tiny_encoder.run([encoded], [2])
+        content = len(encoded.text) - 2
+        best: dict[int, tuple[int, float]] = {}
+        for w, (first, last) in enumerate(encoded.windows):
+            ids = encoded.window(encoded.text.ids, w)[None]
+            inputs = {
+                "input_ids": ids,
+                "attention_mask": np.ones_like(ids),
+                "token_type_ids": np.zeros_like(ids),
+            }
+            norms, _ = tiny_encoder._engine.run(inputs, [2])
+            for place in range(first, last):
+                edge = min(place - first, last - 1 - place)
+                if place not in best or edge > best[place][0]:
+                    best[place] = edge, norms[0, 0, 1 + place - first]
+            if w == 0:
+                assert strength[0, 0] == norms[0, 0, 0]
+            if w == len(encoded.windows) - 1:
+                assert strength[0, -1] == norms[0, 0, -1]
+        assert strength[0, 1:-1].tolist() == [best[place][1] for place in range(content)]
+
+    def test_pairs_that_are_too_long_fail_with_their_number(self, tiny_encoder: Any) -> None:
+        results = tiny_encoder.strength(["a", "a"], ["b", "b " * 300], errors="collect")
+        assert [e.text_number for e in results.errors] == [2]
+        assert "room for" in results.errors[0].reason
+
+
+class TestErrors:
+    def test_bad_texts_never_take_the_others_with_them(self, tiny_encoder: af.Encoder) -> None:
+        texts = ["good", "", "   ", "b\ud800d", "fine"]
+        results = tiny_encoder.strength(texts, errors="collect")
+        assert results.numbers == (1, 5)
+        assert [e.text_number for e in results.errors] == [2, 3, 4]
+        assert "no token of its own" in results.errors[0].reason
+        with pytest.raises(TextsFailed, match=r"text 2: .*\(2 more") as caught:
+            tiny_encoder.strength(texts)
+        assert [r.text for r in caught.value.results] == ["good", "fine"]
+
+    def test_a_value_that_is_not_finite_is_never_returned(self, tiny: Any) -> None:
+        import copy
+
+        import torch
+
+        model, tokenizer = tiny("bert")
+        broken = copy.deepcopy(model)
+        with torch.no_grad():
+            broken.embeddings.word_embeddings.weight[tokenizer("beautiful")["input_ids"][1]] = (
+                float("nan")
+            )
+        encoder = af.Encoder.from_pretrained((broken, tokenizer), engine="torch")
+        results = encoder.strength(["a day", "beautiful", "the park"], errors="collect")
+        assert results.numbers == (1, 3)
+        assert all(np.isfinite(r.strength).all() for r in results)
+        (error,) = results.errors
+        assert "not finite" in error.reason
+        assert "layer 2" in error.reason
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"layers": 7}, r"layer 7 is out of range.*0 \(embeddings\) to 3"),
+            ({"quantile": 75}, "quantile 75 is not between 0 and 1"),
+            ({"quantile_method": "middle"}, "'middle' is not one of midpoint, linear"),
+            ({"threshold_scope": "all"}, "threshold scope 'all' is not one of text, corpus"),
+            ({"kinds": "nltk"}, "kinds='nltk' is not one of list, none"),
+            ({"words": "median"}, "words='median' is not one of max, mean"),
+            ({"errors": "ignore"}, "errors='ignore' is not one of raise, collect"),
+            ({"max_length": 9999}, r"max_length 9999 is out of range.*1 to 128"),
+            ({"stride": -1}, "stride -1 is out of range"),
+        ],
+    )
+    def test_bad_options(self, tiny_encoder: af.Encoder, options: Any, message: str) -> None:
+        with pytest.raises(ActivationFlowError, match=message):
+            tiny_encoder.strength("a", **options)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"engine": "onnx"}, "engine 'onnx' is not one of auto, openvino, torch"),
+            ({"precision": "f16"}, "precision 'f16' is not one of f32, bf16"),
+            ({"dtype": "float16"}, "dtype float16 is not one of float32, bfloat16"),
+            ({"dtype": "float32", "precision": "bf16"}, "contradict"),
+            ({"engine": "torch", "precision": "bf16"}, "precision bf16 runs on the CPU's openvino"),
+            ({"tokenizer": object()}, "a tokenizer is taken with a live model only"),
+        ],
+    )
+    def test_bad_ways_to_load(self, options: Any, message: str) -> None:
+        with pytest.raises(ActivationFlowError, match=message):
+            af.Encoder.from_pretrained("minilm", **options)
+
+    def test_a_live_model_needs_its_tokenizer(self, tiny: Any) -> None:
+        with pytest.raises(ActivationFlowError, match=r"give \(model, tokenizer\)"):
+            af.Encoder.from_pretrained(tiny("bert")[0])
+
+    def test_bf16_is_refused_where_the_chip_has_none(self) -> None:
+        from activation_flow.engine import openvino
+
+        can = openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if "BF16" in can:
+            result = af.Encoder.from_pretrained("minilm", precision="bf16").strength(CANADA)
+            truth = af.Encoder.from_pretrained("minilm").strength(CANADA)
+            np.testing.assert_allclose(result.strength, truth.strength, rtol=0.05)
+            assert result.provenance.precision == "bf16"
+        else:
+            with pytest.raises(ActivationFlowError, match="no bf16 arithmetic; use precision f32"):
+                af.Encoder.from_pretrained("minilm", precision="bf16")
+
+
+class TestPairsAndSpecials:
+    def test_two_segments_equal_transformers(self, tiny: Any) -> None:
+        import torch
+
+        model, tokenizer = tiny("bert")
+        result = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXTS[0], TEXTS[1])
+        with torch.no_grad():
+            out = model(
+                **tokenizer(TEXTS[0], TEXTS[1], return_tensors="pt"), output_hidden_states=True
+            )
+        np.testing.assert_allclose(
+            result.strength[0], out.hidden_states[2][0].norm(dim=-1).numpy(), rtol=1e-5
+        )
+        for token, segment, start, end in zip(
+            result.tokens, result.segment, result.start, result.end, strict=True
+        ):
+            if segment >= 0:
+                source = (TEXTS[0], TEXTS[1])[segment]
+                assert source[start:end].lower() == token.removeprefix("##").lower()
+
+    def test_special_tokens_in_or_out(self, tiny_encoder: af.Encoder) -> None:
+        out, within = (tiny_encoder.strength(TEXTS[0], include_special=x) for x in (False, True))
+        assert out.bucket[0, 0] == ""
+        assert out.rank[0, 0] == 0
+        assert within.bucket[0, 0] in ("HIGH", "LOW")
+        assert set(within.rank[0]) == set(range(1, len(within) + 1))
+        assert within.threshold[0] == pytest.approx(
+            np.quantile(within.strength[0].astype(float), 0.75, method="midpoint")
+        )
+
+    def test_a_corpus_threshold_is_the_quantile_over_all_texts(self, tiny_encoder: Any) -> None:
+        results = tiny_encoder.strength(list(TEXTS), layers="all", threshold_scope="corpus")
+        pooled = np.concatenate([r.strength[:, ~r.special] for r in results], axis=1)
+        truth = np.quantile(pooled.astype(float), 0.75, axis=1, method="midpoint")
+        for result in results:
+            np.testing.assert_array_equal(result.threshold, truth)
+        words = results.words("mean")
+        assert len({tuple(r.threshold) for r in words}) == 1
+
+    def test_words_of_a_result_equal_words_asked_for(self, tiny_encoder: af.Encoder) -> None:
+        for how in ("max", "mean", "sum", "first", "l2"):
+            later = tiny_encoder.strength(TEXTS[3]).words(how)
+            asked = tiny_encoder.strength(TEXTS[3], words=how)
+            assert later.to_dict() == asked.to_dict()
+        assert "don't" in later.tokens
+        assert later.kind[later.tokens.tolist().index("don't")] == "function"
+        with pytest.raises(ActivationFlowError, match="of words already"):
+            later.words()
+
+
+def test_a_folder_damaged_while_it_is_held_is_mended(
+    tiny: Any, empty_cache: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = af.Encoder.from_pretrained(tiny("bert"))
+    truth = encoder.strength(TEXTS[0])
+    fresh = af.Encoder.from_pretrained(tiny("bert"))
+    (graph,) = empty_cache.glob("engines/*/graph.bin")
+    graph.write_bytes(bytes(graph.stat().st_size))
+    with caplog.at_level(logging.WARNING, logger="activation_flow"):
+        again = fresh.strength(TEXTS[0], layers=[2, 3]).at(2)  # not the stored blob
+    np.testing.assert_allclose(again.strength, truth.strength, rtol=1e-6)
+    assert "damaged" in caplog.text
