@@ -102,13 +102,29 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def take_turns(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Seconds]:
-    """Seconds of every piece of work in every round: A B C, A B C, ..."""
+def take_turns(
+    work: Mapping[str, Callable[[], object]], rounds: int, threads: int
+) -> tuple[dict[str, Seconds], float]:
+    """Seconds of every piece of work in every round: A B C, A B C, ...
+
+    Also the share of our threads' time that other processes took: what they used beyond the
+    cores that we leave idle.
+    """
     seconds: dict[str, Seconds] = {name: [] for name in work}
+    start, others = time.perf_counter(), others_time()
     for _ in range(rounds):
         for name, piece in work.items():
             seconds[name].append(timed(piece))
-    return seconds
+    others_cores = (others_time() - others) / (time.perf_counter() - start)
+    spare = (psutil.cpu_count() or threads) - threads
+    return seconds, min(1.0, max(0.0, others_cores - spare) / threads)
+
+
+def others_time() -> float:
+    """Core seconds used so far by everybody but this process, the machine's host as well."""
+    cpu, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    busy = cpu.user + cpu.system + sum(getattr(cpu, name, 0.0) for name in ("nice", "steal"))
+    return busy - own.user - own.system
 
 
 def run_all(encoder: Any, encoded: Sequence[Any], layer: int) -> None:
@@ -144,16 +160,21 @@ def cores() -> int:
 def machine(threads: int) -> dict[str, Any]:
     """What a figure needs beside it to be read."""
     versions = {name: version(name) for name in ("torch", "transformers", "openvino")}
-    load = round(os.getloadavg()[0], 1)  # of others too: read this before any work is done
-    return {"processor": processor(), "threads": threads, "load_before": load, **versions}
+    return {"processor": processor(), "threads": threads, **versions}
 
 
 def headline(result: Mapping[str, Any]) -> str:
-    """What ``machine`` found, and how the rounds were run, in one line."""
+    """What ``machine`` found, and how the rounds were run; a warning where others disturbed."""
+    disturbed = result["disturbed"]
     return (
-        f"{result['processor']}, {result['threads']} threads, load {result['load_before']} before; "
+        f"{result['processor']}, {result['threads']} threads; "
         f"torch {result['torch']}, openvino {result['openvino']}; "
         f"{result['rounds']} rounds in turns"
+    ) + (
+        f"\nNOT TO BE RELIED ON: other processes took {disturbed:.0%} of these threads' time, "
+        "and rivals suffer unequally. Run it again on an idle machine."
+        if disturbed > 0.05
+        else ""
     )
 
 

@@ -30,20 +30,27 @@ def one_batch(encoder: Any, texts: list[str]) -> tuple[list[Any], int]:
 
 
 def measure(
-    name: str, encoder: Any, layers: tuple[int, ...], texts: list[str], rounds: int
+    name: str, encoder: Any, layers: tuple[int, ...], texts: list[str], rounds: int, threads: int
 ) -> dict[str, Any]:
     """Milliseconds a batch for each layer, and the ratio to the highest of them."""
     batch, length = one_batch(encoder, texts)
-    work = {f"{layer}": partial(common.run_all, encoder, batch, layer) for layer in layers}
-    common.take_turns(work, 2)  # compiles and warms up
-    seconds = common.take_turns(work, rounds)
+    work = {f"layer {layer}": partial(common.run_all, encoder, batch, layer) for layer in layers}
+    for piece in work.values():
+        piece()  # compiles and warms up
+    seconds, disturbed = common.take_turns(work, rounds, threads)
     rows = []
     for layer in layers:
-        ms = {key: 1000 * value for key, value in common.summary(seconds[f"{layer}"]).items()}
+        ms = {key: 1000 * value for key, value in common.summary(seconds[f"layer {layer}"]).items()}
         rows.append({"layer": layer, "ms": ms})
     for row in rows:
         row["ratio"] = row["ms"]["median"] / rows[-1]["ms"]["median"]
-    return {"model": name, "texts": len(batch), "tokens": len(batch) * length, "rows": rows}
+    return {
+        "model": name,
+        "texts": len(batch),
+        "tokens": len(batch) * length,
+        "rows": rows,
+        "disturbed": disturbed,
+    }
 
 
 def report(result: dict[str, Any]) -> None:
@@ -71,22 +78,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three rounds, minilm only")
     parser.add_argument("--json", action="store_true", help="one document on standard output")
     options = parser.parse_args()
-    rounds = 3 if options.quick else options.rounds
-    about = common.machine(options.threads)
+    turns = (3 if options.quick else options.rounds, options.threads)
     torch.set_num_threads(options.threads)
     texts, source = common.paper_texts()
     load = partial(af.Encoder.from_pretrained, threads=options.threads)
     with common.throwaway_cache():
-        models = [measure("minilm, 6 layers", load("minilm"), (2, 4, 6), texts, rounds)]
+        models = [measure("minilm, 6 layers", load("minilm"), (2, 4, 6), texts, *turns)]
         if not options.quick:
             print("converting a model at bert-base shape (half a minute) ...", file=sys.stderr)
             base = load(common.bert_base())
-            models.append(measure("bert-base shape, 12 layers", base, (4, 8, 12), texts, rounds))
+            models.append(measure("bert-base shape, 12 layers", base, (4, 8, 12), texts, *turns))
     result = {
         "benchmark": "early_exit",
         "texts": source,
-        **about,
-        "rounds": rounds,
+        **common.machine(options.threads),
+        "disturbed": max(model["disturbed"] for model in models),
+        "rounds": turns[0],
         "models": models,
     }
     if options.json:

@@ -121,15 +121,13 @@ def difference(strengths: list[np.ndarray], oracle: list[np.ndarray]) -> float:
 
 def measure(texts: list[str], recipe_texts: int, rounds: int, threads: int) -> dict[str, Any]:
     """All rows, the peak and what is missing, as one JSON document."""
-    about = common.machine(threads)
     torch.set_num_threads(threads)
     rivals, missing, model, tokenizer = assemble(texts, recipe_texts, threads)
     strengths = {name: rival.work() for name, rival in rivals.items()}  # warms up, too
     peaks = [common.matmul_peak()]
     work: dict[str, Callable[[], object]] = {name: rival.work for name, rival in rivals.items()}
-    seconds = common.take_turns(
-        {**work, "peak": lambda: peaks.append(common.matmul_peak())}, rounds
-    )
+    work["peak"] = lambda: peaks.append(common.matmul_peak())
+    seconds, disturbed = common.take_turns(work, rounds, threads)
     rows = []
     oracle = strengths["paper's recipe"]
     for name, rival in rivals.items():
@@ -156,7 +154,8 @@ def measure(texts: list[str], recipe_texts: int, rounds: int, threads: int) -> d
         row["ratio"] = row["tokens_per_second"] / rows[0]["tokens_per_second"]
     return {
         "benchmark": "throughput",
-        **about,
+        **common.machine(threads),
+        "disturbed": disturbed,
         "rounds": rounds,
         "layer": LAYER,
         "peak_gflops": max(peaks) / 1e9,

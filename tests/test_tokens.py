@@ -406,8 +406,9 @@ def test_as_many_pairs_as_texts():
 
 
 def test_a_pair_is_never_read_in_windows():
-    done, failures = encode("wordpiece", ["a " * 20, "a"], ["b", "b"], limit=Limits(12))
-    assert [encoded.number for encoded in done] == [2]
+    done, failures = encode("wordpiece", ["a " * 20, "a " * 8], ["b", "b"], limit=Limits(12))
+    assert [encoded.number for encoded in done] == [2]  # which just fits
+    assert len(done[0].text) == 12
     assert failures == [Failure(1, "it has 24 tokens, and an input has room for 12")]
 
 
@@ -450,11 +451,13 @@ def test_no_room_beside_the_special_tokens():
     assert failures[0].reason.endswith("an input has room for 2")
 
 
-def test_a_stride_that_the_special_tokens_leave_no_room_for():
-    """Windows of 4 hold two tokens of their own: they cannot share 3."""
-    done, failures = encode("wordpiece", ["a " * 9, "a"], limit=Limits(4, 3))
+@pytest.mark.parametrize("stride", [2, 3])
+def test_a_stride_that_the_special_tokens_leave_no_room_for(stride):
+    """Windows of 4 hold two tokens of their own: they cannot share as many."""
+    done, failures = encode("wordpiece", ["a " * 9, "a"], limit=Limits(4, stride))
     assert [encoded.number for encoded in done] == [2]
-    assert failures == [Failure(1, "its windows hold 2 tokens of its own, and cannot share 3")]
+    reason = f"its windows hold 2 tokens of its own, and cannot share {stride}"
+    assert failures == [Failure(1, reason)]
 
 
 def test_a_window_of_any_array():

@@ -11,20 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+    from jaxtyping import Bool, Float, Int, Shaped
 
-Ids = Int[np.ndarray, "tokens"]
-Mask = Bool[np.ndarray, "tokens"]
-Names = Shaped[np.ndarray, "tokens"]
-Hidden = Float[np.ndarray, "layers tokens width"]
-Strength = Float[np.ndarray, "layers tokens"]
-PerLayer = Float[np.ndarray, "layers"]
-Rank = Int[np.ndarray, "layers tokens"]
-Bucket = Shaped[np.ndarray, "layers tokens"]
+    Ids = Int[np.ndarray, "tokens"]
+    Mask = Bool[np.ndarray, "tokens"]
+    Names = Shaped[np.ndarray, "tokens"]
+    Hidden = Float[np.ndarray, "layers tokens width"]
+    Strength = Float[np.ndarray, "layers tokens"]
+    Marks = Bool[np.ndarray, "layers tokens"]
+    PerLayer = Float[np.ndarray, "layers"]
+    Rank = Int[np.ndarray, "layers tokens"]
+    Bucket = Shaped[np.ndarray, "layers tokens"]
+    BatchIds = Int[np.ndarray, "texts tokens"]
+    BatchNorms = Float[np.ndarray, "layers texts tokens"]
+    BatchStates = Float[np.ndarray, "layers texts tokens width"]
+else:  # the shapes are for readers and type checkers; importing them would cost a warm start 40 ms
+    Ids = Mask = Names = Hidden = Strength = Marks = PerLayer = Rank = Bucket = np.ndarray
+    BatchIds = BatchNorms = BatchStates = np.ndarray
 
 KINDS = ("special", "punctuation", "function", "content")
 

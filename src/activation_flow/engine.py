@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, BatchIds, BatchNorms, BatchStates
 from activation_flow.folder import Damaged, EngineFolder
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ log = logging.getLogger("activation_flow")
 
 GRAPH = "graph.xml"
 WEIGHTS = "graph.bin"
-
-Norms = Float[np.ndarray, "layers texts tokens"]
-States = Float[np.ndarray, "layers texts tokens width"]
 
 
 class Engine(Protocol):
@@ -43,10 +39,10 @@ class Engine(Protocol):
 
     def run(
         self,
-        inputs: Mapping[str, Int[np.ndarray, "texts tokens"]],
+        inputs: Mapping[str, BatchIds],
         layers: Sequence[int],
         hidden: bool = False,
-    ) -> tuple[Norms, States | None]:
+    ) -> tuple[BatchNorms, BatchStates | None]:
         """Norms, and hidden states where asked for, of texts of equal length."""
         ...
 
@@ -98,10 +94,10 @@ class OpenVINOEngine:
 
     def run(
         self,
-        inputs: Mapping[str, Int[np.ndarray, "texts tokens"]],
+        inputs: Mapping[str, BatchIds],
         layers: Sequence[int],
         hidden: bool = False,
-    ) -> tuple[Norms, States | None]:
+    ) -> tuple[BatchNorms, BatchStates | None]:
         """See Engine."""
         names = [f"norm_{k}" for k in layers] + [f"hidden_{k}" for k in layers if hidden]
         request = self._request(tuple(names))
@@ -144,8 +140,9 @@ class OpenVINOEngine:
         if self._folder is None or not self._folder.has(blob):
             return None
         try:
-            memory = np.memmap(self._folder.file(blob), dtype=np.uint8, mode="r")
-            tensor = openvino().Tensor(np.asarray(memory))
+            memory = np.memmap(self._folder.file(blob), dtype=np.uint8, mode="c")
+            # Shared, not copied (which wants a writeable, hence copy-on-write, map).
+            tensor = openvino().Tensor(np.asarray(memory), shared_memory=True)
             return self._core.import_model(tensor, "CPU", self._config), memory
         except (Damaged, RuntimeError) as problem:
             log.info("compiling again: the stored blob cannot be used (%s)", problem)
@@ -206,10 +203,10 @@ class TorchEngine:
 
     def run(
         self,
-        inputs: Mapping[str, Int[np.ndarray, "texts tokens"]],
+        inputs: Mapping[str, BatchIds],
         layers: Sequence[int],
         hidden: bool = False,
-    ) -> tuple[Norms, States | None]:
+    ) -> tuple[BatchNorms, BatchStates | None]:
         """See Engine."""
         import torch
 

@@ -5,10 +5,11 @@ a colour scale. The HTML holds no script and asks nothing of any host; its looks
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as _escape
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,19 +17,13 @@ from jaxtyping import Bool, Float
 from activation_flow.data import PerLayer, StrengthResult, StrengthResults
 
 # One hue, even steps of lightness (OKLab 0.96 to 0.35); readable with every colour blindness.
-RAMP = (
-    "#f4f1fb",
-    "#dfd8f1",
-    "#c9bde6",
-    "#b4a3db",
-    "#9f88cf",
-    "#8a6dc2",
-    "#7550b4",
-    "#5f30a2",
-    "#46108a",
-)
+_LIGHT, _DARK = ("#f4f1fb", "#dfd8f1", "#c9bde6", "#b4a3db"), ("#7550b4", "#5f30a2", "#46108a")
+RAMP = (*_LIGHT, "#9f88cf", "#8a6dc2", *_DARK)
 # A token this many times the median strength of its text is clipped in pictures, never in numbers.
 OUTLIER = 10
+# How to get what a picture leaves out.
+HINT = ".to_pandas() or .save('x.csv') gives all"
+_FILES = "a .csv or .json file holds all"
 # More layers than this are drawn as a heat table instead of one strip each.
 STRIPS = 4
 # Steps of colour in HTML: one class each in report.css.
@@ -164,14 +159,14 @@ class Picture:
     Attributes:
         shown: the results that are drawn; ``hidden_texts`` more are not.
         scale: of these.
-        legend: mark and meaning, in the order in which they are read.
+        legend: mark, its look and its meaning, in the order in which they are read.
         tokens: at most so many tokens of a text are drawn.
         hint: how to get all of them.
     """
 
     shown: StrengthResults
     scale: Scale
-    legend: tuple[tuple[str, str], ...]
+    legend: tuple[tuple[str, str, str], ...]
     hidden_texts: int
     tokens: int
     hint: str
@@ -181,15 +176,101 @@ class Picture:
         """True if more than one text was given, so that each needs its number."""
         return len(self.shown) + self.hidden_texts + len(self.shown.errors) > 1
 
+    def texts(self) -> "Iterator[tuple[int, Cells]]":
+        """The number and the tokens of each text."""
+        for text, result in zip(self.shown.numbers, self.shown, strict=True):
+            yield text, Cells(result, self.scale.fraction(result), outliers(result))
 
-def fragment(picture: Picture) -> str:
+
+def picture(results: StrengthResults, *, texts: int, tokens: int, hint: str) -> Picture:
+    """The first texts, on the scale that they share; at most so many tokens of each."""
+    shown = results[:texts]
+    scale = scale_of(shown, len(shown.layers))
+    words = tuple(_meaning(shown, scale)) if len(shown) else ()
+    return Picture(shown, scale, words, len(results) - len(shown), tokens, hint)
+
+
+def html_fragment(results: StrengthResults) -> str:
+    """A self-contained ``<div>`` for notebooks."""
+    return _fragment(picture(results, texts=10, tokens=400, hint=HINT))
+
+
+def html_page(results: StrengthResults) -> str:
+    """A complete document to read offline, print and send; settings and versions at its end."""
+    head = results.provenance
+    about = f": {results[0].text[:60]}" if len(results) == 1 else ""
+    layers = f"{', '.join(map(str, results.layers))} of {head.n_layers}"
+    facts = {"model": head.model, "revision": head.revision or "unknown", "layers": layers}
+    facts |= {"engine": head.engine, "precision": head.precision}
+    rows = "".join(
+        f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>\n"
+        for group in (facts, head.settings, head.versions)
+        for key, value in group.items()
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>Token activation strength{escape(about)}</title>\n</head>\n"
+        '<body class="afn-page">\n<h1>Token activation strength</h1>\n'
+        f"{_fragment(picture(results, texts=200, tokens=2000, hint=_FILES))}\n"
+        '<div class="afn"><p class="afn-title">Model, settings, versions</p>\n'
+        f'<table class="afn-facts">{rows}</table></div>\n</body>\n</html>\n'
+    )
+
+
+def source_line(results: StrengthResults) -> str:
+    """Model, layers, engine and precision."""
+    head, layers = results.provenance, results.layers
+    where = head.layer_name(layers[0])
+    if len(layers) > 1:
+        run = len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1))
+        names = f"{layers[0]}-{layers[-1]}" if run else ", ".join(map(str, layers))
+        final = head.final_norm and head.n_layers in layers
+        note = f" ({head.n_layers} after the final norm)" if final else ""
+        where = f"layers {names} of {head.n_layers}{note}"
+    return visible(f"{head.model}, {where}, {head.engine} {head.precision}")
+
+
+def _meaning(shown: StrengthResults, scale: Scale) -> Iterator[tuple[str, str, str]]:
+    """What the picture means: marks, how they look, and sentences; only of marks that occur."""
+    settings = shown.provenance.settings
+    how = f"; of a word: {settings['words']} over its pieces" if settings.get("words") else ""
+    yield "S", "", f"strength ‖h‖₂, L2 norm of a token's hidden state; not its importance{how}"
+    yield "model", "", source_line(shown)
+    ends = [f"{number(a)} to {number(b)}" for a, b in zip(scale.low, scale.high, strict=True)]
+    if len(ends) > 1:
+        named = "; ".join(f"{k}: {end}" for k, end in zip(shown.layers, ends, strict=True))
+        yield "scale", "", f"lowest to highest S of all texts shown, layer by layer: {named}"
+    elif not np.isnan(scale.low).any():
+        yield "scale", "", f"{ends[0]}, the lowest to the highest S of all texts shown"
+    yield "HIGH", "bold, underlined: ", f"S > τ{_quantile(settings)}"
+    if any(result.special.any() for result in shown):
+        part = "" if settings.get("include_special") else ", no part in τ and rank"
+        yield "special", "grey: ", f"added by the tokenizer, off the scale{part}"
+    if any(outliers(result).any() for result in shown):
+        far = f"more than {OUTLIER}x the median S of its text"
+        yield "!", "", f"{far}; clipped in the picture, never in numbers"
+    if any(np.isnan(result.strength).any() for result in shown):
+        yield "nan", "", "not a number: no colour and no rank"
+
+
+def _quantile(settings: Mapping[str, Any]) -> str:
+    if "quantile" not in settings:
+        return ""
+    quantile = settings["quantile"]
+    name = "upper quartile" if quantile == 0.75 else f"{quantile:g} quantile"
+    where = "over all texts" if settings.get("threshold_scope") == "corpus" else "of each text"
+    method = settings.get("quantile_method")
+    return f", {name} {where}" + (f" (method {method})" if method else "")
+
+
+def _fragment(picture: Picture) -> str:
     """A ``<div>`` with its own style, for a notebook or as the body of a page."""
-    parts = []
-    for text, result in zip(picture.shown.numbers, picture.shown, strict=True):
-        parts.extend(_text(picture, text, result))
+    parts = [part for text, cells in picture.texts() for part in _text(picture, text, cells)]
     if picture.hidden_texts:
         parts.append(_note(f"{picture.hidden_texts:,} more texts are not shown; {picture.hint}"))
-    if len(picture.shown):
+    if picture.legend:
         parts.append(_legend(picture))
     if picture.shown.errors:
         lines = (f"text {e.text_number}: {e.reason}" for e in picture.shown.errors)
@@ -197,33 +278,6 @@ def fragment(picture: Picture) -> str:
         parts.append(f'<p class="afn-title">Without a result</p><ul>{items}</ul>')
     body = "\n".join(parts)
     return f'<div class="afn" translate="no">\n<style>\n{_style()}</style>\n{body}\n</div>'
-
-
-def page(picture: Picture) -> str:
-    """A complete document that can be read offline, printed and sent."""
-    head = picture.shown.provenance
-    about = f": {picture.shown[0].text[:60]}" if len(picture.shown) == 1 else ""
-    facts = {
-        "model": head.model,
-        "revision": head.revision or "unknown",
-        "layers": f"{', '.join(map(str, picture.shown.layers))} of {head.n_layers}",
-        "engine": head.engine,
-        "precision": head.precision,
-    }
-    rows = "".join(
-        f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>"
-        for group in (facts, head.settings, head.versions)
-        for key, value in group.items()
-    )
-    return (
-        '<!doctype html>\n<html lang="en" class="afn-page">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>Token activation strength{escape(about)}</title>\n</head>\n<body>\n"
-        f"<h1>Token activation strength</h1>\n{fragment(picture)}\n"
-        '<div class="afn"><p class="afn-title">Model, settings, versions</p>\n'
-        f'<table class="afn-facts">{rows}</table></div>\n</body>\n</html>\n'
-    )
 
 
 def _style() -> str:
@@ -234,14 +288,14 @@ def _note(text: str) -> str:
     return f'<p class="afn-note">{escape(text)}</p>'
 
 
-def _text(picture: Picture, text: int, result: StrengthResult) -> Iterator[str]:
+def _text(picture: Picture, text: int, cells: "Cells") -> Iterator[str]:
+    result = cells.result
     lead = f'<span class="afn-number">text {text}</span> ' if picture.several else ""
     segments = [result.text] if result.text_pair is None else [result.text, result.text_pair]
     quoted = "<br>".join(f"<bdi>{escape(segment) or '(empty)'}</bdi>" for segment in segments)
     yield f'<p class="afn-title">{lead}{quoted}</p>'
     if result.n_windows > 1:
         yield _note(f"read in {result.n_windows:,} overlapping windows")
-    cells = _Cells(result, picture.scale.fraction(result), outliers(result))
     n = min(len(result), picture.tokens)
     if len(result.layers) <= STRIPS:
         for k, layer in enumerate(result.layers):
@@ -250,27 +304,30 @@ def _text(picture: Picture, text: int, result: StrengthResult) -> Iterator[str]:
             yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
     if n < len(result):
         yield _note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {picture.hint}")
-    shut = "" if len(result.layers) <= STRIPS else " open"
-    yield f"<details{shut}><summary>Table</summary><div class='afn-scroll'>{cells.table(n)}</div>"
-    yield "</details>"
+    few = len(result.layers) <= STRIPS
+    head = "<details><summary>Table" if few else "<details open><summary>Strength at each layer"
+    yield f'{head}</summary><div class="afn-scroll">{cells.table(n)}</div></details>'
 
 
 def _legend(picture: Picture) -> str:
     looks = {"HIGH": "<b>HIGH</b>", "special": '<span class="afn-t afn-special">special</span>'}
-    ends = ["lowest", "highest"]
-    if len(picture.shown.layers) == 1:
-        ends = [number(picture.scale.low[0]), number(picture.scale.high[0])]
+    one = len(picture.shown.layers) == 1
+    ends = (
+        [number(picture.scale.low[0]), number(picture.scale.high[0])]
+        if one
+        else ["lowest", "highest"]
+    )
     bar = f'<span class="afn-range">{ends[0]}<span class="afn-bar"></span>{ends[1]}</span>'
     rows = "".join(
         f"<dt>{looks.get(mark, escape(mark))}</dt>"
-        f"<dd>{bar if mark == 'colour' else ''}{escape(meaning)}</dd>"
-        for mark, meaning in picture.legend
+        f"<dd>{bar if mark == 'scale' else ''}{escape(look + meaning)}</dd>"
+        for mark, look, meaning in picture.legend
     )
     return f'<dl class="afn-legend">{rows}</dl>'
 
 
 @dataclass(frozen=True)
-class _Cells:
+class Cells:
     """The tokens of one text, each with its colour and marks."""
 
     result: StrengthResult
@@ -319,12 +376,13 @@ class _Cells:
         top = "".join(f"<th>{head}</th>" for head in heads)
         rows = [self._row(i, few) for i in range(n)]
         if not few:
-            high = (f"{(row == 'HIGH').sum():,}" for row in r.bucket)
-            for name, values in (("τ", map(number, r.threshold)), ("HIGH tokens", high)):
+            high = (f"{(row == 'HIGH').sum()}/{(row != '').sum()}" for row in r.bucket)
+            for name, values in (("τ", map(number, r.threshold)), ("HIGH", high)):
                 tds = "".join(f"<td>{value}</td>" for value in values)
                 rows.append(f'<tr class="afn-foot"><td></td><th>{name}</th><td></td>{tds}</tr>')
         body = "\n".join(rows)
-        return f"<table><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table>"
+        heat = "" if few else ' class="afn-heat"'
+        return f"<table{heat}><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table>"
 
     def _row(self, i: int, few: bool) -> str:
         r = self.result

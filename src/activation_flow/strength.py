@@ -4,7 +4,6 @@ Knows nothing of models, texts or files. Source: paper eqs. 1-4 (arXiv 2605.2237
 """
 
 import numpy as np
-from jaxtyping import Float
 
 from activation_flow.data import (
     ActivationFlowError,
@@ -50,9 +49,7 @@ def strength(hidden: Hidden) -> Strength:
     return norms
 
 
-def threshold(
-    values: Float[np.ndarray, "layers tokens"], quantile: float = 0.75, method: str = "midpoint"
-) -> PerLayer:
+def threshold(values: Strength, quantile: float = 0.75, method: str = "midpoint") -> PerLayer:
     """τ = Q(S), the quantile of each row (eq. 3), in float64. Equal values give that value.
 
     The paper names no method; "midpoint" is the one that gives its τ of section 3.3:

@@ -297,7 +297,9 @@ def save(results: StrengthResults, path: str | Path) -> None:
         WRITERS[path.suffix.lower()](results, temporary)
         os.replace(temporary, path)
     except OSError as problem:
-        raise ActivationFlowError(f"{path} cannot be written: {problem.strerror or problem}") from problem
+        raise ActivationFlowError(
+            f"{path} cannot be written: {problem.strerror or problem}"
+        ) from problem
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,0 +1,247 @@
+"""What a file may import, and when: the arrows of the design, and proofs that these tests can fail.
+
+A file imports, at import time, only what stands above it; what delegates downwards does so inside
+a function, and stands in DOWNWARDS. Heavy libraries are imported where they are used.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import activation_flow
+
+PACKAGE = "activation_flow"
+SOURCES = {
+    path.stem: path.read_text() for path in Path(activation_flow.__file__).parent.glob("*.py")
+}
+
+ORDER = (
+    "data",
+    "strength",
+    "words",
+    "tap",
+    "folder",
+    "engine",
+    "hub",
+    "tokens",
+    "artifact",
+    "encoder",
+    "source",
+    "analysis",
+    "table",
+    "inventory",
+    "html",
+    "report",
+    "cli",
+    "__main__",
+)
+
+# (module, function, what it imports when it runs)
+DOWNWARDS = {
+    ("data", "_Exports.to_dict", "table"),
+    ("data", "_Exports.to_arrow", "table"),
+    ("data", "_Exports.to_pandas", "table"),
+    ("data", "_Exports.save", "table"),
+    ("data", "_Exports.__repr__", "report"),
+    ("data", "_Exports._repr_html_", "report"),
+    ("data", "StrengthResult.words", "analysis"),
+    ("data", "StrengthResults.words", "analysis"),
+    ("encoder", "Encoder.strength", "analysis"),
+    ("table", "_html", "html"),
+}
+
+# Besides the standard library, what may be imported at import time, and by whom. Whatever is not
+# here (transformers, openvino, pyarrow, pandas, rich, altair ...) is imported inside functions.
+LIBRARIES = {
+    "numpy": set(ORDER),
+    "jaxtyping": set(ORDER),
+    "regex": {"words"},
+    "torch": {"tap"},
+    "tokenizers": {"tokens", "encoder"},
+    "typer": {"cli"},
+    "click": {"cli"},
+}
+HEAVY = {"torch", "transformers", "pyarrow", "pandas", "openvino", "altair", "huggingface_hub"}
+
+Found = tuple[str, str]  # (the function, "" at import time; the imported name in full)
+
+
+def imports(source: str) -> Iterator[Found]:
+    """Every import of a file; those for the type checker only do not count."""
+
+    def walk(node: ast.AST, inside: tuple[str, ...], function: str) -> Iterator[Found]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                for other in child.orelse:
+                    yield from walk(ast.Module([other], []), inside, function)
+            elif isinstance(child, ast.Import):
+                yield from ((function, alias.name) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = (
+                    f"{PACKAGE}.{child.module or ''}".rstrip(".") if child.level else child.module
+                )
+                yield from ((function, f"{base}.{alias.name}") for alias in child.names)
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                path = (*inside, child.name)
+                yield from walk(child, path, function or ".".join(path))
+            elif isinstance(child, ast.ClassDef):
+                yield from walk(child, (*inside, child.name), function)
+            else:
+                yield from walk(child, inside, function)
+
+    return walk(ast.parse(source), (), "")
+
+
+def own_imports(source: str) -> Iterator[Found]:
+    """(function, module of this package); "package" where a lazy name of it is imported."""
+    for function, name in imports(source):
+        top, *rest = name.split(".")
+        if top == PACKAGE and rest != ["__version__"]:
+            yield function, rest[0] if rest and rest[0] in ORDER else "package"
+
+
+def points_up(module: str, target: str) -> bool:
+    return target in ORDER and ORDER.index(target) < ORDER.index(module)
+
+
+def wrong_arrows(sources: dict[str, str]) -> set[Found]:
+    return {
+        (module, target)
+        for module, source in sources.items()
+        for function, target in own_imports(source)
+        if not function and not (module in ORDER and points_up(module, target))
+    }
+
+
+def downwards(sources: dict[str, str]) -> set[tuple[str, str, str]]:
+    return {
+        (module, function, target)
+        for module, source in sources.items()
+        for function, target in own_imports(source)
+        if function and not points_up(module, target)
+    }
+
+
+def wrong_libraries(sources: dict[str, str]) -> set[Found]:
+    return {
+        (module, library)
+        for module, source in sources.items()
+        for function, name in imports(source)
+        if not function and (library := name.split(".")[0]) != PACKAGE
+        if library not in sys.stdlib_module_names and module not in LIBRARIES.get(library, ())
+    }
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that are loaded in a new process after this code."""
+    code += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", code]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+# the package
+
+
+def test_every_file_has_its_place():
+    assert set(SOURCES) == {*ORDER, "__init__"}
+
+
+def test_every_file_imports_only_what_stands_above_it():
+    assert wrong_arrows(SOURCES) == set()
+
+
+def test_what_delegates_downwards_is_listed_exactly():
+    assert downwards(SOURCES) == DOWNWARDS
+
+
+def test_heavy_libraries_are_imported_where_they_are_used():
+    assert wrong_libraries(SOURCES) == set()
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    assert not loaded_by(f"import {PACKAGE}") & {*HEAVY, "numpy", "tokenizers", "typer", "rich"}
+
+
+def test_importing_every_module_but_the_tap_imports_nothing_heavy():
+    modules = [name for name in ORDER if name not in ("tap", "__main__")]
+    loaded = loaded_by(f"import {', '.join(f'{PACKAGE}.{name}' for name in modules)}")
+    assert {PACKAGE, "numpy", "tokenizers"} <= loaded
+    assert not loaded & HEAVY
+
+
+# these tests can fail
+
+
+def test_the_tap_is_what_loads_torch():
+    assert "torch" in loaded_by(f"import {PACKAGE}.tap") & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "target"),
+    [
+        ("data", "from activation_flow import table", "table"),
+        ("data", "from activation_flow.table import load", "table"),
+        ("data", "import activation_flow.table as t", "table"),
+        ("data", "from . import table", "table"),
+        ("data", "from .table import load", "table"),
+        ("data", "from activation_flow import data", "data"),
+        ("words", "try:\n from activation_flow import cli\nexcept OSError: pass", "cli"),
+        ("words", "class A:\n from activation_flow import cli", "cli"),
+        ("words", "if TYPE_CHECKING:\n pass\nelse:\n from activation_flow import cli", "cli"),
+        ("report", "from activation_flow import Encoder", "package"),
+        ("report", "import activation_flow", "package"),
+        ("__init__", "from activation_flow import data", "data"),
+        ("stranger", "from activation_flow import data", "data"),
+    ],
+)
+def test_a_wrong_arrow_is_seen(module, source, target):
+    assert wrong_arrows({module: source}) == {(module, target)}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if TYPE_CHECKING:\n from activation_flow import cli",
+        "if typing.TYPE_CHECKING:\n from activation_flow.cli import main",
+        "def f():\n from activation_flow import cli",
+        "from activation_flow import __version__, data",
+        "from .data import Strength",
+    ],
+)
+def test_a_right_arrow_is_none(source):
+    assert wrong_arrows({"words": source}) == set()
+
+
+def test_a_delegation_downwards_is_seen():
+    source = (
+        "class A:\n"
+        " def f(self):\n"
+        "  def g():\n"
+        "   from activation_flow import cli, data\n"
+        "  if TYPE_CHECKING:\n"
+        "   from activation_flow import table\n"
+    )
+    assert downwards({"words": source}) == {("words", "A.f", "cli")}
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "library"),
+    [
+        ("data", "import torch.nn as nn", "torch"),
+        ("tap", "from transformers import AutoModel", "transformers"),
+        ("report", "from rich.console import Console", "rich"),
+        ("table", "try:\n import pyarrow\nexcept ImportError: pass", "pyarrow"),
+        ("report", "import typer", "typer"),
+    ],
+)
+def test_a_heavy_library_at_import_time_is_seen(module, source, library):
+    assert wrong_libraries({module: source}) == {(module, library)}
+
+
+def test_a_heavy_library_inside_a_function_is_none():
+    source = "import json, numpy\nif TYPE_CHECKING:\n import torch\ndef f():\n import torch"
+    assert wrong_libraries({"data": source}) == set()
