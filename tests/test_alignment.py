@@ -1,6 +1,7 @@
 import random
 import tracemalloc
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from activation_flow.alignment import WAYS, align
 from activation_flow.data import ActivationFlowError
 
 # The paper's Table 4: its Prompts A and B in the pieces of bert-base-uncased.
-PROMPT_A = "[CLS] enjoying a beautiful day at the park ! [SEP]".split()
-PROMPT_B = "[CLS] enjoying a beautiful walk at the beach ! [SEP]".split()
+PROMPT_A = ["[CLS]", "enjoying", "a", "beautiful", "day", "at", "the", "park", "!", "[SEP]"]
+PROMPT_B = ["[CLS]", "enjoying", "a", "beautiful", "walk", "at", "the", "beach", "!", "[SEP]"]
 PROMPT_SPECIAL = [token.startswith("[") for token in PROMPT_A]
 
 SWAPPED = {"same": "same", "replaced": "replaced", "inserted": "deleted", "deleted": "inserted"}
@@ -105,7 +106,7 @@ def test_diff_keeps_as_many_as_the_dynamic_programme(a, b):
 def test_diff_pairs_replaced_runs_of_equal_size_only(a, b):
     found = rows(a, b)
     edges = [-1, *(n for n, row in enumerate(found) if row[2] == "same"), len(found)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         run = found[first + 1 : last]
         in_a = [a[i][1] for i, _, _ in run if i >= 0]
         in_b = [b[j][1] for _, j, _ in run if j >= 0]
@@ -200,11 +201,11 @@ def shuffled(n, seed):
     ("a", "b", "kept"),
     [
         (["a"] * 100_000, ["b"] * 100_000, 0),
-        (["a"] * 100_000, ["a"] * 70_000, 70_000),
+        (["a"] * 20_000, ["a"] * 15_000, 15_000),
         (["x"] + ["a"] * 10_000, ["a"] * 10_000 + ["y"], 10_000),
         (shuffled(10_000, 0), [word.upper() for word in shuffled(10_000, 0)], 0),
-        (shuffled(8_000, 1), shuffled(8_000, 2), None),
-        (shuffled(10_000, 0), shuffled(10_000, 0)[::-1], 1),
+        (shuffled(6_000, 1), shuffled(6_000, 2), None),
+        (shuffled(6_000, 1), shuffled(6_000, 1)[::-1], 1),
     ],
     ids=["other word", "same word", "moved end", "nothing in common", "shuffled", "reversed"],
 )
@@ -218,5 +219,5 @@ def test_long_texts_need_little_memory(a, b, kept):
     same = pairs.change == "same"
     assert kept is None or np.count_nonzero(same) == kept
     assert all(a[i] == b[j] for i, j in zip(pairs.a_index[same], pairs.b_index[same], strict=True))
-    # A row for each token, and no more: a quadratic table of bits alone would take 12 to 1,250 MB.
-    assert peak < 4e6 + 500 * (len(a) + len(b))
+    # A row for each token, and no more: a quadratic table of bits alone would take 4 to 1,250 MB.
+    assert peak < 1e6 + 300 * (len(a) + len(b))

@@ -23,6 +23,9 @@ ORDER = (
     "data",
     "strength",
     "words",
+    "alignment",
+    "stats",
+    "shift",
     "tap",
     "folder",
     "engine",
@@ -58,7 +61,6 @@ DOWNWARDS = {
 # here (transformers, openvino, pyarrow, pandas, rich, altair ...) is imported inside functions.
 LIBRARIES = {
     "numpy": set(ORDER),
-    "jaxtyping": set(ORDER),
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
@@ -159,7 +161,13 @@ def test_what_delegates_downwards_is_listed_exactly():
 
 
 def test_heavy_libraries_are_imported_where_they_are_used():
-    assert wrong_libraries(SOURCES) == set()
+    assert {found for found in wrong_libraries(SOURCES) if found[1] != "jaxtyping"} == set()
+
+
+@pytest.mark.xfail(strict=True, reason="some files import it still, and it is a dev extra only")
+def test_jaxtyping_is_for_the_type_checker_only():
+    """A wheel is installed without it. When this passes, the marker and the exception above go."""
+    assert not {module for module, library in wrong_libraries(SOURCES) if library == "jaxtyping"}
 
 
 def test_importing_the_package_imports_nothing_heavy():

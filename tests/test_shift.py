@@ -47,7 +47,8 @@ def two_sides(pairs):
 @given(vectors)
 def test_shift_is_the_euclidean_distance(pairs):
     a, b = two_sides(pairs)
-    expected = [distance.euclidean(x.astype(float), y.astype(float)) for x, y in zip(a, b)]
+    sides = zip(a.astype(float), b.astype(float), strict=True)
+    expected = [distance.euclidean(x, y) for x, y in sides]
     assert shift(a, b) == pytest.approx(expected)
     assert shift(a, b).dtype == np.float64
     assert (shift(a, b) == shift(b, a)).all()

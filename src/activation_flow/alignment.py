@@ -88,11 +88,10 @@ def align(
     first = _symbols(a, special_a)
     second = _symbols(b, special_b)
     rows = [*(_diff if how == "diff" else _position)(first, second)]
-    a_index, b_index, change = zip(*rows, strict=True) if rows else ((), (), ())
     return Alignment(
-        np.array(a_index, dtype=np.int64),
-        np.array(b_index, dtype=np.int64),
-        np.array(change, dtype="<U8"),
+        np.array([i for i, _, _ in rows], dtype=np.int64),
+        np.array([j for _, j, _ in rows], dtype=np.int64),
+        np.array([change for _, _, change in rows], dtype="<U8"),
     )
 
 

@@ -88,7 +88,8 @@ def strength(
         words: aggregate pieces to words: max, mean, sum, first or l2.
         max_length: longest input; a longer text is read in windows.
         stride: tokens that neighbouring windows share; default half.
-        errors: "raise" TextsFailed (it carries the other results) or "collect" them.
+        errors: "raise" TextsFailed (it carries the other results), or "collect" the reasons of
+            those texts of a list that have no result.
 
     Returns:
         One result for one text; for a list, all results, in order.
@@ -131,7 +132,7 @@ def strength(
     if words is not None:
         measured = [(n, *to_words(text, norms, words)) for n, text, norms in measured]
     results = _judge(measured, buckets, encoder.provenance(settings), wanted, tuple(failures))
-    if failures and errors == "raise":
+    if failures and (errors == "raise" or one):
         raise TextsFailed(results)
     return results[0] if one else results
 

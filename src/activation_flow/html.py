@@ -192,7 +192,7 @@ def picture(results: StrengthResults, *, texts: int, tokens: int, hint: str) -> 
 
 def html_fragment(results: StrengthResults) -> str:
     """A self-contained ``<div>`` for notebooks."""
-    return _fragment(picture(results, texts=10, tokens=400, hint=HINT))
+    return _fragment(_bounded(results, texts=10, cells=10_000, hint=HINT))
 
 
 def html_page(results: StrengthResults) -> str:
@@ -213,10 +213,16 @@ def html_page(results: StrengthResults) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>Token activation strength{escape(about)}</title>\n</head>\n"
         '<body class="afn-page">\n<h1>Token activation strength</h1>\n'
-        f"{_fragment(picture(results, texts=200, tokens=2000, hint=_FILES))}\n"
+        f"{_fragment(_bounded(results, texts=200, cells=100_000, hint=_FILES))}\n"
         '<div class="afn"><p class="afn-title">Model, settings, versions</p>\n'
         f'<table class="afn-facts">{rows}</table></div>\n</body>\n</html>\n'
     )
+
+
+def _bounded(results: StrengthResults, *, texts: int, cells: int, hint: str) -> Picture:
+    """A picture of about so many cells, so that a page of any results can be opened."""
+    share = cells // max(1, min(len(results), texts) * len(results.layers))
+    return picture(results, texts=texts, tokens=max(50, share), hint=hint)
 
 
 def source_line(results: StrengthResults) -> str:
@@ -249,8 +255,8 @@ def _meaning(shown: StrengthResults, scale: Scale) -> Iterator[tuple[str, str, s
         part = "" if settings.get("include_special") else ", no part in τ and rank"
         yield "special", "grey: ", f"added by the tokenizer, off the scale{part}"
     if any(outliers(result).any() for result in shown):
-        far = f"more than {OUTLIER}x the median S of its text"
-        yield "!", "", f"{far}; clipped in the picture, never in numbers"
+        far = f"over {OUTLIER}x the median S of its text"
+        yield "!", "", f"{far}; clipped in pictures, never in numbers"
     if any(np.isnan(result.strength).any() for result in shown):
         yield "nan", "", "not a number: no colour and no rank"
 

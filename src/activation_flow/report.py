@@ -72,8 +72,14 @@ def plain(results: StrengthResults) -> str:
 class _Column:
     head: str
     cells: Sequence[str]
-    styles: Sequence[str] = ()
+    styles: Sequence[str]
     right: bool = True
+
+    def aligned(self) -> list[str]:
+        """Head and cells; rich itself would drop the room of a mark at the right."""
+        texts = [self.head, *self.cells]
+        width = max(map(len, texts)) if self.right else 0
+        return [text.rjust(width) for text in texts]
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,8 @@ class _Report:
             hidden = f"{self.picture.hidden_texts:,} more texts not shown"
             yield self._text(f"{hidden}; {self.picture.hint}\n")
         yield from self._key()
+        if self.picture.shown.errors:
+            yield self._text("\nWithout a result", "bold")
         for error in self.picture.shown.errors:
             yield self._text(visible(f"text {error.text_number}: {error.reason}"))
 
@@ -174,9 +182,9 @@ class _Report:
         for columns in self._layout(cells, rows, width):
             table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="")
             for column in columns:
-                side: Any = "right" if column.right else "left"
-                table.add_column(self._text(column.head, "bold"), justify=side, overflow="fold")
-            for row in zip(*(zip(c.cells, c.styles, strict=True) for c in columns), strict=True):
+                table.add_column(self._text(column.aligned()[0], "bold"), overflow="fold")
+            cells_of = (zip(c.aligned()[1:], c.styles, strict=True) for c in columns)
+            for row in zip(*cells_of, strict=True):
                 table.add_row(*(self._text(*cell) for cell in row))
             yield self._text("")
             yield table
@@ -198,10 +206,11 @@ class _Report:
         """All columns if they fit; else fewer; else strengths only, in blocks of layers."""
         r, layers = cells.result, range(len(cells.result.layers))
         grey = [_GREY if r.special[i] else "" for i in rows]
-        strong = ["bold" if r.bucket[0, i] == "HIGH" and len(layers) == 1 else "" for i in rows]
+        high = [r.bucket[0, i] == "HIGH" and len(layers) == 1 for i in rows]
+        strong = [f"bold {style}" if up else style for up, style in zip(high, grey, strict=True)]
         tokens = [_fit(token_text(str(r.tokens[i])), min(max(width // 3, 4), 30)) for i in rows]
         index = _Column("#", [str(i) for i in rows], grey)
-        token = _Column("token", tokens, [a or b for a, b in zip(grey, strong, strict=True)], False)
+        token = _Column("token", tokens, strong, False)
         kind = _Column("kind", [str(r.kind[i]) for i in rows], grey, False)
         groups = [self._group(cells, rows, k, grey) for k in layers]
         bare = [[column for column in group if column.head] for group in groups]
@@ -232,17 +241,13 @@ class _Report:
     def _values(self, cells: Cells, rows: Ids, k: int, *, star: bool) -> _Column:
         """Strengths of a layer; with a star where HIGH, if no other column says so."""
         r = cells.result
-        marks = [
-            "*" * (star and r.bucket[k, i] == "HIGH") + "!" * bool(cells.far[k, i]) for i in rows
-        ]
+        high = [star and r.bucket[k, i] == "HIGH" for i in rows]
+        marks = ["*" * up + "!" * bool(cells.far[k, i]) for up, i in zip(high, rows, strict=True)]
         slot = max(map(len, marks), default=0)
-        shown = [
-            number(float(r.strength[k, i])) + mark.ljust(slot)
-            for i, mark in zip(rows, marks, strict=True)
-        ]
+        numbers = [number(float(r.strength[k, i])) for i in rows]
+        shown = [n + mark.ljust(slot) for n, mark in zip(numbers, marks, strict=True)]
         styles = [self._style(cells, k, i) if star or r.special[i] else "" for i in rows]
-        bold = [" bold" if star and r.bucket[k, i] == "HIGH" else "" for i in rows]
-        styles = [style + more for style, more in zip(styles, bold, strict=True)]
+        styles = [style + " bold" * up for style, up in zip(styles, high, strict=True)]
         head = f"layer {r.layers[k]}" if len(r.layers) > 1 else "strength"
         return _Column(head + " " * slot, shown, styles)
 
@@ -251,10 +256,12 @@ class _Report:
         taus = [number(float(tau)) for tau in result.threshold]
         counts = [f"{(row == 'HIGH').sum()}/{(row != '').sum()}" for row in result.bucket]
         feet = [("", ""), ("τ", "HIGH"), ("", ""), *zip(taus, counts, strict=True)]
-        return [
-            replace(column, cells=[*column.cells, *foot], styles=[*column.styles, "bold", "bold"])
-            for column, foot in zip(columns, feet, strict=True)
-        ]
+        grown = []
+        for column, foot in zip(columns, feet, strict=True):
+            slot = " " * (len(column.head) - len(column.head.rstrip()))
+            cells = [*column.cells, *(text + slot for text in foot)]
+            grown.append(replace(column, cells=cells, styles=[*column.styles, "bold", "bold"]))
+        return grown
 
     def _key(self) -> "Iterator[RenderableType]":
         from rich.table import Table
@@ -272,13 +279,11 @@ class _Report:
                     ramp.append(" ", f"on {shade(step / (2 * _BAR_CELLS - 1))[0]}")
                 grid.add_row(shown, ramp.append(f" {number(float(scale.high[0]))}"))
                 shown = self._text("")
+            look = look if self.colour else ""
             if mark == "HIGH":
-                strip = look.rstrip(": ") if self.colour else "*token*"
-                stars = ["* after S"] * (layers > 1)
-                look = " or ".join([strip] * (layers <= STRIPS) + stars) + ": "
-            grid.add_row(
-                shown, self._text((look if self.colour or mark == "HIGH" else "") + meaning)
-            )
+                strip = [look.rstrip(": ") or "*token*"] * (layers <= STRIPS)
+                look = " or ".join([*strip, *["* after S"] * (layers > 1)]) + ": "
+            grid.add_row(shown, self._text(look + meaning))
         if self.picture.legend:
             yield grid
 
