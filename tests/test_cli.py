@@ -1,6 +1,7 @@
 """The command: what a person types, what comes out, and what is never shown: a traceback."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -28,6 +29,8 @@ def afn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(SystemExit) as stop:
             cli.main()
         out, err = capsys.readouterr()
+        log = logging.getLogger("activation_flow")
+        log.handlers, log.propagate = [], True  # as it was before the command spoke through it
         assert "Traceback" not in out + err
         return int(stop.value.code or 0), out, err
 
@@ -274,11 +277,13 @@ from activation_flow import cli
             check=False,
         )
 
+    @pytest.mark.parametrize("first", ["", "import openvino\n"])
     def test_no_host_is_contacted_and_the_home_stays_clean(
-        self, quiet_home: dict[str, str], tmp_path: Path
+        self, quiet_home: dict[str, str], tmp_path: Path, first: str
     ) -> None:
         for _ in range(2):  # the first run converts, the second is warm
-            done = self._guarded(quiet_home, "cli.main()", "strength", CANADA, "-m", "minilm")
+            words = ("strength", CANADA, "-m", "minilm")
+            done = self._guarded(quiet_home, f"{first}cli.main()", *words)
             assert done.returncode == 0, done.stderr
             assert "CALLED" not in done.stderr
         assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
@@ -290,6 +295,23 @@ from activation_flow import cli
         done = self._guarded(quiet_home, "cli.main()", "strength", "a", "-m", "someone/some-model")
         assert done.returncode == 99
         assert "huggingface.co" in done.stderr
+
+    def test_two_first_runs_at_once_build_once(self, quiet_home: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "activation_flow", "strength", CANADA, "-m", "minilm"]
+        runs = [
+            subprocess.Popen(
+                [*command, "--json"],
+                env=quiet_home,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        out, err = zip(*(run.communicate(timeout=300) for run in runs), strict=True)
+        assert [run.returncode for run in runs] == [0, 0], err
+        assert out[0] == out[1]
+        assert "".join(err).count("Preparing minilm") == 1
 
     def test_the_first_run_says_what_it_does(self, empty_cache: Path) -> None:
         _, err = shell("strength", CANADA, "-m", "minilm", AFN_CACHE=str(empty_cache))

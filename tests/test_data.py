@@ -12,12 +12,10 @@ from activation_flow.data import (
     ActivationFlowError,
     Failure,
     Provenance,
-    StrengthResult,
-    StrengthResults,
-    TextsFailed,
     TokenizedText,
     resolve_layers,
 )
+from activation_flow.results import StrengthResult, StrengthResults, TextsFailed
 
 HEAD = Provenance("tiny", "abc", "openvino", "f32", n_layers=12)
 

@@ -6,11 +6,12 @@ AFN_WRITE_DOCS=1 writes what is generated (docs/cli.md, the README's table of mo
 import os
 import re
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from architectures import TABLE
+from typer.testing import CliRunner
 
 from activation_flow import cli
 
@@ -27,25 +28,27 @@ def generated(path: Path, text: str, current: str) -> None:
         assert current == text, f"{path.name} is out of date: AFN_WRITE_DOCS=1 make test"
 
 
-def commands() -> dict[str, click.Command]:
-    app = typer.main.get_command(cli.app)
-    found: dict[str, click.Command] = {}
+def commands() -> dict[str, Any]:
+    """Every command by the words that call it; typer's own classes, whatever it is built on."""
+    found: dict[str, Any] = {}
 
-    def walk(name: str, command: click.Command) -> None:
+    def walk(name: str, command: Any) -> None:
         found[name] = command
         for child, sub in getattr(command, "commands", {}).items():
             walk(f"{name} {child}", sub)
 
-    walk("afn", app)
+    walk("afn", typer.main.get_command(cli.app))
     return found
 
 
 def reference() -> str:
     parts = ["# Command line\n\nMade of `--help`; a test keeps it so.\n"]
-    for name, command in commands().items():
-        context = click.Context(command, info_name=name, max_content_width=100)
-        context.terminal_width = 100
-        parts.append(f"## `{name}`\n\n```text\n{command.get_help(context)}\n```\n")
+    for name in commands():
+        words = [*name.split()[1:], "--help"]
+        done = CliRunner().invoke(cli.app, words, prog_name="afn", env={"COLUMNS": "100"})
+        assert done.exit_code == 0
+        text = "\n".join(line.rstrip() for line in done.output.strip().splitlines())
+        parts.append(f"## `{name}`\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
 
 
@@ -66,7 +69,7 @@ def test_every_command_and_option_says_what_it_is_for(name: str) -> None:
     command = commands()[name]
     assert command.help
     for parameter in command.params:
-        if isinstance(parameter, click.Option):
+        if parameter.param_type_name == "option" and parameter.name != "help":
             assert parameter.help, parameter.name
 
 

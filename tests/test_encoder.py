@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import activation_flow as af
 from activation_flow import encoder as module
-from activation_flow.data import ActivationFlowError, TextsFailed
+from activation_flow.data import ActivationFlowError
+from activation_flow.results import TextsFailed
 
 CANADA = "Who is the prime minister of Canada?"
 

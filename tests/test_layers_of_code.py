@@ -26,6 +26,7 @@ ORDER = (
     "alignment",
     "stats",
     "shift",
+    "results",
     "tap",
     "folder",
     "engine",
@@ -37,6 +38,7 @@ ORDER = (
     "analysis",
     "table",
     "inventory",
+    "picture",
     "html",
     "report",
     "cli",
@@ -45,14 +47,14 @@ ORDER = (
 
 # (module, function, what it imports when it runs)
 DOWNWARDS = {
-    ("data", "_Exports.to_dict", "table"),
-    ("data", "_Exports.to_arrow", "table"),
-    ("data", "_Exports.to_pandas", "table"),
-    ("data", "_Exports.save", "table"),
-    ("data", "_Exports.__repr__", "report"),
-    ("data", "_Exports._repr_html_", "report"),
-    ("data", "StrengthResult.words", "analysis"),
-    ("data", "StrengthResults.words", "analysis"),
+    ("results", "_Exports.to_dict", "table"),
+    ("results", "_Exports.to_arrow", "table"),
+    ("results", "_Exports.to_pandas", "table"),
+    ("results", "_Exports.save", "table"),
+    ("results", "_Exports.__repr__", "report"),
+    ("results", "_Exports._repr_html_", "html"),
+    ("results", "StrengthResult.words", "analysis"),
+    ("results", "StrengthResults.words", "analysis"),
     ("encoder", "Encoder.strength", "analysis"),
     ("table", "_html", "html"),
 }
@@ -65,7 +67,6 @@ LIBRARIES = {
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
     "typer": {"cli"},
-    "click": {"cli"},
 }
 HEAVY = {"torch", "transformers", "pyarrow", "pandas", "openvino", "altair", "huggingface_hub"}
 
@@ -161,13 +162,7 @@ def test_what_delegates_downwards_is_listed_exactly():
 
 
 def test_heavy_libraries_are_imported_where_they_are_used():
-    assert {found for found in wrong_libraries(SOURCES) if found[1] != "jaxtyping"} == set()
-
-
-@pytest.mark.xfail(strict=True, reason="some files import it still, and it is a dev extra only")
-def test_jaxtyping_is_for_the_type_checker_only():
-    """A wheel is installed without it. When this passes, the marker and the exception above go."""
-    assert not {module for module, library in wrong_libraries(SOURCES) if library == "jaxtyping"}
+    assert wrong_libraries(SOURCES) == set()
 
 
 def test_importing_the_package_imports_nothing_heavy():

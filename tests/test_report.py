@@ -13,15 +13,10 @@ from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.console import Console
 
-from activation_flow import html, report
+from activation_flow import html, picture, report
 from activation_flow import strength as formulas
-from activation_flow.data import (
-    ActivationFlowError,
-    Failure,
-    Provenance,
-    StrengthResult,
-    StrengthResults,
-)
+from activation_flow.data import ActivationFlowError, Failure, Provenance
+from activation_flow.results import StrengthResult, StrengthResults
 
 SETTINGS = {"quantile": 0.75, "quantile_method": "midpoint", "threshold_scope": "text"}
 CANADA = ["[CLS]", "who", "is", "the", "prime", "minister", "of", "canada", "?", "[SEP]"]
@@ -105,25 +100,25 @@ def wcag(a, b):
 
 @given(st.floats(0, 1))
 def test_text_on_every_shade_can_be_read(fraction):
-    assert wcag(*report.shade(fraction)) >= 4.5
+    assert wcag(*picture.shade(fraction)) >= 4.5
 
 
 @pytest.mark.parametrize("fraction", np.linspace(0, 1, 101))
 def test_text_can_be_read_on_a_terminal_of_256_colours(fraction):
-    pair = [Color.parse(c).downgrade(ColorSystem.EIGHT_BIT) for c in report.shade(fraction)]
+    pair = [Color.parse(c).downgrade(ColorSystem.EIGHT_BIT) for c in picture.shade(fraction)]
     # The nearest of 256 colours is a little lighter than the one for which white was chosen.
     assert wcag(*(colour.get_truecolor().hex for colour in pair)) >= 4.2
 
 
 def test_the_ramp_falls_in_lightness_all_the_way():
-    shades = [wcag("#000000", report.shade(f)[0]) for f in np.linspace(0, 1, 60)]
+    shades = [wcag("#000000", picture.shade(f)[0]) for f in np.linspace(0, 1, 60)]
     assert shades == sorted(shades, reverse=True)
     assert len(set(shades)) == 60
 
 
 def test_a_fraction_outside_is_taken_as_the_end():
-    assert report.shade(-1) == report.shade(0)
-    assert report.shade(7) == report.shade(1)
+    assert picture.shade(-1) == picture.shade(0)
+    assert picture.shade(7) == picture.shade(1)
 
 
 def test_the_style_sheet_holds_the_same_shades():
@@ -135,14 +130,14 @@ def test_the_style_sheet_holds_the_same_shades():
     )
     assert [int(step) for step, *_ in found] == list(range(html.LEVELS + 1))
     for step, back, fore, light, dark, light_text, dark_text in found:
-        assert (back, fore) == (light, light_text) == report.shade(int(step) / html.LEVELS)
-        assert (dark, dark_text) == report.shade(1 - int(step) / html.LEVELS)
-    assert ", ".join(html.RAMP) in css
+        assert (back, fore) == (light, light_text) == picture.shade(int(step) / html.LEVELS)
+        assert (dark, dark_text) == picture.shade(1 - int(step) / html.LEVELS)
+    assert ", ".join(picture.RAMP) in css
 
 
 def test_equal_values_have_a_place():
     result = one(["a", "b"], [5.0, 5.0])
-    scale = html.scale_of([result], 1)
+    scale = picture.scale_of([result], 1)
     assert scale.fraction(result).tolist() == [[0.5, 0.5]]
     assert "5.000 to 5.000" in printed(many(result))
 
@@ -150,10 +145,10 @@ def test_equal_values_have_a_place():
 @given(st.lists(st.floats(0, 2.0**120, width=32), min_size=1, max_size=9))
 def test_every_number_has_a_place_on_the_scale(values):
     result = one(["t"] * len(values), values)
-    place = html.scale_of([result], 1).fraction(result)
+    place = picture.scale_of([result], 1).fraction(result)
     assert ((place >= 0) & (place <= 1)).all()
     assert printed(many(result))
-    assert report.html_page(many(result))
+    assert html.html_page(many(result))
 
 
 # escaping
@@ -174,7 +169,7 @@ def test_every_number_has_a_place_on_the_scale(values):
     ],
 )
 def test_nothing_hides(text, shown):
-    assert html.visible(text) == shown
+    assert picture.visible(text) == shown
 
 
 def test_the_escape_knows_quotes_and_tags():
@@ -214,7 +209,7 @@ def test_a_text_without_colour():
 
 def test_in_colour_high_is_bold_and_underlined_and_special_is_grey():
     found = runs(many(canada()))
-    back, fore = report.shade(1)
+    back, fore = picture.shade(1)
     assert f"bold underline {fore} on {back}" in found["canada"]
     (minister,) = [style for style in found["minister"] if " on " in style]
     assert "bold" not in minister
@@ -353,7 +348,7 @@ def test_a_text_far_over_the_others_is_clipped_and_marked():
     assert "5000.000!  ████████████" in text
     assert "10.000 to 12.000, the lowest to the highest" in text
     assert "!      over 10x the median S of its text; clipped in pictures, never in numbers" in text
-    assert "<b>d</b><sup>!</sup>" in report.html_page(many(result))
+    assert "<b>d</b><sup>!</sup>" in html.html_page(many(result))
     assert "over 10x" not in printed(many(canada()))
 
 
@@ -362,13 +357,13 @@ def test_not_a_number_has_its_own_mark():
     text = printed(many(result), color_system=None)
     assert "a b(nan) *c*" in text
     assert "nan    not a number: no colour and no rank" in text
-    assert 'class="afn-t afn-nan"' in report.html_page(many(result))
+    assert 'class="afn-t afn-nan"' in html.html_page(many(result))
     assert printed(many(one(["a"], [np.nan])))
-    assert report.html_page(many(one(["a"], [np.nan])))
+    assert html.html_page(many(one(["a"], [np.nan])))
 
 
 def test_special_tokens_are_outside_the_scale():
-    scale = html.scale_of([one(["[CLS]", "a", "b"], [900, 1, 2])], 1)
+    scale = picture.scale_of([one(["[CLS]", "a", "b"], [900, 1, 2])], 1)
     assert (scale.low, scale.high) == (1, 2)
 
 
@@ -383,8 +378,8 @@ def test_texts_share_one_scale():
     found = runs(results)
     (b,) = [style for style in found["b"] if " on " in style]
     (c,) = [style for style in found["c"] if " on " in style]
-    assert b.removeprefix("bold underline ") == c == "{1} on {0}".format(*report.shade(0.5))
-    steps = dict(re.findall(r'afn-t (afn-s\d+)" title="(\w)', report.html_page(results))[::-1])
+    assert b.removeprefix("bold underline ") == c == "{1} on {0}".format(*picture.shade(0.5))
+    steps = dict(re.findall(r'afn-t (afn-s\d+)" title="(\w)', html.html_page(results))[::-1])
     assert steps == {"afn-s0": "a", "afn-s20": "b", "afn-s40": "d"}
     assert "text 1: a text" in printed(results)
 
@@ -418,9 +413,9 @@ def test_what_is_hidden_is_said():
     texts = many(*[canada()] * 25)
     assert "5 more texts not shown; --save x.csv" in printed(texts)
     assert "22 more texts not shown; .to_pandas()" in repr(texts)
-    assert "15 more texts are not shown; .to_pandas()" in report.html_fragment(texts)
+    assert "15 more texts are not shown; .to_pandas()" in html.html_fragment(texts)
     layers = one(tokens, np.ones((400, 500)), range(400), 399)
-    assert "250 of 500 tokens not shown; a .csv or .json file holds all" in report.html_page(
+    assert "250 of 500 tokens not shown; a .csv or .json file holds all" in html.html_page(
         many(layers)
     )
 
@@ -428,10 +423,10 @@ def test_what_is_hidden_is_said():
 def test_errors_are_listed():
     results = many(canada(), errors=[Failure(2, "too \x1b long <b>")])
     assert "text 2: too \\x1b long <b>" in printed(results)
-    assert "<li>text 2: too \\x1b long &lt;b&gt;</li>" in report.html_page(results)
+    assert "<li>text 2: too \\x1b long &lt;b&gt;</li>" in html.html_page(results)
     nothing = replace(results, results=(), numbers=())
     assert lines(printed(nothing))[-3:] == ["Without a result", "text 2: too \\x1b long <b>", ""]
-    assert "text 2" in report.html_fragment(nothing)
+    assert "text 2" in html.html_fragment(nothing)
     assert "0 texts, minilm" in repr(nothing)
 
 
@@ -448,7 +443,7 @@ def test_settings_are_told():
 def test_a_pair_of_segments_is_shown():
     pair = replace(canada(), text_pair="<second>")
     assert lines(printed(many(pair)))[:2] == ["Who is the PM of Canada?", "<second>"]
-    assert "<bdi>&lt;second&gt;</bdi>" in report.html_fragment(many(pair))
+    assert "<bdi>&lt;second&gt;</bdi>" in html.html_fragment(many(pair))
 
 
 def test_plain_starts_with_model_and_layer():
@@ -498,8 +493,8 @@ def forms():
     bad = Provenance(EVIL, EVIL, "openvino", "f32", 6, settings={EVIL: EVIL}, versions={EVIL: "1"})
     evil = one(["[CLS]", EVIL, '" onmouseover="x', "\0"], [1, 2, 3, 4], text=EVIL, head=bad)
     for results in (many(canada()), many(evil, errors=[Failure(2, EVIL)]), many(layers)):
-        yield report.html_fragment(results)
-        yield report.html_page(results)
+        yield html.html_fragment(results)
+        yield html.html_page(results)
 
 
 @pytest.mark.parametrize("which", range(6))
@@ -519,13 +514,13 @@ def test_html_is_balanced_escaped_and_asks_no_host(which):
 @settings(deadline=None, max_examples=50)
 @given(st.lists(hostile, min_size=1, max_size=5), hostile)
 def test_html_holds_any_text(tokens, text):
-    page = report.html_page(many(one(tokens, np.arange(len(tokens)) + 1, text=text)))
+    page = html.html_page(many(one(tokens, np.arange(len(tokens)) + 1, text=text)))
     checked(page)
     assert page.encode("utf-8")
 
 
 def test_a_page_is_complete():
-    page = report.html_page(many(one(["a"], [1], settings=SETTINGS, versions={"numpy": "9.9"})))
+    page = html.html_page(many(one(["a"], [1], settings=SETTINGS, versions={"numpy": "9.9"})))
     assert page.startswith('<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">')
     assert '<meta name="viewport"' in page
     assert "<title>Token activation strength: a text</title>" in page
@@ -537,7 +532,7 @@ def test_a_page_is_complete():
 
 
 def test_a_fragment_is_scoped():
-    fragment = report.html_fragment(many(canada()))
+    fragment = html.html_fragment(many(canada()))
     assert fragment.startswith('<div class="afn"')
     assert "<body" not in fragment
     css = re.sub(r"/\*.*?\*/", "", fragment.split("<style>")[1].split("</style>")[0], flags=re.S)
@@ -547,7 +542,7 @@ def test_a_fragment_is_scoped():
 
 
 def test_a_token_tells_its_numbers_when_pointed_at():
-    fragment = report.html_fragment(many(canada()))
+    fragment = html.html_fragment(many(canada()))
     assert (
         '<span class="afn-t afn-s40" title="canada&#10;strength 14.541, layer 4 of 6&#10;'
         'rank 1 of 8, HIGH (τ = 13.951)&#10;content, id 107, characters 7:8"><b>canada</b></span>'
@@ -563,12 +558,12 @@ def test_a_token_tells_its_numbers_when_pointed_at():
 
 def test_few_layers_are_strips_and_many_a_heat_table():
     def strips(n):
-        return report.html_fragment(many(one(["a", "b"], np.ones((n, 2)), range(n)))).count(
+        return html.html_fragment(many(one(["a", "b"], np.ones((n, 2)), range(n)))).count(
             '<div class="afn-strip">'
         )
 
     assert [strips(n) for n in (1, 4, 5)] == [1, 4, 0]
-    heat = report.html_fragment(many(one(["a", "b"], [[1, 2]] * 5, range(5))))
+    heat = html.html_fragment(many(one(["a", "b"], [[1, 2]] * 5, range(5))))
     assert '<table class="afn-heat">' in heat
     assert heat.count('class="afn-s40"') == 5
 

@@ -22,9 +22,8 @@ from activation_flow.data import (
     ActivationFlowError,
     Failure,
     Provenance,
-    StrengthResult,
-    StrengthResults,
 )
+from activation_flow.results import StrengthResult, StrengthResults
 
 HEAD = Provenance(
     model="tiny",

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from activation_flow.data import ActivationFlowError, StrengthResult, StrengthResults
+    from activation_flow.data import ActivationFlowError
     from activation_flow.encoder import Encoder
+    from activation_flow.results import StrengthResult, StrengthResults
     from activation_flow.table import load
 
 _HOME = {
     "ActivationFlowError": "data",
-    "StrengthResult": "data",
-    "StrengthResults": "data",
+    "StrengthResult": "results",
+    "StrengthResults": "results",
     "Encoder": "encoder",
     "load": "table",
 }

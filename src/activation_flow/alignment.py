@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import accumulate
 from math import isqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Int, Shaped
 
 from activation_flow.data import ActivationFlowError
 
@@ -21,9 +21,14 @@ WAYS = ("diff", "position")
 
 Symbol = tuple[str, bool]  # a token, and whether it is special: a typed "[SEP]" is not "[SEP]"
 Row = tuple[int, int, str]
-Index = Int[np.ndarray, "rows"]
-Change = Shaped[np.ndarray, "rows"]
-Paired = Bool[np.ndarray, "rows"]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int, Shaped
+
+    Index = Int[np.ndarray, "rows"]
+    Change = Shaped[np.ndarray, "rows"]
+    Paired = Bool[np.ndarray, "rows"]
+else:
+    Index = Change = Paired = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,9 @@ from activation_flow.data import (
     PerLayer,
     Provenance,
     Strength,
-    StrengthResult,
-    StrengthResults,
-    TextsFailed,
     TokenizedText,
 )
+from activation_flow.results import StrengthResult, StrengthResults, TextsFailed
 from activation_flow.words import find_words
 
 if TYPE_CHECKING:

@@ -146,7 +146,6 @@ def _build(request: hub.Request, origin: hub.Origin, into: Path) -> dict[str, An
 
 def _describe(origin: hub.Origin, tap: "Tap", tokenizer: Any, model: Any) -> dict[str, Any]:
     """What is learnt of a model by reading its config and running it."""
-    import openvino
     import tokenizers
     import torch
     import transformers
@@ -172,7 +171,7 @@ def _describe(origin: hub.Origin, tap: "Tap", tokenizer: Any, model: Any) -> dic
         "versions": {
             "torch": torch.__version__,
             "transformers": transformers.__version__,
-            "openvino": openvino.__version__,
+            "openvino": engine.openvino().__version__,
             "tokenizers": tokenizers.__version__,
         },
     }

@@ -6,9 +6,9 @@ Exit codes: 0 done, 1 an error of the user's (one or two lines), 2 wrong usage, 
 import logging
 import os
 import sys
+from dataclasses import replace
 from typing import Annotated, Any
 
-import click
 import typer
 
 from activation_flow import __version__
@@ -29,6 +29,9 @@ models_app = typer.Typer(
 app.add_typer(models_app, name="models")
 
 log = logging.getLogger("activation_flow")
+
+# Wrong usage of any kind. The class is click's or typer's own, by the version of typer.
+USAGE: Any = typer.BadParameter.__mro__[1]
 
 
 def _version(value: bool) -> None:
@@ -174,7 +177,8 @@ def strength_command(
 
         print(codec.dumps(table.to_dict(results), ensure_ascii=False, allow_nan=False))
     else:
-        report.print_terminal(results, _console(), top=top)
+        # Texts without a result are told on stderr, below.
+        report.print_terminal(replace(results, errors=()), _console(), top=top)
     for error in results.errors:
         place = f"{where.name}, line {where.lines[error.text_number - 1]}, " if where else ""
         print(f"afn: {place}text {error.text_number}: {error.reason}", file=sys.stderr)
@@ -235,21 +239,21 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     try:
         sys.exit(app(standalone_mode=False) or 0)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(problem.exit_code)
     except ActivationFlowError as problem:
         if debug:
             raise
         print(f"afn: {problem}", file=sys.stderr)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("afn: interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as problem:
+        if isinstance(problem, USAGE):
+            problem.show()
+            sys.exit(2)
         if debug:
             raise
         print(

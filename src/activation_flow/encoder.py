@@ -19,12 +19,11 @@ from activation_flow.data import (
     Hidden,
     Provenance,
     Strength,
-    StrengthResult,
-    StrengthResults,
     resolve_layers,
 )
 from activation_flow.engine import Engine, OpenVINOEngine, TorchEngine
 from activation_flow.folder import Damaged
+from activation_flow.results import StrengthResult, StrengthResults
 from activation_flow.tokens import Encoded
 
 log = logging.getLogger("activation_flow")

@@ -257,15 +257,14 @@ def _no_telemetry() -> None:
 
 
 def _options(request: Request, origin: Origin) -> dict[str, Any]:
+    on_hub = not Path(origin.source).is_dir()
     options: dict[str, Any] = {
         "trust_remote_code": request.trust_remote_code,
-        "local_files_only": request.local_files_only or not _within_reach(),
+        "local_files_only": request.local_files_only or not on_hub or not _within_reach(),
         "cache_dir": request.cache_dir,
         "token": request.token,
     }
-    if origin.source == request.name and not Path(request.name).is_dir():
-        options["revision"] = origin.revision
-    return options
+    return {**options, "revision": origin.revision} if on_hub else options
 
 
 def count_parameters(request: Request, origin: Origin) -> int:

@@ -1,6 +1,6 @@
-"""Any result for people to read: terminal text, plain text, HTML; a token strip and a table.
+"""Results for people to read on a terminal: a token strip and a table; plain text for ``repr``.
 
-Computes no statistics and reads no file. Colours, scale, escaping and HTML are in html.py.
+Computes no statistics and reads no file. Colours, scale and marks are in picture.py.
 """
 
 import io
@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activation_flow import html
-from activation_flow.data import ActivationFlowError, Ids, StrengthResult, StrengthResults
-from activation_flow.html import STRIPS, Cells, number, shade, token_text, visible
-from activation_flow.html import html_fragment as html_fragment
-from activation_flow.html import html_page as html_page
+from activation_flow.data import ActivationFlowError, Ids
+from activation_flow.picture import (
+    HINT,
+    RAMP,
+    STRIPS,
+    Cells,
+    Picture,
+    number,
+    picture_of,
+    shade,
+    source_line,
+    threshold_line,
+    token_text,
+    visible,
+)
+from activation_flow.results import StrengthResult, StrengthResults
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
     from activation_flow.inventory import Entry
 
 _FLAGS = "--save x.csv or --json gives all"
-_GREY, _BAR = "#808080", html.RAMP[5]
+_GREY, _BAR = "#808080", RAMP[5]
 _BAR_CELLS, _GAP = 12, 2
 _ASCII = str.maketrans(
     {"τ": "tau", "‖": "|", "₂": "_2", "␣": "_", "…": "~", "◌": "o"}
@@ -45,7 +56,7 @@ def render(results: StrengthResults, *, top: int | None = None, width: int | Non
     """
     if top is not None and top < 1:
         raise ActivationFlowError(f"top is {top}: give a whole number from 1")
-    return _Report(html.picture(results, texts=20, tokens=60, hint=_FLAGS), top, width)
+    return _Report(picture_of(results, texts=20, tokens=60, hint=_FLAGS), top, width)
 
 
 def print_terminal(results: StrengthResults, console: "Console", top: int | None = None) -> None:
@@ -61,11 +72,11 @@ def plain(results: StrengthResults) -> str:
     console = Console(
         file=out, width=80, color_system=None, force_terminal=False, force_jupyter=False
     )
-    shown = html.picture(results, texts=3, tokens=12, hint=html.HINT)
+    shown = picture_of(results, texts=3, tokens=12, hint=HINT)
     console.print(_Report(shown, width=80, lines=4))
     body = "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
     count = f"{len(results):,} {'text' if len(results) == 1 else 'texts'}"
-    return f"{count}, {html.source_line(results)}\n\n{body.rstrip()}"
+    return f"{count}, {source_line(results)}\n\n{body.rstrip()}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ class _Column:
 class _Report:
     """The parts of a report in the order in which they are read, none wider than ``width``."""
 
-    picture: html.Picture
+    picture: Picture
     top: int | None = None
     width: int | None = None
     lines: int = 20
@@ -156,7 +167,7 @@ class _Report:
             line.append_text(piece)
         yield line
         name = f"{r.provenance.layer_name(r.layers[k])}: " if len(r.layers) > 1 else ""
-        yield self._text(name + html.threshold_line(r, k))
+        yield self._text(name + threshold_line(r, k))
 
     def _piece(self, cells: Cells, k: int, i: int, width: int) -> "Text":
         """One token of the strip; without colour, HIGH is written as *token*."""
@@ -214,8 +225,8 @@ class _Report:
         kind = _Column("kind", [str(r.kind[i]) for i in rows], grey, False)
         groups = [self._group(cells, rows, k, grey) for k in layers]
         bare = [[column for column in group if column.head] for group in groups]
-        for lead, parts in (([kind], groups), ([kind], bare), ([], bare)):
-            columns = sum(parts, [index, token, *lead])
+        for lead, chosen in (([kind], groups), ([kind], bare), ([], bare)):
+            columns = sum(chosen, [index, token, *lead])
             if len(layers) <= STRIPS and _width(columns) <= width:
                 return [columns]
         values = [self._values(cells, rows, k, star=True) for k in layers]

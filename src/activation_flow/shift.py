@@ -5,15 +5,20 @@ eqs. 5, 6 and 8-11 (arXiv 2605.22377, sections 2.3 and 3.3), which give no chanc
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from activation_flow.stats import permutation_p
 
-Pairs = Float[np.ndarray, "pairs width"]
-Shift = Float[np.ndarray, "pairs"]
-High = Bool[np.ndarray, "pairs"]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    Pairs = Float[np.ndarray, "pairs width"]
+    Shift = Float[np.ndarray, "pairs"]
+    High = Bool[np.ndarray, "pairs"]
+else:
+    Pairs = Shift = High = np.ndarray
 
 
 def shift(a: Pairs, b: Pairs) -> Shift:

@@ -6,9 +6,9 @@ should never be zero".
 
 from itertools import chain, combinations
 from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from activation_flow.data import ActivationFlowError
 
@@ -16,9 +16,14 @@ EXACT_UP_TO = 20_000  # ways to choose; more are sampled
 TIE = 1e-9  # of the sum of all values: arithmetic noise must not decide an order
 CELLS = 2**20  # numbers that are shuffled at once: bounds the memory
 
-Values = Float[np.ndarray, "values"]
-Chosen = Bool[np.ndarray, "values"]
-Sums = Float[np.ndarray, "choices"]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    Values = Float[np.ndarray, "values"]
+    Chosen = Bool[np.ndarray, "values"]
+    Sums = Float[np.ndarray, "choices"]
+else:
+    Values = Chosen = Sums = np.ndarray
 
 
 def permutation_p(

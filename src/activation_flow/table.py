@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activation_flow.data import (
-    ActivationFlowError,
-    Failure,
-    Provenance,
-    StrengthResult,
-    StrengthResults,
-)
+from activation_flow.data import ActivationFlowError, Failure, Provenance
+from activation_flow.results import StrengthResult, StrengthResults
 
 if TYPE_CHECKING:
     import pandas
