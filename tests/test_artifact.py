@@ -1,6 +1,7 @@
 """From a name to an engine folder: identity, the ladder, verification, damage, memory."""
 
 import copy
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,24 @@ def test_where_no_graph_is_right_the_eager_engine_runs_and_says_why(
         np.testing.assert_array_equal(result.strength, truth.strength)
     with pytest.raises(ActivationFlowError, match=r"cannot run on openvino.*no such operation"):
         af.Encoder.from_pretrained((model, tokenizer), engine="openvino")
+
+
+def test_the_converter_is_told_to_call_no_host(
+    tiny: Any, empty_cache: Path, monkeypatch: Any
+) -> None:
+    """For those who imported openvino, and with it its telemetry, before us."""
+    openvino, seen = engine.openvino(), []
+    convert = openvino.convert_model
+
+    def spy(*args: Any, **options: Any) -> Any:
+        seen.append(os.environ.get("CI"))
+        return convert(*args, **options)
+
+    monkeypatch.setattr(openvino, "convert_model", spy)
+    monkeypatch.delenv("CI", raising=False)
+    af.Encoder.from_pretrained(tiny("bert"))
+    assert seen == ["true"]
+    assert "CI" not in os.environ
 
 
 def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
