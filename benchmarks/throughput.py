@@ -152,6 +152,7 @@ def measure(texts: list[str], recipe_texts: int, rounds: int, threads: int) -> d
         )
     for row in rows:
         row["ratio"] = row["tokens_per_second"] / rows[0]["tokens_per_second"]
+        row["ratio_of_fastest"] = row["fastest"] / rows[0]["fastest"]
     return {
         "benchmark": "throughput",
         **common.machine(threads),
@@ -170,7 +171,7 @@ def report(result: dict[str, Any], source: str) -> None:
         f"bert-base shape, layer {LAYER} of 12, {source}; "
         f"a float32 matrix product reaches {result['peak_gflops']:.0f} GFLOP/s\n"
     )
-    header = "rival,texts,tokens,tokens/s,lowest,highest,x recipe,padding,of peak,difference"
+    header = "rival,texts,tokens,tokens/s,lowest,highest,x recipe,x of highest,padding,of peak,difference"
     table = [
         [
             row["name"],
@@ -180,6 +181,7 @@ def report(result: dict[str, Any], source: str) -> None:
             f"{row['slowest']:,.0f}",
             f"{row['fastest']:,.0f}",
             f"{row['ratio']:.2f}",
+            f"{row['ratio_of_fastest']:.2f}",
             f"{row['padding_share']:.1%}",
             f"{row['share_of_peak']:.0%}",
             "" if row["difference"] is None else f"{row['difference']:.0e}",

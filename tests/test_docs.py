@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from architectures import TABLE
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from activation_flow import cli
 
@@ -29,7 +28,7 @@ def generated(path: Path, text: str, current: str) -> None:
 
 
 def commands() -> dict[str, Any]:
-    """Every command by the words that call it; typer's own classes, whatever it is built on."""
+    """Every command by the words that call it."""
     found: dict[str, Any] = {}
 
     def walk(name: str, command: Any) -> None:
@@ -37,7 +36,7 @@ def commands() -> dict[str, Any]:
         for child, sub in getattr(command, "commands", {}).items():
             walk(f"{name} {child}", sub)
 
-    walk("afn", typer.main.get_command(cli.app))
+    walk("afn", cli.app)
     return found
 
 
@@ -45,7 +44,7 @@ def reference() -> str:
     parts = ["# Command line\n\nMade of `--help`; a test keeps it so.\n"]
     for name in commands():
         words = [*name.split()[1:], "--help"]
-        done = CliRunner().invoke(cli.app, words, prog_name="afn", env={"COLUMNS": "100"})
+        done = CliRunner().invoke(cli.app, words, prog_name="afn", terminal_width=100)
         assert done.exit_code == 0
         text = "\n".join(line.rstrip() for line in done.output.strip().splitlines())
         parts.append(f"## `{name}`\n\n```text\n{text}\n```\n")

@@ -66,7 +66,7 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "typer": {"cli"},
+    "click": {"cli"},
 }
 HEAVY = {"torch", "transformers", "pyarrow", "pandas", "openvino", "altair", "huggingface_hub"}
 
@@ -238,7 +238,7 @@ def test_a_delegation_downwards_is_seen():
         ("tap", "from transformers import AutoModel", "transformers"),
         ("report", "from rich.console import Console", "rich"),
         ("table", "try:\n import pyarrow\nexcept ImportError: pass", "pyarrow"),
-        ("report", "import typer", "typer"),
+        ("report", "import click", "click"),
     ],
 )
 def test_a_heavy_library_at_import_time_is_seen(module, source, library):
