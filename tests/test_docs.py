@@ -1,10 +1,12 @@
 """README and docs say what the code does: blocks run, tables are the code's own.
 
-AFN_WRITE_DOCS=1 writes what is generated (docs/cli.md, the README's table of models) anew.
+AFN_WRITE_DOCS=1 writes what is generated (docs/cli.md, the README's output and table) anew.
 """
 
 import os
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,21 @@ def test_the_readme_lists_exactly_the_models_that_are_tested() -> None:
     block = f"<!-- models -->\n\n{models_table()}\n\n<!-- /models -->"
     new = re.sub(r"<!-- models -->(.*?<!-- /models -->)?", block, text, flags=re.DOTALL)
     generated(README, new, text)
+
+
+def test_the_readme_shows_what_the_command_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = README.read_text(encoding="utf-8")
+    (line,) = re.findall(r"```sh\n(afn .*)\n```\n\n<!-- output -->", text)
+    monkeypatch.setattr(sys, "argv", shlex.split(line))
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main()
+    printed = "\n".join(row.rstrip() for row in capsys.readouterr().out.splitlines())
+    block = f"<!-- output -->\n\n```text\n{printed}\n```\n\n<!-- /output -->"
+    pattern = r"<!-- output -->(.*?<!-- /output -->)?"
+    generated(README, re.sub(pattern, lambda _: block, text, flags=re.DOTALL), text)
 
 
 def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
