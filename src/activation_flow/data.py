@@ -6,7 +6,7 @@ width. Arrays are read-only. Where an array has nothing to say about a token, nu
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,10 +182,9 @@ class TokenizedText:
     n_windows: int = 1
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
+        for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
-                object.__setattr__(self, item.name, _read_only(value))
+                vars(self)[name] = _read_only(value)  # a view: the caller's own stays writeable
         for name in ("ids", "start", "end", "segment", "special", "word", "kind"):
             if getattr(self, name).shape != self.tokens.shape:
                 raise ValueError(
