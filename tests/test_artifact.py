@@ -61,6 +61,130 @@ def test_a_changed_weights_file_of_a_folder_is_another_model(saved: Path, tiny: 
     assert after.provenance.revision != before.provenance.revision
 
 
+def test_a_buffer_that_is_in_no_state_dict_makes_another_model(
+    tiny: Any, empty_cache: Path
+) -> None:
+    model, tokenizer = tiny("llama")
+    before = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXT)
+    other = copy.deepcopy(model)
+    for name, buffer in other.named_buffers():
+        if "inv_freq" in name:
+            buffer.mul_(0.1)
+    after = af.Encoder.from_pretrained((other, tokenizer)).strength(TEXT)
+    assert np.abs(after.strength / before.strength - 1).max() > 1e-3
+
+
+def test_a_hooked_model_is_measured_with_its_hook_and_never_kept(
+    tiny: Any, empty_cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, tokenizer = copy.deepcopy(tiny("bert")[0]), tiny("bert")[1]
+    clean = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXT)
+    model(**tokenizer(TEXT, return_tensors="pt"), output_hidden_states=True)  # leaves own hooks
+    assert af.Encoder.from_pretrained((model, tokenizer)).engine == "openvino"
+
+    def halve(_module: Any, _inputs: Any, output: Any) -> Any:
+        return (output[0] / 2, *output[1:]) if isinstance(output, tuple) else output / 2
+
+    handle = model.encoder.layer[0].register_forward_hook(halve)
+    hooked = af.Encoder.from_pretrained((model, tokenizer))
+    assert "has a forward hook" in caplog.text
+    assert hooked.engine == "torch"
+    assert np.abs(hooked.strength(TEXT).strength / clean.strength - 1).max() > 1e-3
+    handle.remove()
+    assert len(folders(empty_cache)) == 1
+    again = af.Encoder.from_pretrained((model, tokenizer)).strength(TEXT)
+    np.testing.assert_array_equal(again.strength, clean.strength)
+
+
+def test_the_eager_engine_has_a_copy_of_its_own(tiny: Any) -> None:
+    model, tokenizer = copy.deepcopy(tiny("bert")[0]), tiny("bert")[1]
+    model.encoder.train()
+    encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch")
+    before = encoder.strength(TEXT)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.3)
+    model.train()
+    np.testing.assert_array_equal(encoder.strength(TEXT).strength, before.strength)
+
+
+def test_another_openvino_builds_again(ready: tuple[str, Path, Any], monkeypatch: Any) -> None:
+    model, path, truth = ready
+    monkeypatch.setattr(engine.openvino(), "__version__", "2099.1")
+    again = af.Encoder.from_pretrained(model).strength(TEXT)
+    np.testing.assert_array_equal(again.strength, truth)
+    assert EngineFolder(path).meta["versions"]["openvino"] == "2099.1"
+
+
+def test_a_full_disk_is_an_error_and_not_a_verdict_on_the_model(
+    saved: Path, empty_cache: Path, monkeypatch: Any
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "export_graph", full)
+        with pytest.raises(OSError, match="No space left"):
+            af.Encoder.from_pretrained(str(saved))
+    usage = shutil.disk_usage(saved)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+        with pytest.raises(ActivationFlowError, match=r"the disk of .* has 0 MB left"):
+            af.Encoder.from_pretrained(str(saved))
+    assert af.Encoder.from_pretrained(str(saved)).engine == "openvino"
+
+
+def test_a_cache_that_cannot_take_a_blob_costs_no_result(
+    ready: tuple[str, Path, Any], monkeypatch: Any
+) -> None:
+    model, _, truth = ready
+
+    def read_only(*_: Any) -> None:
+        raise ActivationFlowError("the cache folder cannot be written")
+
+    monkeypatch.setattr(EngineFolder, "add", read_only)
+    again = af.Encoder.from_pretrained(model).strength(TEXT, layers="all").at(2)
+    np.testing.assert_allclose(again.strength, truth, rtol=1e-6)
+
+
+def test_many_threads_may_share_an_encoder(tiny: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    encoder = af.Encoder.from_pretrained(tiny("bert"))
+    alone = [encoder.strength(text).strength for text in TEXTS]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(encoder.strength, [*TEXTS] * 8))
+    for i, result in enumerate(results):
+        np.testing.assert_array_equal(result.strength, alone[i % len(TEXTS)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "model.safetensors").write_bytes(b"short"), "cannot be loaded"),
+        (lambda f: (f / "model.safetensors").unlink(), "holds no weights"),
+        (lambda f: (f / "config.json").write_text("{"), "cannot be loaded"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "bart2"}'), "cannot be loaded"),
+        (
+            lambda f: [p.unlink() for p in f.glob("*token*")] and None,
+            "cannot be loaded|holds no tokenizer",
+        ),
+        (
+            lambda f: (f / "config.json").write_text(
+                (f / "config.json").read_text().replace('"hidden_size": 32', '"hidden_size": 16')
+            ),
+            "cannot be loaded",
+        ),
+    ],
+)
+def test_a_broken_folder_is_a_clear_error(
+    saved: Path, empty_cache: Path, damage: Any, message: str
+) -> None:
+    damage(saved)
+    with pytest.raises(ActivationFlowError, match=message):
+        af.Encoder.from_pretrained(str(saved))
+
+
 def test_the_second_time_nothing_is_built(
     saved: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,9 +192,23 @@ class TestErrors:
         with pytest.raises(ActivationFlowError, match=message):
             tiny_encoder.strength("a", **options)
 
+    def test_one_bad_text_alone_says_why_and_advises_nothing(self, tiny_encoder: Any) -> None:
+        for errors in ("raise", "collect"):
+            with pytest.raises(TextsFailed, match=r"spaces\)$"):
+                tiny_encoder.strength("", errors=errors)
+
+    @pytest.mark.parametrize("texts", [None, b"abc", 7])
+    def test_what_is_no_text_is_refused(self, tiny_encoder: Any, texts: Any) -> None:
+        with pytest.raises(ActivationFlowError, match="give a string or a list of strings"):
+            tiny_encoder.strength(texts)
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [
+            ({"revision": "main"}, "minilm has none: only models of the hub"),
+            ({"device": "bogus"}, "device bogus cannot be used"),
+            ({"device": "cuda", "engine": "openvino"}, "runs on the CPU, not on cuda"),
+            ({"threads": 0}, "threads 0 is not at least 1"),
             ({"engine": "onnx"}, "engine 'onnx' is not one of auto, openvino, torch"),
             ({"precision": "f16"}, "precision 'f16' is not one of f32, bf16"),
             ({"dtype": "float16"}, "dtype float16 is not one of float32, bfloat16"),
@@ -206,6 +220,14 @@ class TestErrors:
     def test_bad_ways_to_load(self, options: Any, message: str) -> None:
         with pytest.raises(ActivationFlowError, match=message):
             af.Encoder.from_pretrained("minilm", **options)
+
+    def test_a_path_is_a_name(self, tmp_path: Any) -> None:
+        with pytest.raises(ActivationFlowError, match=r"holds no config\.json"):
+            af.Encoder.from_pretrained(tmp_path)
+
+    def test_what_is_no_model_is_refused(self) -> None:
+        with pytest.raises(ActivationFlowError, match="not object and object"):
+            af.Encoder.from_pretrained((object(), object()))
 
     def test_a_live_model_needs_its_tokenizer(self, tiny: Any) -> None:
         with pytest.raises(ActivationFlowError, match=r"give \(model, tokenizer\)"):
@@ -263,6 +285,8 @@ class TestPairsAndSpecials:
             np.testing.assert_array_equal(result.threshold, truth)
         words = results.words("mean")
         assert len({tuple(r.threshold) for r in words}) == 1
+        with pytest.raises(ActivationFlowError, match=r"call words\(\) on all of them"):
+            results[0].words()
 
     def test_words_of_a_result_equal_words_asked_for(self, tiny_encoder: af.Encoder) -> None:
         for how in ("max", "mean", "sum", "first", "l2"):

@@ -104,6 +104,10 @@ def strength(
     )
     if errors not in ("raise", "collect"):
         raise ActivationFlowError(f"errors={errors!r} is not one of raise, collect")
+    if isinstance(texts, bytes) or not hasattr(texts, "__iter__"):
+        raise ActivationFlowError(
+            f"texts is {type(texts).__name__}; give a string or a list of strings"
+        )
     one = isinstance(texts, str)
     many = [texts] if isinstance(texts, str) else list(texts)
     pairs = [text_pair] if isinstance(text_pair, str) else text_pair

@@ -4,8 +4,10 @@ torch and transformers are imported only where a model has to be loaded; a warm 
 neither. No formula and no model name lives here.
 """
 
+import copy
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ FORMAT = 1
 NO_LIMIT = 8192  # tokens, where neither tokenizer nor model has a limit
 # Peak of converting and compiling at bert-base shape: 2.2 x the float32 weights (design.md).
 CONVERSION_FACTOR = 2.5
+LOADING_FACTOR = 1.2
+DISK_FACTOR = 2.0  # graph and one blob
 TOKENIZER = "tokenizer.json"
 
 
@@ -36,6 +40,7 @@ class Model:
 
     Attributes:
         label: how results name it.
+        revision: the commit on the hub, or the hash of the weights.
         meta: what is known of it: n_layers, width, inputs, max_length, causal, ...
         tokenizer: the tokenizer's JSON, its own truncation and padding switched off.
         folder: the engine folder, where there is one.
@@ -43,6 +48,7 @@ class Model:
     """
 
     label: str
+    revision: str
     meta: dict[str, Any]
     tokenizer: str
     folder: EngineFolder | None
@@ -61,35 +67,48 @@ def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False)
         ActivationFlowError: the model cannot be found, loaded or measured.
     """
     origin = hub.identify(request)
-    if not use_graph:
-        model, tokenizer = hub.load(request, origin)
-        return _eager(origin, model, tokenizer, None)
-    home = folder.cache_root() / "engines"
-    path = home / hub.digest(FORMAT, origin.identity, request.attn_implementation)
+    meddled = hub.meddled_with(request.live[0]) if request.live else ""
+    if meddled and use_graph:
+        log.warning("%s runs on the slower eager engine and is not kept: %s", origin.label, meddled)
+    if meddled or not use_graph:
+        return _eager(request, origin, None)
+    path = path_of(request, origin)
     found = None if rebuild else _open(path, origin.label)
     if found is None:
         with folder.locked(path):
-            # Another process may have built it while we waited; it says nothing if not.
-            found = None if rebuild else _open(path)
+            # Another process may have built it while we waited.
+            found = _open(path, whole=True)
             if found is None:
                 log.info(
                     "Preparing %s: loading, converting and checking it. This is done once "
                     "(about 10 s for a small model) and kept in %s",
                     origin.label,
-                    home,
+                    path.parent,
                 )
                 found = folder.create(path, lambda into: _build(request, origin, into))
     if found.meta["engine"] == "torch":
         log.warning("%s runs on the slower eager engine: %s", origin.label, found.meta["reason"])
-        return _eager(origin, *hub.load(request, origin), found)
+        return _eager(request, origin, found)
     text = found.file(TOKENIZER).read_text(encoding="utf-8")
-    return Model(origin.label, found.meta, text, found, None)
+    return Model(origin.label, origin.revision, found.meta, text, found, None)
 
 
-def _open(path: Path, label: str | None = None) -> EngineFolder | None:
+def path_of(request: hub.Request, origin: hub.Origin) -> Path:
+    """Where the engine folder of a model is, or would be."""
+    key = hub.digest(FORMAT, origin.identity, request.attn_implementation)
+    return folder.cache_root() / "engines" / key
+
+
+def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFolder | None:
+    """The folder, if it is there, undamaged, and of this OpenVINO; says why not if ``label``."""
     try:
         found = EngineFolder(path)
         found.file(TOKENIZER)
+        if whole:
+            found.check()
+        made_by, now = found.meta["versions"]["openvino"], engine.openvino().__version__
+        if made_by != now:  # what was verified was that version
+            raise Damaged(f"it was made by OpenVINO {made_by}, this is {now}")
         return found
     except FileNotFoundError:
         return None
@@ -99,27 +118,28 @@ def _open(path: Path, label: str | None = None) -> EngineFolder | None:
         return None
 
 
-def _eager(origin: hub.Origin, model: Any, tokenizer: Any, found: EngineFolder | None) -> Model:
+def _eager(request: hub.Request, origin: hub.Origin, found: EngineFolder | None) -> Model:
     """The live tap, for the eager engine."""
-    import copy
-
     from activation_flow import tap as taps
 
-    if model.training or any(
-        p.dtype.is_floating_point and p.dtype.itemsize != 4 for p in model.parameters()
-    ):
+    check_memory(hub.count_parameters(request, origin), origin.label, LOADING_FACTOR)
+    model, tokenizer = hub.load(request, origin)
+    if request.live is not None:  # the user's own object may be trained on, or moved
         model = copy.deepcopy(model).float().eval()
     with _quiet():
         tap = taps.make_tap(model, tokenizer.model_input_names)
         meta = found.meta if found else _describe(origin, tap, tokenizer, model)
-    return Model(origin.label, {**meta, "engine": "torch"}, tokenizer_json(tokenizer), found, tap)
+    meta = {**meta, "engine": "torch"}
+    return Model(origin.label, origin.revision, meta, tokenizer_json(tokenizer), found, tap)
 
 
 def _build(request: hub.Request, origin: hub.Origin, into: Path) -> dict[str, Any]:
     """Write graph and tokenizer into a folder; returns the metadata."""
     from activation_flow import tap as taps
 
-    check_memory(hub.count_parameters(request, origin), origin.label)
+    parameters = hub.count_parameters(request, origin)
+    check_memory(parameters, origin.label)
+    check_disk(parameters, origin.label, into)
     model, tokenizer = hub.load(request, origin)
     (into / TOKENIZER).write_text(tokenizer_json(tokenizer), encoding="utf-8")
     default = getattr(model.config, "_attn_implementation", None)
@@ -134,6 +154,8 @@ def _build(request: hub.Request, origin: hub.Origin, into: Path) -> dict[str, An
                     engine.export_graph(tap, taps.feed(tap, _texts(tap, tokenizer, 2, 7)), into)
                     checked = verify(tap, engine.OpenVINOEngine(into), meta, tokenizer)
                     return {**meta, **checked, "engine": "openvino", "attention": attention}
+                except (OSError, MemoryError):
+                    raise  # says nothing of the model
                 except Exception as problem:
                     # Whatever the converter throws, the eager engine is right; say why.
                     first_line = str(problem).strip().splitlines()[0:1] or [""]
@@ -258,16 +280,30 @@ def tokenizer_json(tokenizer: Any) -> str:
     return json.dumps({**parts, "truncation": None, "padding": None}, ensure_ascii=False)
 
 
-def check_memory(parameters: int, label: str) -> None:
-    """Refuse before a conversion that would not fit.
+def check_disk(parameters: int, label: str, into: Path) -> None:
+    """Refuse before a conversion that the disk has no room for.
 
     Raises:
         ActivationFlowError: says how much is needed and how much there is.
     """
-    needed, free = parameters * 4 * CONVERSION_FACTOR, available_memory()
+    needed, free = parameters * 4 * DISK_FACTOR, shutil.disk_usage(into).free
     if needed > free:
         raise ActivationFlowError(
-            f"{label} has {parameters / 1e9:.1f} billion parameters: converting it takes about "
+            f"the engine of {label} takes about {needed / 1e6:,.0f} MB and the disk of "
+            f"{into.parent} has {free / 1e6:,.0f} MB left; free some, or set AFN_CACHE to another"
+        )
+
+
+def check_memory(parameters: int, label: str, factor: float = CONVERSION_FACTOR) -> None:
+    """Refuse before loading a model that would not fit.
+
+    Raises:
+        ActivationFlowError: says how much is needed and how much there is.
+    """
+    needed, free = parameters * 4 * factor, available_memory()
+    if needed > free:
+        raise ActivationFlowError(
+            f"{label} has {parameters / 1e9:.1f} billion parameters: making it ready takes about "
             f"{needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are available; "
             "free some memory, or take a machine with more"
         )
@@ -279,8 +315,12 @@ def available_memory() -> int:
 
     free = int(psutil.virtual_memory().available)
     try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+        cgroup = Path("/sys/fs/cgroup")
+        limit = int((cgroup / "memory.max").read_text())
+        used = int((cgroup / "memory.current").read_text())
+        stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        # Cached files, such as weights just downloaded, give way.
+        free = min(free, limit - used + int(stat.get("inactive_file", 0)))
     except (OSError, ValueError):  # no cgroup, or "max"
         pass
     return free

@@ -80,7 +80,7 @@ TOKENS = options(
     ),
     click.option("--words", is_flag=True, help="Aggregate the tokenizer's pieces to words."),
     click.option(
-        "--words-by", default="max", show_default=True, help="How: max, mean, sum, first or l2."
+        "--words-by", help="The same, by max (default), mean, sum, first or l2 of the pieces."
     ),
     click.option(
         "--max-length", type=int, help="Tokens of an input; a longer text is read in windows."
@@ -133,12 +133,14 @@ def strength_command(
         table.check_path(save)
     if bool(texts) == (file is not None):
         raise click.UsageError("give texts, or a file with -f (one of the two)")
+    if top is not None and as_json:
+        raise click.UsageError("--top is for the table on the terminal; --json gives all tokens")
     lines = source.read_lines(file) if file is not None else None
     if lines is not None and lines.blank:
-        log.warning("%s: %d blank lines left out", lines.name, lines.blank)
+        log.warning("%s: blank lines left out: %d", lines.name, lines.blank)
     model, how = _split(settings, MODEL_OPTIONS)
     by = how.pop("words_by")
-    how["words"] = by if how["words"] else None
+    how["words"] = by or ("max" if how["words"] else None)
     results = Encoder.from_pretrained(model.pop("model"), **model).strength(
         list(texts) if lines is None else lines.texts,
         list(text_pair) or None,
@@ -158,7 +160,7 @@ def strength_command(
         where = f"{lines.name}, line {lines.lines[error.text_number - 1]}, " if lines else ""
         click.echo(f"afn: {where}text {error.text_number}: {error.reason}", err=True)
     if results.errors:
-        sys.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 MODEL_OPTIONS = (
@@ -206,7 +208,10 @@ def clear_command(model: str | None) -> None:
 def _print_json(document: object) -> None:
     import json
 
-    click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    # JSON is UTF-8, whatever the terminal's encoding is.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(json.dumps(document, ensure_ascii=False, allow_nan=False).encode())
+    sys.stdout.buffer.write(b"\n")
 
 
 def _console() -> Any:
@@ -224,12 +229,19 @@ def _messages() -> None:
     log.propagate = False
 
 
+def silence_stdout() -> None:
+    """What is still in the buffer cannot be written; Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run the command; the one place where errors become text and exit codes."""
     _messages()
-    debug = "--debug" in sys.argv[1:]
+    debug = "--debug" in sys.argv or bool(os.environ.get("AFN_DEBUG"))
     try:
-        sys.exit(app(prog_name="afn", standalone_mode=False))
+        code = app(prog_name="afn", standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
+        sys.exit(code)
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)
@@ -242,14 +254,20 @@ def main() -> None:
         click.echo("afn: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
         sys.exit(0)
+    except OSError as problem:
+        if debug:
+            raise
+        silence_stdout()
+        click.echo(f"afn: cannot write or read: {problem}", err=True)
+        sys.exit(1)
     except Exception as problem:
         if debug:
             raise
         click.echo(
             f"afn: internal error: {type(problem).__name__}: {problem}\n"
-            "This is a fault of activation-flow; --debug shows where. Please report it.",
+            "This is a fault of activation-flow; with AFN_DEBUG=1 it says where. Please report it.",
             err=True,
         )
         sys.exit(1)

@@ -5,6 +5,7 @@ one length only, so no text is ever padded, and each gives the same bits alone a
 """
 
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
@@ -64,7 +65,7 @@ class Encoder:
         self._tokenizer = tokenizers.Tokenizer.from_str(prepared.tokenizer)
         meta = prepared.meta
         self.model = prepared.label
-        self.revision: str = meta["revision"]
+        self.revision = prepared.revision
         self.n_layers: int = meta["n_layers"]
         self.max_length: int = meta["max_length"]
         self.causal: bool = meta["causal"]
@@ -83,7 +84,7 @@ class Encoder:
         token: str | None = None,
         trust_remote_code: bool = False,
         dtype: Any = None,
-        device: str | None = None,
+        device: Any = None,
         attn_implementation: str | None = None,
         allow_pickle: bool = False,
         precision: str | None = None,
@@ -119,10 +120,15 @@ class Encoder:
         if engine not in ENGINES:
             raise ActivationFlowError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
         precision = _precision(precision, dtype)
-        eager = engine == "torch" or device not in (None, "cpu")
-        if eager and (precision != "f32" or engine == "openvino"):
-            what = "the engine openvino" if engine == "openvino" else "precision bf16"
-            raise ActivationFlowError(f"{what} runs on the CPU's openvino engine only")
+        device = str(device or "cpu")
+        eager = engine == "torch" or device != "cpu"
+        if engine == "openvino" and eager:
+            raise ActivationFlowError(f"the engine openvino runs on the CPU, not on {device}")
+        if eager and precision != "f32":
+            raise ActivationFlowError("precision bf16 runs on the CPU's openvino engine only")
+        if threads is not None and threads < 1:
+            raise ActivationFlowError(f"threads {threads} is not at least 1")
+        model = os.fspath(model) if isinstance(model, os.PathLike) else model
         request = hub.Request(
             name=model if isinstance(model, str) else "",
             live=_live(model, tokenizer),
@@ -136,7 +142,7 @@ class Encoder:
         )
 
         def make_engine(prepared: artifact.Model) -> Engine:
-            return _make_engine(prepared, precision, device or "cpu", threads)
+            return _make_engine(prepared, precision, device, threads)
 
         prepared = artifact.prepare(request, use_graph=not eager)
         if engine == "openvino" and prepared.tap is not None:
@@ -294,7 +300,12 @@ def _live(model: Any, tokenizer: Any) -> tuple[Any, Any] | None:
     if tokenizer is None:
         if not isinstance(model, tuple) or len(model) != 2:
             raise ActivationFlowError("a live model needs its tokenizer: give (model, tokenizer)")
-        return model
+        model, tokenizer = model
+    if not hasattr(model, "named_parameters") or not hasattr(tokenizer, "model_input_names"):
+        raise ActivationFlowError(
+            "from_pretrained takes a name, a folder, or a live model and tokenizer of "
+            f"transformers, not {type(model).__name__} and {type(tokenizer).__name__}"
+        )
     return model, tokenizer
 
 
@@ -319,4 +330,7 @@ def _make_engine(
         return OpenVINOEngine(prepared.folder, precision, threads)
     if precision != "f32":
         raise ActivationFlowError(f"{prepared.label} runs on the eager engine, in f32 only")
-    return TorchEngine(prepared.tap, device, threads)
+    try:
+        return TorchEngine(prepared.tap, device, threads)
+    except (RuntimeError, AssertionError) as problem:  # torch's ways to say: no such device
+        raise ActivationFlowError(f"device {device} cannot be used: {problem}") from problem

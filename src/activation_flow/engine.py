@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,7 @@ class OpenVINOEngine:
         self._core = openvino().Core()
         self._compiled: dict[tuple[str, ...], Any] = {}
         self._graph: Any = None
+        self._one_at_a_time = threading.Lock()
         # Set explicitly: on chips with bf16 that would be the default.
         self._config: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -102,10 +104,11 @@ class OpenVINOEngine:
     ) -> tuple[BatchNorms, BatchStates | None]:
         """See Engine."""
         names = [f"norm_{k}" for k in layers] + [f"hidden_{k}" for k in layers if hidden]
-        request = self._request(tuple(names))
-        out = request.infer(dict(inputs))
-        # Copies: the request's own buffers are overwritten by the next call.
-        arrays = [np.array(out[i], dtype=np.float32) for i in range(len(names))]
+        with self._one_at_a_time:
+            request = self._request(tuple(names))
+            out = request.infer(dict(inputs))
+            # Copies: the request's own buffers are overwritten by the next call.
+            arrays = [np.array(out[i], dtype=np.float32) for i in range(len(names))]
         states = np.stack(arrays[len(layers) :]) if hidden else None
         return np.stack(arrays[: len(layers)]), states
 
@@ -128,7 +131,8 @@ class OpenVINOEngine:
             try:
                 blob = self._blob_name(names)
                 self._folder.add(blob, lambda path: _write(path, model.export_model()))
-            except OSError as problem:  # a full disk costs the next start 0.2 s, and no result
+            except (OSError, ActivationFlowError) as problem:
+                # A full or read-only disk costs the next start 0.2 s, and no result.
                 log.warning("the compiled model could not be kept: %s", problem)
         return model, None
 

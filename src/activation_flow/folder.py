@@ -22,6 +22,7 @@ log = logging.getLogger("activation_flow")
 
 CHECKSUMS = "checksums.json"
 META = "engine.json"
+UNFINISHED = ".new-"  # before the name of a folder that is being made
 
 
 class Damaged(Exception):
@@ -126,6 +127,15 @@ class EngineFolder:
             self._seen.add(name)
         return path
 
+    def check(self) -> None:
+        """Check the content of every file.
+
+        Raises:
+            Damaged: one of them is not what was written.
+        """
+        for name in self._checksums:
+            self.file(name)
+
     def add(self, name: str, write: Callable[[Path], None]) -> None:
         """Add a file; ``write`` gets a temporary path. The lock is held meanwhile."""
         with locked(self.path):
@@ -159,7 +169,7 @@ def create(path: Path, fill: Callable[[Path], dict[str, Any]]) -> EngineFolder:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # One left by a killed process has this name too: the lock is ours, so it may go.
-    temporary = path.with_name(f".new-{path.name}")
+    temporary = path.with_name(f"{UNFINISHED}{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:

@@ -7,8 +7,12 @@ ever put in the place of a model that cannot be had.
 
 import hashlib
 import importlib.util
+import inspect
 import json
+import logging
 import os
+import sys
+import uuid
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +26,8 @@ MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # What a model folder is read from; training states and the like do not count.
 MODEL_FILES = (".json", ".safetensors", ".txt", ".model", ".py", ".bin")
+log = logging.getLogger("activation_flow")
+
 WITHOUT_NETWORK = (
     "To work without it, use --model minilm (embedded in activation-flow[minilm]) "
     "or the folder of a model that you have"
@@ -73,9 +79,14 @@ def identify(request: Request) -> Origin:
     """
     if request.live is not None:
         return _identify_live(*request.live)
+    path = Path(request.name).expanduser()
+    if request.revision is not None and (request.name == MINILM or path.is_dir()):
+        raise ActivationFlowError(
+            f"revision {request.revision!r} was asked for, and {request.name} has none: only "
+            "models of the hub have revisions"
+        )
     if request.name == MINILM:
         return _identify_minilm()
-    path = Path(request.name).expanduser()
     if path.is_dir():
         return _identify_folder(path)
     if path.exists() or request.name.startswith((".", "/", "~")):
@@ -92,10 +103,12 @@ def _identify_live(model: Any, tokenizer: Any) -> Origin:
     import xxhash
 
     state = xxhash.xxh3_128()
-    for name, tensor in sorted(model.state_dict().items()):
+    # Buffers too: some, such as rotary frequencies, are in no state_dict.
+    for name, tensor in sorted([*model.named_parameters(), *model.named_buffers()]):
         state.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         state.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    state.update(type(model).__name__.encode())
+    for name, module in model.named_modules():
+        state.update(f"{name} {_code_of(type(module))}".encode())
     state.update(model.config.to_json_string(use_diff=False).encode())
     backend = getattr(tokenizer, "backend_tokenizer", None)
     state.update(backend.to_str().encode() if backend is not None else repr(tokenizer).encode())
@@ -104,6 +117,33 @@ def _identify_live(model: Any, tokenizer: Any) -> Origin:
     revision = f"xxh3:{state.hexdigest()}"
     label = getattr(model.config, "_name_or_path", "") or type(model).__name__
     return Origin(f"{label} (live)", revision, digest("weights", revision), "")
+
+
+def _code_of(kind: type) -> str:
+    """What a class is called and, if it is not a library's, how it reads."""
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__module__.split(".")[0] in ("torch", "transformers"):
+        return name
+    try:
+        return name + inspect.getsource(kind)
+    except (OSError, TypeError):  # typed into an interpreter: never the same as another
+        return f"{name} {uuid.uuid4()}"
+
+
+def meddled_with(model: Any) -> str:
+    """Why a live model does not compute what its weights and classes say; "" if it does.
+
+    transformers leaves hooks of its own, which change nothing.
+    """
+    for name, module in model.named_modules():
+        hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+        if any(
+            not str(getattr(hook, "__module__", "")).startswith("transformers") for hook in hooks
+        ):
+            return f"{name or 'the model'} has a forward hook"
+        if "forward" in vars(module):
+            return f"{name or 'the model'} has a forward of its own"
+    return ""
 
 
 def _identify_minilm() -> Origin:
@@ -163,18 +203,19 @@ def _remembered(name: str, about: object, find: Callable[[], str]) -> str:
         found = find()
         try:
             folder.write_json(path, {"is": found, "model": name})
-        except OSError as problem:
-            raise ActivationFlowError(
-                f"the cache folder {path.parent} cannot be written ({problem.strerror}); "
-                "set AFN_CACHE to a folder of yours"
-            ) from problem
+        except OSError as problem:  # only costs the next start the same question
+            log.info("cannot remember %s in %s: %s", name, path.parent, problem.strerror)
         return found
 
 
 def forget(name: str | None) -> None:
     """Drop what is remembered of a model (None: of all), so that the hub is asked again."""
     for path in (folder.cache_root() / "refs").glob("*.json"):
-        if name is None or json.loads(path.read_bytes()).get("model") == name:
+        try:
+            model = json.loads(path.read_bytes())["model"]
+        except (OSError, ValueError, KeyError, TypeError):  # damaged: forget it, too
+            model = name
+        if name is None or model == name:
             path.unlink(missing_ok=True)
 
 
@@ -218,7 +259,7 @@ def _download(request: Request, file: str) -> Path:
     except errors.RevisionNotFoundError as problem:
         raise ActivationFlowError(f"model {name!r} has no revision {revision!r}") from problem
     except errors.LocalEntryNotFoundError as problem:
-        offline = request.local_files_only or os.environ.get("HF_HUB_OFFLINE")
+        offline = request.local_files_only or huggingface_hub.constants.HF_HUB_OFFLINE
         why = "the hub may not be asked (offline mode)" if offline else "the hub is out of reach"
         raise ActivationFlowError(
             f"model {name!r}{at} is not on this machine and {why}. {WITHOUT_NETWORK}"
@@ -241,6 +282,8 @@ def _within_reach() -> bool:
 
     from huggingface_hub import constants
 
+    if constants.HF_HUB_OFFLINE:
+        return False
     if urllib.request.getproxies():  # the proxy resolves names, not we
         return True
     try:
@@ -280,7 +323,7 @@ def count_parameters(request: Request, origin: Origin) -> int:
         config = AutoConfig.from_pretrained(origin.source, **_options(request, origin))
         with torch.device("meta"):
             model = AutoModel.from_config(config, trust_remote_code=trust)
-    except (OSError, ValueError) as problem:
+    except Exception as problem:  # configs hold anything, and fail in any way
         raise _cannot_load(origin, problem) from problem
     return sum(p.numel() for p in model.parameters())
 
@@ -301,7 +344,9 @@ def load(request: Request, origin: Origin) -> tuple[Any, Any]:
     options = _options(request, origin)
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    bars = transformers.logging.is_progress_bar_enabled() and not sys.stderr.isatty()
+    if bars:
+        transformers.logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -314,19 +359,27 @@ def load(request: Request, origin: Origin) -> tuple[Any, Any]:
                 output_loading_info=True,
                 **options,
             )
-    except (OSError, ValueError, ImportError, KeyError) as problem:
+    except MemoryError:
+        raise
+    except Exception as problem:  # damaged files fail in any way
         raise _cannot_load(origin, problem) from problem
     finally:
         transformers.logging.set_verbosity(verbosity)
-        transformers.logging.enable_progress_bar()
+        if bars:
+            transformers.logging.enable_progress_bar()
     model.eval()
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise ActivationFlowError(f"{origin.label} holds no tokenizer (tokenizer.json)")
     check_complete(model, tokenizer, set(info["missing_keys"]), origin)
     return model, tokenizer
 
 
 def _cannot_load(origin: Origin, problem: Exception) -> ActivationFlowError:
     text = " ".join(str(problem).split())
-    if "safetensors" in text:
+    here = Path(origin.source)
+    if here.is_dir() and not [*here.glob("*.safetensors"), *here.glob("*.bin")]:
+        return ActivationFlowError(f"the folder {here} holds no weights (model.safetensors)")
+    if isinstance(problem, OSError) and "safetensors" in text:
         return ActivationFlowError(
             f"{origin.label} has no safetensors weights, and pickled weights can run any code "
             "when they are loaded; if you trust the source, allow them with --allow-pickle"
@@ -336,7 +389,9 @@ def _cannot_load(origin: Origin, problem: Exception) -> ActivationFlowError:
             f"{origin.label} brings its own code; if you trust the source, allow it with "
             "--trust-remote-code"
         )
-    return ActivationFlowError(f"{origin.label} cannot be loaded: {text[:300]}")
+    return ActivationFlowError(
+        f"{origin.label} cannot be loaded: {type(problem).__name__}: {text[:300]}"
+    )
 
 
 def check_complete(model: Any, tokenizer: Any, missing: set[str], origin: Origin) -> None:

@@ -3,10 +3,11 @@
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from activation_flow import hub
+from activation_flow import artifact, hub
 from activation_flow.data import ActivationFlowError
-from activation_flow.folder import Damaged, EngineFolder, cache_root, locked
+from activation_flow.folder import UNFINISHED, Damaged, EngineFolder, cache_root, locked
 
 
 @dataclass(frozen=True)
@@ -49,30 +50,33 @@ class Entry:
 
 
 def list_folders() -> list[Entry]:
-    """All engine folders, by model; damaged ones too."""
+    """All engine folders, by model; damaged ones and what a killed build left behind, too."""
     home = cache_root() / "engines"
-    entries: list[Entry] = []
-    downloads = _downloads() if home.is_dir() and any(home.iterdir()) else {}
-    for path in sorted(home.glob("[!.]*/")) if home.is_dir() else []:
-        try:
-            folder = EngineFolder(path)
-            meta, blobs = folder.meta, folder.size("blobs/")
-            entries.append(
-                Entry(
-                    model=meta["model"],
-                    revision=meta["revision"],
-                    engine=meta["engine"],
-                    created=meta["created"],
-                    graph=folder.size() - blobs,
-                    blobs=blobs,
-                    download=downloads.get((meta["model"], meta["revision"]), 0),
-                    path=str(path),
-                )
-            )
-        except (Damaged, KeyError) as why:
-            size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
-            entries.append(Entry("?", "", "", "", size, 0, 0, str(path), f"damaged: {why}"))
-    return sorted(entries, key=lambda entry: (entry.model, entry.revision))
+    paths = [p for p in (home.iterdir() if home.is_dir() else ()) if p.is_dir()]
+    downloads = _downloads() if paths else {}
+    return sorted((_entry(p, downloads) for p in paths), key=lambda e: (e.model, e.revision))
+
+
+def _entry(path: Path, downloads: dict[tuple[str, str], int]) -> Entry:
+    try:
+        if path.name.startswith(UNFINISHED):
+            raise Damaged("unfinished: being made now, or its making was killed")
+        folder = EngineFolder(path)
+        meta, blobs = folder.meta, folder.size("blobs/")
+        return Entry(
+            model=meta["model"],
+            revision=meta["revision"],
+            engine=meta["engine"],
+            created=meta["created"],
+            graph=folder.size() - blobs,
+            blobs=blobs,
+            download=downloads.get((meta["model"], meta["revision"]), 0),
+            path=str(path),
+        )
+    except (Damaged, KeyError, FileNotFoundError) as why:
+        state = str(why) if "unfinished" in str(why) else f"damaged: {why}"
+        sizes = (f.stat().st_size for f in path.rglob("*") if f.is_file())
+        return Entry("?", "", "", "", sum(sizes), 0, 0, str(path), state)
 
 
 def _downloads() -> dict[tuple[str, str], int]:
@@ -90,6 +94,9 @@ def _downloads() -> dict[tuple[str, str], int]:
 def clear(model: str | None = None) -> tuple[int, int]:
     """Remove the engine folders of a model, or all of them.
 
+    Args:
+        model: as ``list_folders`` names it, or as ``from_pretrained`` takes it.
+
     Returns:
         Number of folders, and their bytes.
 
@@ -99,11 +106,22 @@ def clear(model: str | None = None) -> tuple[int, int]:
     entries = list_folders()
     chosen = [e for e in entries if model is None or e.model == model]
     if model is not None and not chosen:
+        # The same weights under another name, such as a copy of their folder.
+        chosen = [e for e in entries if Path(e.path) == _path_of(model)]
+    if model is not None and not chosen:
         known = ", ".join(sorted({e.model for e in entries})) or "none"
         raise ActivationFlowError(f"no engine folder of {model!r}; there are: {known}")
     for entry in chosen:
-        path = cache_root() / "engines" / entry.path.rsplit("/", 1)[-1]
-        with locked(path):
+        path = Path(entry.path)
+        with locked(path.with_name(path.name.removeprefix(UNFINISHED))):
             shutil.rmtree(path, ignore_errors=True)
     hub.forget(model)
     return len(chosen), sum(e.graph + e.blobs for e in chosen)
+
+
+def _path_of(model: str) -> Path | None:
+    request = hub.Request(name=model, local_files_only=True)
+    try:
+        return artifact.path_of(request, hub.identify(request))
+    except ActivationFlowError:
+        return None

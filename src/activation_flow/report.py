@@ -340,7 +340,7 @@ def print_models(entries: "Sequence[Entry]", console: "Console") -> None:
         table.add_column(head, justify="right", overflow="fold")
     for entry in entries:
         sizes = [f"{size / 1e6:,.0f}" for size in (entry.graph, entry.blobs, entry.download)]
-        row = [entry.model, entry.revision[:12], entry.engine, *sizes, entry.age()]
+        row = [entry.model, entry.revision.split(":")[-1][:12], entry.engine, *sizes, entry.age()]
         table.add_row(*(Text(visible(cell)) for cell in row))
     console.print(table)
     for entry in entries:

@@ -115,14 +115,21 @@ class StrengthResult(_Exports, TokenizedText):
     def words(self, how: str = "max") -> "StrengthResult":
         """Aggregate pieces to words; τ, rank and bucket are computed anew over the words.
 
+        Where τ is over all texts (``threshold_scope="corpus"``), call it on all results at once.
+
         Args:
             how: max, mean, sum, first or l2 (the root of the sum of squares).
 
         Raises:
-            ActivationFlowError: an unknown ``how``, or the result is of words already.
+            ActivationFlowError: an unknown ``how``, the result is of words already, or its τ is
+                over all texts.
         """
         from activation_flow import analysis
 
+        if self.provenance.settings.get("threshold_scope") == "corpus":
+            raise ActivationFlowError(
+                "τ is over all texts, which one result does not know: call words() on all of them"
+            )
         return analysis.words(_as_results(self), how)[0]
 
 
@@ -186,6 +193,6 @@ class TextsFailed(ActivationFlowError):
         super().__init__(
             f"text {first.text_number}: {first.reason}"
             + (f" ({more} more failed)" if more else "")
-            + '; errors="collect" keeps the other results and reports these'
+            + ('; errors="collect" gives the other results' if len(results) else "")
         )
         self.results = results

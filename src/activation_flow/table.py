@@ -48,8 +48,8 @@ def _floats(values: np.ndarray) -> list[float]:
 
 def _text(result: StrengthResult) -> dict[str, Any]:
     pair = {} if result.text_pair is None else {"text_pair": result.text_pair}
-    columns = zip(*_token_columns(result).values(), strict=True)
-    names = list(_token_columns(result))
+    what = _token_columns(result)
+    columns, names = zip(*what.values(), strict=True), list(what)
     strength = [_floats(row) for row in result.strength.T]
     rank = [[int(r) or None for r in row] for row in result.rank.T]
     bucket = [[str(b) or None for b in row] for row in result.bucket.T]
@@ -184,7 +184,7 @@ def to_arrow(results: StrengthResults) -> "pyarrow.Table":
                 for name, values in rows.items():
                     values.append(row[name])
     # The head and what a table has no column for; enough to read the results back.
-    rest = {**document, "texts": [{**t, "tokens": None} for t in document["texts"]]}
+    rest = {**document, "texts": [{**t, "tokens": len(t["tokens"])} for t in document["texts"]]}
     return pa.table(rows, schema=schema.with_metadata({"activation_flow": json.dumps(rest)}))
 
 
@@ -211,6 +211,8 @@ def from_arrow(table: "pyarrow.Table") -> StrengthResults:
         values["strength"] = [np.float32(row["strength"]) for row in layers]
         tokens[number].append({**layers[0], **values})
     for text in document["texts"]:
+        if len(tokens[text["text_number"]]) != text["tokens"]:
+            raise ActivationFlowError("rows are missing from this table")
         text["tokens"] = tokens[text["text_number"]]
     return from_dict(document)
 
