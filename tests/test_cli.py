@@ -378,11 +378,14 @@ def test_a_full_disk_is_told(minilm: af.Encoder, tmp_path: Path) -> None:
     import resource
 
     minilm.strength(CANADA)  # so that the command itself has nothing to keep
+    # Unbuffered, Python itself drops what a short write leaves over.
+    buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     command = [sys.executable, "-m", "activation_flow", "strength", CANADA, "-m", "minilm"]
     for form in ([], ["--json"]):
         with (tmp_path / "out").open("w") as full:
             done = subprocess.run(
                 [*command, *form],
+                env=buffered,
                 stdout=full,
                 stderr=subprocess.PIPE,
                 text=True,
