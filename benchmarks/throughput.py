@@ -191,7 +191,8 @@ def report(result: dict[str, Any], source: str) -> None:
     common.show([*header.split(","), "difference"], table)
     for name, reason in result["missing"].items():
         print(f"{name}: {reason}")
-    print("\n\"difference\": the largest of any token's strength to the paper's recipe, relative.")
+    print('\n"x recipe": of the medians; "of highest": of the fastest rounds.')
+    print("difference: the largest of any token's strength to the recipe's, relative.")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import torch
 from architectures import TEXTS
 
 import activation_flow as af
-from activation_flow import artifact, engine, hub
+from activation_flow import artifact, engine, identity, loading, room
 from activation_flow.data import ActivationFlowError
 from activation_flow.folder import EngineFolder
 
@@ -194,8 +194,8 @@ def test_the_second_time_nothing_is_built(
         raise AssertionError("built again")
 
     monkeypatch.setattr(artifact, "_build", must_not)
-    monkeypatch.setattr(hub, "load", must_not)
-    monkeypatch.setattr(hub, "_hash_files", must_not)
+    monkeypatch.setattr(loading, "load", must_not)
+    monkeypatch.setattr(identity, "_hash_files", must_not)
     second = af.Encoder.from_pretrained(str(saved)).strength(TEXT)
     np.testing.assert_array_equal(first.strength, second.strength)
 
@@ -342,8 +342,8 @@ def test_the_converter_is_told_to_call_no_host(
 def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
     saved: Path, empty_cache: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(artifact, "available_memory", lambda: 10_000)
-    monkeypatch.setattr(hub, "load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(room, "available_memory", lambda: 10_000)
+    monkeypatch.setattr(loading, "load", lambda *_: pytest.fail("loaded"))
     with pytest.raises(ActivationFlowError, match=r"takes about .* GiB .* are available"):
         af.Encoder.from_pretrained(str(saved))
 
@@ -351,7 +351,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
 def test_available_memory_is_what_the_system_says() -> None:
     import psutil
 
-    assert 0 < artifact.available_memory() <= psutil.virtual_memory().total
+    assert 0 < room.available_memory() <= psutil.virtual_memory().total
 
 
 def test_pickled_weights_need_a_flag(saved: Path, tiny: Any, empty_cache: Path) -> None:

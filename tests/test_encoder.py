@@ -37,9 +37,9 @@ class TestMinilm:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
-        from activation_flow import hub
+        from activation_flow import identity
 
-        path = hub.identify(hub.Request(name="minilm")).source
+        path = identity.identify(identity.Request(name="minilm")).source
         model = AutoModel.from_pretrained(path).eval()
         inputs = AutoTokenizer.from_pretrained(path)(CANADA, return_tensors="pt")
         with torch.no_grad():

@@ -7,7 +7,6 @@ neither. No formula and no model name lives here.
 import copy
 import json
 import logging
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow import engine, folder, hub
+from activation_flow import engine, folder, identity, loading, room
 from activation_flow.data import ActivationFlowError
 from activation_flow.folder import Damaged, EngineFolder
 
@@ -27,10 +26,6 @@ log = logging.getLogger("activation_flow")
 # Part of every key: raise it when what a folder holds changes.
 FORMAT = 1
 NO_LIMIT = 8192  # tokens, where neither tokenizer nor model has a limit
-# Peak of converting and compiling at bert-base shape: 2.2 x the float32 weights (design.md).
-CONVERSION_FACTOR = 2.5
-LOADING_FACTOR = 1.2
-DISK_FACTOR = 2.0  # graph and one blob
 TOKENIZER = "tokenizer.json"
 
 
@@ -55,7 +50,7 @@ class Model:
     tap: "Tap | None"
 
 
-def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False) -> Model:
+def prepare(request: identity.Request, use_graph: bool = True, rebuild: bool = False) -> Model:
     """The model, from the cache if it is there, else loaded, converted, verified and kept.
 
     Args:
@@ -66,8 +61,8 @@ def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False)
     Raises:
         ActivationFlowError: the model cannot be found, loaded or measured.
     """
-    origin = hub.identify(request)
-    meddled = hub.meddled_with(request.live[0]) if request.live else ""
+    origin = identity.identify(request)
+    meddled = identity.meddled_with(request.live[0]) if request.live else ""
     if meddled and use_graph:
         log.warning("%s runs on the slower eager engine and is not kept: %s", origin.label, meddled)
     if meddled or not use_graph:
@@ -93,9 +88,9 @@ def prepare(request: hub.Request, use_graph: bool = True, rebuild: bool = False)
     return Model(origin.label, origin.revision, found.meta, text, found, None)
 
 
-def path_of(request: hub.Request, origin: hub.Origin) -> Path:
+def path_of(request: identity.Request, origin: identity.Origin) -> Path:
     """Where the engine folder of a model is, or would be."""
-    key = hub.digest(FORMAT, origin.identity, request.attn_implementation)
+    key = identity.digest(FORMAT, origin.identity, request.attn_implementation)
     return folder.cache_root() / "engines" / key
 
 
@@ -118,12 +113,12 @@ def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFo
         return None
 
 
-def _eager(request: hub.Request, origin: hub.Origin, found: EngineFolder | None) -> Model:
+def _eager(request: identity.Request, origin: identity.Origin, found: EngineFolder | None) -> Model:
     """The live tap, for the eager engine."""
     from activation_flow import tap as taps
 
-    check_memory(hub.count_parameters(request, origin), origin.label, LOADING_FACTOR)
-    model, tokenizer = hub.load(request, origin)
+    room.check_memory(loading.count_parameters(request, origin), origin.label, room.LOADING_FACTOR)
+    model, tokenizer = loading.load(request, origin)
     if request.live is not None:  # the user's own object may be trained on, or moved
         model = copy.deepcopy(model).float().eval()
     with _quiet():
@@ -133,14 +128,14 @@ def _eager(request: hub.Request, origin: hub.Origin, found: EngineFolder | None)
     return Model(origin.label, origin.revision, meta, tokenizer_json(tokenizer), found, tap)
 
 
-def _build(request: hub.Request, origin: hub.Origin, into: Path) -> dict[str, Any]:
+def _build(request: identity.Request, origin: identity.Origin, into: Path) -> dict[str, Any]:
     """Write graph and tokenizer into a folder; returns the metadata."""
     from activation_flow import tap as taps
 
-    parameters = hub.count_parameters(request, origin)
-    check_memory(parameters, origin.label)
-    check_disk(parameters, origin.label, into)
-    model, tokenizer = hub.load(request, origin)
+    parameters = loading.count_parameters(request, origin)
+    room.check_memory(parameters, origin.label)
+    room.check_disk(parameters, origin.label, into)
+    model, tokenizer = loading.load(request, origin)
     (into / TOKENIZER).write_text(tokenizer_json(tokenizer), encoding="utf-8")
     default = getattr(model.config, "_attn_implementation", None)
     ladder = list(dict.fromkeys([default, "eager"]))
@@ -166,7 +161,7 @@ def _build(request: hub.Request, origin: hub.Origin, into: Path) -> dict[str, An
     return {**meta, "engine": "torch", "reason": f"it could not be converted ({reason})"}
 
 
-def _describe(origin: hub.Origin, tap: "Tap", tokenizer: Any, model: Any) -> dict[str, Any]:
+def _describe(origin: identity.Origin, tap: "Tap", tokenizer: Any, model: Any) -> dict[str, Any]:
     """What is learnt of a model by reading its config and running it."""
     import tokenizers
     import torch
@@ -278,52 +273,6 @@ def tokenizer_json(tokenizer: Any) -> str:
         )
     parts = json.loads(backend.to_str())
     return json.dumps({**parts, "truncation": None, "padding": None}, ensure_ascii=False)
-
-
-def check_disk(parameters: int, label: str, into: Path) -> None:
-    """Refuse before a conversion that the disk has no room for.
-
-    Raises:
-        ActivationFlowError: says how much is needed and how much there is.
-    """
-    needed, free = parameters * 4 * DISK_FACTOR, shutil.disk_usage(into).free
-    if needed > free:
-        raise ActivationFlowError(
-            f"the engine of {label} takes about {needed / 1e6:,.0f} MB and the disk of "
-            f"{into.parent} has {free / 1e6:,.0f} MB left; free some, or set AFN_CACHE to another"
-        )
-
-
-def check_memory(parameters: int, label: str, factor: float = CONVERSION_FACTOR) -> None:
-    """Refuse before loading a model that would not fit.
-
-    Raises:
-        ActivationFlowError: says how much is needed and how much there is.
-    """
-    needed, free = parameters * 4 * factor, available_memory()
-    if needed > free:
-        raise ActivationFlowError(
-            f"{label} has {parameters / 1e9:.1f} billion parameters: making it ready takes about "
-            f"{needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are available; "
-            "free some memory, or take a machine with more"
-        )
-
-
-def available_memory() -> int:
-    """Bytes that can be had: of the machine, or less where a container has its own limit."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    try:
-        cgroup = Path("/sys/fs/cgroup")
-        limit = int((cgroup / "memory.max").read_text())
-        used = int((cgroup / "memory.current").read_text())
-        stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
-        # Cached files, such as weights just downloaded, give way.
-        free = min(free, limit - used + int(stat.get("inactive_file", 0)))
-    except (OSError, ValueError):  # no cgroup, or "max"
-        pass
-    return free
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 import tokenizers
 
-from activation_flow import __version__, artifact, hub, tokens
+from activation_flow import __version__, artifact, identity, tokens
 from activation_flow.data import (
     ActivationFlowError,
     Failure,
@@ -129,7 +129,7 @@ class Encoder:
         if threads is not None and threads < 1:
             raise ActivationFlowError(f"threads {threads} is not at least 1")
         model = os.fspath(model) if isinstance(model, os.PathLike) else model
-        request = hub.Request(
+        request = identity.Request(
             name=model if isinstance(model, str) else "",
             live=_live(model, tokenizer),
             revision=revision,

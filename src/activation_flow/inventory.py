@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from activation_flow import artifact, hub
+from activation_flow import artifact, identity
 from activation_flow.data import ActivationFlowError
 from activation_flow.folder import UNFINISHED, Damaged, EngineFolder, cache_root, locked
 
@@ -115,13 +115,13 @@ def clear(model: str | None = None) -> tuple[int, int]:
         path = Path(entry.path)
         with locked(path.with_name(path.name.removeprefix(UNFINISHED))):
             shutil.rmtree(path, ignore_errors=True)
-    hub.forget(model)
+    identity.forget(model)
     return len(chosen), sum(e.graph + e.blobs for e in chosen)
 
 
 def _path_of(model: str) -> Path | None:
-    request = hub.Request(name=model, local_files_only=True)
+    request = identity.Request(name=model, local_files_only=True)
     try:
-        return artifact.path_of(request, hub.identify(request))
+        return artifact.path_of(request, identity.identify(request))
     except ActivationFlowError:
         return None

@@ -25,6 +25,12 @@ SCHEMA = "strength/1"
 
 def to_dict(results: StrengthResults) -> dict[str, Any]:
     """The JSON document: head, texts, errors. Arrays inside are parallel to ``layers``."""
+    return _document(results, lambda result: {**_text_head(result), "tokens": _tokens(result)})
+
+
+def _document(
+    results: StrengthResults, of_text: Callable[[StrengthResult], dict[str, Any]]
+) -> dict[str, Any]:
     provenance = asdict(results.provenance)
     settings, versions = provenance.pop("settings"), provenance.pop("versions")
     return {
@@ -34,7 +40,7 @@ def to_dict(results: StrengthResults) -> dict[str, Any]:
         "settings": dict(settings),
         "versions": dict(versions),
         "texts": [
-            {"text_number": number, **_text(result)}
+            {"text_number": number, **of_text(result)}
             for number, result in zip(results.numbers, results, strict=True)
         ],
         "errors": [asdict(error) for error in results.errors],
@@ -46,42 +52,44 @@ def _floats(values: np.ndarray) -> list[float]:
     return [float(str(value)) for value in values]
 
 
-def _text(result: StrengthResult) -> dict[str, Any]:
+def _text_head(result: StrengthResult) -> dict[str, Any]:
     pair = {} if result.text_pair is None else {"text_pair": result.text_pair}
-    what = _token_columns(result)
-    columns, names = zip(*what.values(), strict=True), list(what)
-    strength = [_floats(row) for row in result.strength.T]
-    rank = [[int(r) or None for r in row] for row in result.rank.T]
-    bucket = [[str(b) or None for b in row] for row in result.bucket.T]
     return {
         "text": result.text,
         **pair,
         "n_windows": result.n_windows,
         "threshold": _floats(result.threshold),
-        "tokens": [
-            {**dict(zip(names, values, strict=True)), "strength": s, "rank": r, "bucket": b}
-            for values, s, r, b in zip(columns, strength, rank, bucket, strict=True)
-        ],
     }
+
+
+def _tokens(result: StrengthResult) -> list[dict[str, Any]]:
+    columns = _token_columns(result)
+    if result.text_pair is None:
+        del columns["segment"]
+    strength = [_floats(row) for row in result.strength.T]
+    rank = [[r or None for r in row] for row in result.rank.T.tolist()]
+    bucket = [[b or None for b in row] for row in result.bucket.T.tolist()]
+    return [
+        {**dict(zip(columns, values, strict=True)), "strength": s, "rank": r, "bucket": b}
+        for *values, s, r, b in zip(*columns.values(), strength, rank, bucket, strict=True)
+    ]
 
 
 def _token_columns(result: StrengthResult) -> dict[str, list[Any]]:
     """What a token is, whatever the layer; -1 and "" become None."""
 
     def known(values: np.ndarray) -> list[int | None]:
-        return [None if v < 0 else int(v) for v in values]
+        return [None if v < 0 else v for v in values.tolist()]
 
-    columns: dict[str, list[Any]] = {
+    return {
         "token": [str(t) for t in result.tokens],
-        "id": [int(i) for i in result.ids],
+        "id": result.ids.tolist(),
         "start": known(result.start),
         "end": known(result.end),
         "word": known(result.word),
-        "kind": [str(k) or None for k in result.kind],
+        "kind": [k or None for k in result.kind.tolist()],
+        "segment": known(result.segment),
     }
-    if result.text_pair is not None:
-        columns["segment"] = known(result.segment)
-    return columns
 
 
 def from_dict(document: dict[str, Any]) -> StrengthResults:
@@ -167,25 +175,22 @@ def to_arrow(results: StrengthResults) -> "pyarrow.Table":
             field("bucket", text, "HIGH: S > tau; LOW; null: takes no part (eq. 4)"),
         ]
     )
-    document = to_dict(results)
-    rows: dict[str, list[Any]] = {name: [] for name in schema.names}
-    for text_of in document["texts"]:
-        for index, token in enumerate(text_of["tokens"]):
-            for k, layer in enumerate(results.layers):
-                row = {
-                    "segment": None if token["kind"] == "special" else 0,
-                    **token,
-                    "text_number": text_of["text_number"],
-                    "token_index": index,
-                    "layer": layer,
-                    "threshold": text_of["threshold"][k],
-                    **{name: token[name][k] for name in ("strength", "rank", "bucket")},
-                }
-                for name, values in rows.items():
-                    values.append(row[name])
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+    depth = len(results.layers)
+    for number, result in zip(results.numbers, results, strict=True):
+        n = len(result)
+        for name, values in _token_columns(result).items():
+            columns[name] += [value for value in values for _ in range(depth)]
+        columns["text_number"] += [number] * (n * depth)
+        columns["token_index"] += np.repeat(np.arange(n), depth).tolist()
+        columns["layer"] += [*results.layers] * n
+        columns["strength"] += [*result.strength.T.ravel()]
+        columns["threshold"] += result.threshold.tolist() * n
+        columns["rank"] += [rank or None for rank in result.rank.T.ravel().tolist()]
+        columns["bucket"] += [bucket or None for bucket in result.bucket.T.ravel().tolist()]
     # The head and what a table has no column for; enough to read the results back.
-    rest = {**document, "texts": [{**t, "tokens": len(t["tokens"])} for t in document["texts"]]}
-    return pa.table(rows, schema=schema.with_metadata({"activation_flow": json.dumps(rest)}))
+    rest = _document(results, lambda result: {**_text_head(result), "tokens": len(result)})
+    return pa.table(columns, schema=schema.with_metadata({"activation_flow": json.dumps(rest)}))
 
 
 def from_arrow(table: "pyarrow.Table") -> StrengthResults:

@@ -1,0 +1,141 @@
+"""A model that has been identified -> its weights and tokenizer in memory, complete or refused.
+
+The only file that calls transformers' loaders. Nothing is ever put in the place of a model, or of
+a weight, that cannot be had.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from activation_flow import hub
+from activation_flow.data import ActivationFlowError
+from activation_flow.identity import Origin, Request
+
+
+def _options(request: Request, origin: Origin) -> dict[str, Any]:
+    on_hub = not Path(origin.source).is_dir()
+    options: dict[str, Any] = {
+        "trust_remote_code": request.trust_remote_code,
+        "local_files_only": request.local_files_only or not on_hub or not hub.within_reach(),
+        "cache_dir": request.cache_dir,
+        "token": request.token,
+    }
+    return {**options, "revision": origin.revision} if on_hub else options
+
+
+def count_parameters(request: Request, origin: Origin) -> int:
+    """How many parameters the model has, without loading one of them."""
+    if request.live is not None:
+        return sum(p.numel() for p in request.live[0].parameters())
+    hub.no_telemetry()
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    trust = request.trust_remote_code
+    try:
+        config = AutoConfig.from_pretrained(origin.source, **_options(request, origin))
+        with torch.device("meta"):
+            model = AutoModel.from_config(config, trust_remote_code=trust)
+    except Exception as problem:  # configs hold anything, and fail in any way
+        raise _cannot_load(origin, problem) from problem
+    return sum(p.numel() for p in model.parameters())
+
+
+def load(request: Request, origin: Origin) -> tuple[Any, Any]:
+    """Model (float32, eval mode, safetensors unless pickle is allowed) and tokenizer.
+
+    Raises:
+        ActivationFlowError: they cannot be loaded, or the checkpoint lacks weights.
+    """
+    if request.live is not None:
+        return request.live
+    hub.no_telemetry()
+    import torch
+    import transformers
+    from transformers import AutoModel, AutoTokenizer
+
+    options = _options(request, origin)
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    bars = transformers.logging.is_progress_bar_enabled() and not sys.stderr.isatty()
+    if bars:
+        transformers.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tokenizer = AutoTokenizer.from_pretrained(origin.source, **options)
+            model, info = AutoModel.from_pretrained(
+                origin.source,
+                dtype=torch.float32,
+                attn_implementation=request.attn_implementation,
+                use_safetensors=None if request.allow_pickle else True,
+                output_loading_info=True,
+                **options,
+            )
+    except MemoryError:
+        raise
+    except Exception as problem:  # damaged files fail in any way
+        raise _cannot_load(origin, problem) from problem
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if bars:
+            transformers.logging.enable_progress_bar()
+    model.eval()
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise ActivationFlowError(f"{origin.label} holds no tokenizer (tokenizer.json)")
+    check_complete(model, tokenizer, set(info["missing_keys"]), origin)
+    return model, tokenizer
+
+
+def _cannot_load(origin: Origin, problem: Exception) -> ActivationFlowError:
+    text = " ".join(str(problem).split())
+    here = Path(origin.source)
+    if here.is_dir() and not [*here.glob("*.safetensors"), *here.glob("*.bin")]:
+        return ActivationFlowError(f"the folder {here} holds no weights (model.safetensors)")
+    if isinstance(problem, OSError) and "safetensors" in text:
+        return ActivationFlowError(
+            f"{origin.label} has no safetensors weights, and pickled weights can run any code "
+            "when they are loaded; if you trust the source, allow them with --allow-pickle"
+        )
+    if "trust_remote_code" in text:
+        return ActivationFlowError(
+            f"{origin.label} brings its own code; if you trust the source, allow it with "
+            "--trust-remote-code"
+        )
+    return ActivationFlowError(
+        f"{origin.label} cannot be loaded: {type(problem).__name__}: {text[:300]}"
+    )
+
+
+def check_complete(model: Any, tokenizer: Any, missing: set[str], origin: Origin) -> None:
+    """Refuse a checkpoint whose gaps, filled at random, would reach the hidden states.
+
+    A missing pooler is harmless; a missing layer is not. Decided by changing the gaps.
+
+    Raises:
+        ActivationFlowError: names the missing weights.
+    """
+    gaps = [p for name, p in model.named_parameters() if name in missing]
+    if not gaps:
+        return
+    import torch
+
+    from activation_flow import tap as taps
+
+    tap = taps.make_tap(model, tokenizer.model_input_names)
+    ids = torch.arange(8)[None]
+    with torch.no_grad():
+        before = tap(*taps.feed(tap, ids))
+        for p in gaps:
+            p.add_(1.0)
+        after = tap(*taps.feed(tap, ids))
+        for p in gaps:
+            p.sub_(1.0)
+    if not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+        some = ", ".join(sorted(missing)[:3])
+        raise ActivationFlowError(
+            f"the weights of {origin.label} are incomplete: {len(missing)} are missing ({some}, "
+            "...), and the hidden states depend on them"
+        )
