@@ -95,6 +95,12 @@ def _alone(text: str) -> Any:
     return _KEPT[text]
 
 
+def test_progress_counts_every_text_once(tiny_encoder: af.Encoder) -> None:
+    seen: list[tuple[int, int]] = []
+    tiny_encoder.strength([*TEXTS, ""], errors="collect", progress=lambda *n: seen.append(n))
+    assert seen == [(i, len(TEXTS)) for i in range(1, len(TEXTS) + 1)]
+
+
 def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder) -> None:
     encoded, _ = tiny_encoder.tokenize([*TEXTS, "a " * 300], max_length=20)
     seen = []

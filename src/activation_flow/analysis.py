@@ -3,7 +3,7 @@
 Formulas stand in strength; words and kinds in words; what a model is, in encoder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,7 @@ def strength(
     max_length: int | None = None,
     stride: int | None = None,
     errors: str = "raise",
+    progress: Callable[[int, int], None] | None = None,
 ) -> StrengthResult | StrengthResults:
     """Strength, rank, threshold, bucket and kind of every token (paper eqs. 1-4).
 
@@ -88,6 +89,7 @@ def strength(
         stride: tokens that neighbouring windows share; default half.
         errors: "raise" TextsFailed (it carries the other results), or "collect" the reasons of
             those texts of a list that have no result.
+        progress: called after each text with the number done and the number of all.
 
     Returns:
         One result for one text; for a list, all results, in order.
@@ -116,7 +118,9 @@ def strength(
         many, pairs, kinds=kinds, max_length=max_length, stride=stride
     )
     measured: list[Measured] = []
-    for i, norms, _ in encoder.run(encoded, wanted):
+    for done, (i, norms, _) in enumerate(encoder.run(encoded, wanted), 1):
+        if progress is not None:
+            progress(done, len(encoded))
         number, text = encoded[i].number, encoded[i].text
         if np.isfinite(norms).all():
             measured.append((number, text, norms))

@@ -6,7 +6,8 @@ Exit codes: 0 done, 1 an error of the user's (one or two lines), 2 wrong usage, 
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from activation_flow.data import ActivationFlowError
 
 log = logging.getLogger("activation_flow")
 
+LONG = 200  # texts: from here on a bar shows how far the work is
 WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -141,13 +143,16 @@ def strength_command(
     model, how = _split(settings, MODEL_OPTIONS)
     by = how.pop("words_by")
     how["words"] = by or ("max" if how["words"] else None)
-    results = Encoder.from_pretrained(model.pop("model"), **model).strength(
-        list(texts) if lines is None else lines.texts,
-        list(text_pair) or None,
-        layers=layer,
-        errors="collect",
-        **how,
-    )
+    encoder = Encoder.from_pretrained(model.pop("model"), **model)
+    with _progress() as progress:
+        results = encoder.strength(
+            list(texts) if lines is None else lines.texts,
+            list(text_pair) or None,
+            layers=layer,
+            errors="collect",
+            progress=progress,
+            **how,
+        )
     if save is not None:
         results.save(save)
         log.info("Saved %s", save)
@@ -218,6 +223,29 @@ def _console() -> Any:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr for long work; none where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task("texts", total=None)
+
+    def show(done: int, total: int) -> None:
+        if not bar.live.is_started and total > LONG:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
 
 
 def _messages() -> None:
