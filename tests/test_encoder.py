@@ -316,4 +316,4 @@ def test_a_folder_damaged_while_it_is_held_is_mended(
     with caplog.at_level(logging.WARNING, logger="activation_flow"):
         again = fresh.strength(TEXTS[0], layers=[2, 3]).at(2)  # not the stored blob
     np.testing.assert_allclose(again.strength, truth.strength, rtol=1e-6)
-    assert "damaged" in caplog.text
+    assert "building it again" in caplog.text

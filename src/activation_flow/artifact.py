@@ -109,7 +109,9 @@ def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFo
         return None
     except Damaged as why:
         if label is not None:
-            log.warning("The engine folder of %s is damaged (%s); building it again", label, why)
+            log.warning(
+                "The engine folder of %s cannot be used (%s); building it again", label, why
+            )
         return None
 
 

@@ -274,7 +274,7 @@ class Encoder:
         try:
             return self._engine.run(inputs, layers, hidden)
         except Damaged as why:
-            log.warning("The engine of %s is damaged (%s); building it again", self.model, why)
+            log.warning("The engine of %s cannot be used (%s); building it again", self.model, why)
             self._prepared = self._again()
             self._engine = self._make_engine(self._prepared)
             return self._engine.run(inputs, layers, hidden)
