@@ -62,15 +62,3 @@ def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
 def minilm() -> af.Encoder:
     """The embedded model."""
     return af.Encoder.from_pretrained("minilm")
-
-
-def data_file(name: str) -> Path:
-    """A file of the shared test data; where it is absent the test is skipped, or fails in CI."""
-    default = Path(__file__).parents[2] / "shared" / "data"
-    path = Path(os.environ.get("AFN_TEST_DATA", default)) / name
-    if not path.exists():
-        reason = f"{path} is absent; AFN_TEST_DATA names the folder of the test data"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path

@@ -214,11 +214,10 @@ def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText,
     same = (np.diff(text.word, prepend=-1) == 0) & (text.word >= 0)
     group = np.cumsum(~same) - 1
     first = np.flatnonzero(~same)
-    names, start, end = text.tokens[first], text.start[first].copy(), text.end[first].copy()
+    names, start, end = text.tokens[first], text.start[first], text.end[first]
     spans = [(0, a, b) for a, b in find_words(text.text)]
     spans += [(1, a, b) for a, b in find_words(text.text_pair or "")]
     segments = (text.text, text.text_pair or "")
-    names = names.copy()
     for i in np.flatnonzero(text.word[first] >= 0):
         segment, start[i], end[i] = spans[text.word[first[i]]]
         names[i] = segments[segment][start[i] : end[i]]

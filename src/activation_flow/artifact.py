@@ -225,7 +225,7 @@ def verify(
     lengths = [n for n in (1, 2, 7, 8, 16, 33) if n < longest] + [longest]
     worst, bound = 0.0, 1e-5
     for length in lengths:
-        difference, own = _compare(tap, graph, _texts(tap, tokenizer, 3, length))
+        difference, own = _compare(tap, graph, _texts(tap, tokenizer, 3, length), meta["n_layers"])
         worst, bound = max(worst, difference), max(bound, 10 * own)
         if not difference <= bound:
             raise RuntimeError(
@@ -235,7 +235,7 @@ def verify(
     return {"verified": {"lengths": lengths, "difference": worst, "bound": bound}}
 
 
-def _compare(tap: "Tap", graph: engine.Engine, ids: Any) -> tuple[float, float]:
+def _compare(tap: "Tap", graph: engine.Engine, ids: Any, n_layers: int) -> tuple[float, float]:
     import numpy as np
 
     from activation_flow import tap as taps
@@ -245,9 +245,8 @@ def _compare(tap: "Tap", graph: engine.Engine, ids: Any) -> tuple[float, float]:
     def run(which: engine.Engine, texts: Any) -> Any:
         fed = zip(tap.inputs, taps.feed(tap, texts), strict=True)
         inputs = {name: tensor.numpy() for name, tensor in fed}
-        return which.run(inputs, range(depth), hidden=True)
+        return which.run(inputs, range(n_layers + 1), hidden=True)
 
-    depth = taps.n_layers(tap, ids[:1]) + 1
     (norms, states), (truth_norms, truth) = run(graph, ids), run(eager, ids)
     alone = np.concatenate([run(eager, ids[i : i + 1])[1] for i in range(len(ids))], axis=1)
     size = np.linalg.norm(truth, axis=-1).clip(min=1e-30)
