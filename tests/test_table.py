@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 import activation_flow as af
-from activation_flow import table
+from activation_flow import document, files, table
 from activation_flow.data import (
     KINDS,
     ActivationFlowError,
@@ -103,6 +103,7 @@ def example() -> StrengthResults:
         [1, 2.5],
         text_pair="!",
         n_windows=3,
+        n_dropped=7,
     )
     errors = (Failure(2, "it is empty"),)
     return StrengthResults((first, pair), HEAD, (8, 3), errors, numbers=(1, 3))
@@ -162,6 +163,7 @@ def any_result(draw, layers: tuple[int, ...]) -> StrengthResult:
         draw(per_layer(st.floats(0, allow_nan=False, allow_infinity=False))),
         text_pair=draw(text) if paired else None,
         n_windows=draw(st.integers(1, 9)),
+        n_dropped=draw(st.integers(0, 9)),
     )
 
 
@@ -178,8 +180,8 @@ def any_results(draw) -> StrengthResults:
 @settings(max_examples=60)
 @given(any_results())
 def test_json_round_trip_of_any_results(results):
-    text = json.dumps(table.to_dict(results), allow_nan=False)
-    same(table.from_dict(json.loads(text)), results)
+    text = json.dumps(document.to_dict(results), allow_nan=False)
+    same(document.from_dict(json.loads(text)), results)
 
 
 @settings(max_examples=60)
@@ -203,6 +205,7 @@ def test_the_judge_sees_differences():
         replace(one, strength=np.nextafter(one.strength, np.float32(99))),
         replace(one, segment=one.segment + 1),
         replace(one, n_windows=2),
+        replace(one, n_dropped=1),
     ):
         with pytest.raises(AssertionError):
             same(replace(example(), results=(other, example()[1])), example())
@@ -228,6 +231,7 @@ def test_the_document_is_the_one_of_the_design():
                 "text_number": 1,
                 "text": "the слово",
                 "n_windows": 1,
+                "n_dropped": 0,
                 "threshold": [1.65, 3.1875],
                 "tokens": [
                     {
@@ -273,7 +277,12 @@ def test_the_document_is_the_one_of_the_design():
 
 def test_a_pair_also_names_its_second_segment():
     pair = example().to_dict()["texts"][1]
-    assert (pair["text"], pair["text_pair"], pair["n_windows"]) == ("a", "!", 3)
+    assert (pair["text"], pair["text_pair"], pair["n_windows"], pair["n_dropped"]) == (
+        "a",
+        "!",
+        3,
+        7,
+    )
     assert [token["segment"] for token in pair["tokens"]] == [0, None, 1]
     assert "text_pair" not in example().to_dict()["texts"][0]
 
@@ -457,7 +466,7 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path, monkeypatch, problem,
         to.write_text("{half")
         raise problem
 
-    monkeypatch.setitem(table.WRITERS, ".json", half)
+    monkeypatch.setitem(files.WRITERS, ".json", half)
     with pytest.raises(raised, match=message):
         example()[:1].save(path)
     assert path.read_bytes() == before
@@ -501,7 +510,7 @@ def test_home_is_understood(tmp_path, monkeypatch):
         ("r.json", b"\xff", "r.json holds no results: UnicodeDecodeError"),
         ("r.json", b"[]", "r.json: this is no result of activation-flow"),
         ("r.json", b"7", "r.json: this is no result of activation-flow"),
-        ("r.json", b'{"schema": "shift/1"}', r"\(schema 'shift/1', not 'strength/1'\)"),
+        ("r.json", b'{"schema": "audit/9"}', r"\(schema 'audit/9', not one of strength/1, "),
         ("r.json", b'{"schema": "strength/1"}', "r.json holds no results: KeyError"),
         ("r.parquet", b"PAR1", "r.parquet holds no results: ArrowInvalid"),
         ("r.csv", b"a", r"only \.json and \.parquet hold whole results; \.csv does not"),

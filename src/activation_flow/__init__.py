@@ -12,18 +12,43 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from activation_flow.data import ActivationFlowError
     from activation_flow.encoder import Encoder
-    from activation_flow.results import StrengthResult, StrengthResults
-    from activation_flow.table import load
+    from activation_flow.files import load
+    from activation_flow.result_hidden import HiddenResults, HiddenStates
+    from activation_flow.result_shift import ShiftResult, ShiftResults
+    from activation_flow.results import (
+        LayersResult,
+        StrengthResult,
+        StrengthResults,
+        TextsFailed,
+    )
 
 _HOME = {
     "ActivationFlowError": "data",
+    "Encoder": "encoder",
+    "HiddenResults": "result_hidden",
+    "HiddenStates": "result_hidden",
+    "LayersResult": "results",
+    "ShiftResult": "result_shift",
+    "ShiftResults": "result_shift",
     "StrengthResult": "results",
     "StrengthResults": "results",
-    "Encoder": "encoder",
-    "load": "table",
+    "TextsFailed": "results",
+    "load": "files",
 }
 
-__all__ = ["ActivationFlowError", "Encoder", "StrengthResult", "StrengthResults", "load"]
+__all__ = [
+    "ActivationFlowError",
+    "Encoder",
+    "HiddenResults",
+    "HiddenStates",
+    "LayersResult",
+    "ShiftResult",
+    "ShiftResults",
+    "StrengthResult",
+    "StrengthResults",
+    "TextsFailed",
+    "load",
+]
 
 
 def __getattr__(name: str) -> object:

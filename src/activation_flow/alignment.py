@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, Mask
 
 WAYS = ("diff", "position")
 
@@ -62,8 +62,8 @@ def align(
     a: Sequence[str],
     b: Sequence[str],
     how: str = "diff",
-    special_a: Sequence[bool] | None = None,
-    special_b: Sequence[bool] | None = None,
+    special_a: Sequence[bool] | Mask | None = None,
+    special_b: Sequence[bool] | Mask | None = None,
 ) -> Alignment:
     """Who stands for whom. Nothing is dropped, and a special token is never paired with text.
 
@@ -100,7 +100,7 @@ def align(
     )
 
 
-def _symbols(tokens: Sequence[str], special: Sequence[bool] | None) -> list[Symbol]:
+def _symbols(tokens: Sequence[str], special: Sequence[bool] | Mask | None) -> list[Symbol]:
     marks = [False] * len(tokens) if special is None else map(bool, special)
     return list(zip(map(str, tokens), marks, strict=True))
 

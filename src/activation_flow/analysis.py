@@ -3,14 +3,15 @@
 Formulas stand in strength; words and kinds in words; what a model is, in encoder.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from activation_flow import strength as formulas
 from activation_flow.data import (
+    KINDS,
     ActivationFlowError,
     Failure,
     Mask,
@@ -19,7 +20,13 @@ from activation_flow.data import (
     Strength,
     TokenizedText,
 )
-from activation_flow.results import StrengthResult, StrengthResults, TextsFailed
+from activation_flow.results import (
+    KindAtLayer,
+    LayersResult,
+    StrengthResult,
+    StrengthResults,
+    TextsFailed,
+)
 from activation_flow.words import find_words
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("text", "corpus")
 
+Many = TypeVar("Many", bound=StrengthResults)
 Measured = tuple[int, TokenizedText, Strength]  # number of the text, its tokens, S
 
 
@@ -69,6 +77,7 @@ def strength(
     words: str | None = None,
     max_length: int | None = None,
     stride: int | None = None,
+    truncate: bool = False,
     errors: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> StrengthResult | StrengthResults:
@@ -87,6 +96,7 @@ def strength(
         words: aggregate pieces to words: max, mean, sum, first or l2.
         max_length: longest input; a longer text is read in windows.
         stride: tokens that neighbouring windows share; default half.
+        truncate: cut a longer text instead; each result says how many tokens were dropped.
         errors: "raise" TextsFailed (it carries the other results), or "collect" the reasons of
             those texts of a list that have no result.
         progress: called after each text with the number done and the number of all.
@@ -104,18 +114,18 @@ def strength(
         threshold_scope=threshold_scope,
         include_special=include_special,
     )
-    if errors not in ("raise", "collect"):
-        raise ActivationFlowError(f"errors={errors!r} is not one of raise, collect")
-    if isinstance(texts, bytes) or not hasattr(texts, "__iter__"):
-        raise ActivationFlowError(
-            f"texts is {type(texts).__name__}; give a string or a list of strings"
-        )
-    one = isinstance(texts, str)
-    many = [texts] if isinstance(texts, str) else list(texts)
+    if words is not None:
+        formulas.aggregate(np.zeros((1, 1)), np.zeros(1, dtype=np.int64), words)  # known?
+    one, many = as_list(texts, errors)
     pairs = [text_pair] if isinstance(text_pair, str) else text_pair
     wanted = encoder.layers_from(layers)
     encoded, failures = encoder.tokenize(
-        many, pairs, kinds=kinds, max_length=max_length, stride=stride
+        many,
+        pairs,
+        kinds=kinds,
+        max_length=max_length,
+        stride=stride,
+        long="cut" if truncate else "windows",
     )
     measured: list[Measured] = []
     for done, (i, norms, _) in enumerate(encoder.run(encoded, wanted), 1):
@@ -125,7 +135,7 @@ def strength(
         if np.isfinite(norms).all():
             measured.append((number, text, norms))
         else:
-            failures.append(Failure(number, _not_finite(text, norms, wanted)))
+            failures.append(Failure(number, not_finite(text, norms, wanted)))
     measured.sort(key=lambda item: item[0])
     failures.sort(key=lambda failure: failure.text_number)
     settings = {
@@ -134,16 +144,39 @@ def strength(
         "words": words,
         "max_length": max_length or encoder.max_length,
         "stride": stride,
+        "truncate": truncate,
     }
     if words is not None:
         measured = [(n, *to_words(text, norms, words)) for n, text, norms in measured]
-    results = _judge(measured, buckets, encoder.provenance(settings), wanted, tuple(failures))
+    judged = judge(measured, buckets, encoder.provenance(settings), wanted)
+    numbers = tuple(number for number, _, _ in measured)
+    results = StrengthResults(
+        judged, encoder.provenance(settings), wanted, tuple(failures), numbers
+    )
     if failures and (errors == "raise" or one):
         raise TextsFailed(results)
     return results[0] if one else results
 
 
-def _not_finite(text: TokenizedText, norms: Strength, layers: Sequence[int]) -> str:
+def as_list(texts: object, errors: str) -> tuple[bool, list[str]]:
+    """Whether one text was given, and the texts as a list.
+
+    Raises:
+        ActivationFlowError: it is neither a text nor a list, or ``errors`` is unknown.
+    """
+    if errors not in ("raise", "collect"):
+        raise ActivationFlowError(f"errors={errors!r} is not one of raise, collect")
+    if isinstance(texts, str):
+        return True, [texts]
+    if isinstance(texts, bytes) or not isinstance(texts, Iterable):
+        raise ActivationFlowError(
+            f"texts is {type(texts).__name__}; give a string or a list of strings"
+        )
+    return False, list(texts)
+
+
+def not_finite(text: TokenizedText, norms: Strength, layers: Sequence[int]) -> str:
+    """Why a text has no result, where its strengths are not finite."""
     layer, token = np.argwhere(~np.isfinite(norms))[0]
     return (
         f"the model's hidden state at layer {layers[layer]} is not finite for token "
@@ -156,13 +189,12 @@ def takes_part(text: TokenizedText, buckets: Buckets) -> Mask:
     return np.ones(len(text), dtype=bool) if buckets.include_special else ~text.special
 
 
-def _judge(
+def judge(
     measured: Sequence[Measured],
     buckets: Buckets,
     provenance: Provenance,
     layers: tuple[int, ...],
-    failures: tuple[Failure, ...] = (),
-) -> StrengthResults:
+) -> tuple[StrengthResult, ...]:
     """Thresholds, buckets and ranks of measured texts."""
 
     def tau(values: Strength) -> PerLayer:
@@ -187,11 +219,52 @@ def _judge(
                 provenance=provenance,
             )
         )
-    numbers = tuple(number for number, _, _ in measured)
-    return StrengthResults(tuple(results), provenance, layers, failures, numbers)
+    return tuple(results)
 
 
-def words(results: StrengthResults, how: str = "max") -> StrengthResults:
+def layers(
+    encoder: "Encoder",
+    texts: "str | Sequence[str]",
+    text_pair: "str | Sequence[str] | None" = None,
+    *,
+    layers: "int | str | Sequence[int]" = "all",
+    **options: Any,
+) -> LayersResult:
+    """Strength of every token at every layer in one pass, and where each kind stands.
+
+    Args:
+        encoder: the model.
+        texts: one text, or a list of them; either gives a list, as kinds are taken over all.
+        text_pair: as in ``strength``.
+        layers: default all; "8,9" sets two side by side.
+        options: as in ``strength``.
+
+    Raises:
+        TextsFailed: a text has no result, unless ``errors="collect"``.
+        ActivationFlowError: an option is not valid.
+    """
+    many = [texts] if isinstance(texts, str) else texts
+    pairs = [text_pair] if isinstance(text_pair, str) else text_pair
+    found = strength(encoder, many, pairs, layers=layers, **options)
+    assert isinstance(found, StrengthResults)
+    return LayersResult(found.results, found.provenance, found.layers, found.errors, found.numbers)
+
+
+def by_kind(results: StrengthResults) -> tuple[KindAtLayer, ...]:
+    """For every layer and kind, the mean within-text rank percentile of its tokens."""
+    places = [formulas.percentile(result.strength, result.rank) for result in results]
+    kinds = np.concatenate([np.empty(0, dtype="<U11"), *(result.kind for result in results)])
+    found = []
+    for k, layer in enumerate(results.layers):
+        values = np.concatenate([np.empty(0), *(place[k] for place in places)])
+        for kind in (*KINDS, ""):
+            mine = values[(kinds == kind) & ~np.isnan(values)]
+            if len(mine):
+                found.append(KindAtLayer(layer, kind, len(mine), float(mine.mean())))
+    return tuple(found)
+
+
+def words(results: Many, how: str = "max") -> Many:
     """Results of pieces -> results of words; τ, buckets and ranks are made anew over words.
 
     Raises:
@@ -206,14 +279,20 @@ def words(results: StrengthResults, how: str = "max") -> StrengthResults:
         (number, *to_words(result, result.strength, how))
         for number, result in zip(results.numbers, results, strict=True)
     ]
-    return _judge(measured, buckets, provenance, results.layers, results.errors)
+    judged = judge(measured, buckets, provenance, results.layers)
+    return replace(results, results=judged, provenance=provenance)
+
+
+def word_starts(text: TokenizedText) -> Mask:
+    """True for the first piece of every word, and for every piece of no word."""
+    same: Mask = (np.diff(text.word, prepend=-1) == 0) & (text.word >= 0)
+    return ~same
 
 
 def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText, Strength]:
     """One entry per word; pieces of no word (punctuation, special tokens) stay as they are."""
-    same = (np.diff(text.word, prepend=-1) == 0) & (text.word >= 0)
-    group = np.cumsum(~same) - 1
-    first = np.flatnonzero(~same)
+    begins = word_starts(text)
+    first = np.flatnonzero(begins)
     names, start, end = text.tokens[first], text.start[first], text.end[first]
     spans = [(0, a, b) for a, b in find_words(text.text)]
     spans += [(1, a, b) for a, b in find_words(text.text_pair or "")]
@@ -233,5 +312,6 @@ def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText,
         word=text.word[first],
         kind=text.kind[first],
         n_windows=text.n_windows,
+        n_dropped=text.n_dropped,
     )
-    return grouped, formulas.aggregate(s, group, how)
+    return grouped, formulas.aggregate(s, np.cumsum(begins) - 1, how)

@@ -128,11 +128,11 @@ def strength_command(
 
     S = L2 norm of a token's hidden state; HIGH above the upper quartile of its text, else LOW.
     """
-    from activation_flow import report, source, table
+    from activation_flow import document, files, output, report, source
     from activation_flow.encoder import Encoder
 
     if save is not None:
-        table.check_path(save)
+        output.check_path(save, [*files.WRITERS])
     if bool(texts) == (file is not None):
         raise click.UsageError("give texts, or a file with -f (one of the two)")
     if top is not None and as_json:
@@ -157,7 +157,7 @@ def strength_command(
         results.save(save)
         log.info("Saved %s", save)
     if as_json:
-        _print_json(table.to_dict(results))
+        _print_json(document.to_dict(results))
     else:
         # Texts without a result are told on stderr, below.
         report.print_terminal(replace(results, errors=()), _console(), top=top)

@@ -167,6 +167,7 @@ class TokenizedText:
         word: number of the word that the token is a piece of; -1 where it is none.
         kind: ``special``, ``punctuation``, ``function``, ``content``; "" where unknown.
         n_windows: number of overlapping windows in which a long text was read.
+        n_dropped: number of tokens of a long text that were cut off (``truncate``).
     """
 
     text: str
@@ -180,6 +181,7 @@ class TokenizedText:
     word: Ids
     kind: Names
     n_windows: int = 1
+    n_dropped: int = 0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

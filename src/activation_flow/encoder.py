@@ -24,7 +24,9 @@ from activation_flow.data import (
 )
 from activation_flow.engine import Engine, OpenVINOEngine, TorchEngine
 from activation_flow.folder import Damaged
-from activation_flow.results import StrengthResult, StrengthResults
+from activation_flow.result_hidden import HiddenResults, HiddenStates
+from activation_flow.result_shift import ShiftResult, ShiftResults
+from activation_flow.results import LayersResult, StrengthResult, StrengthResults
 from activation_flow.tokens import Encoded
 
 log = logging.getLogger("activation_flow")
@@ -203,6 +205,51 @@ class Encoder:
 
         return analysis.strength(self, texts, text_pair, **options)
 
+    def layers(
+        self,
+        texts: "str | Sequence[str]",
+        text_pair: "str | Sequence[str] | None" = None,
+        **options: Any,
+    ) -> LayersResult:
+        """Strength at every layer in one pass, and per kind the mean rank percentile.
+
+        ``layers="8,9"`` sets two layers side by side. Options: see ``analysis.layers``.
+        """
+        from activation_flow import analysis
+
+        return analysis.layers(self, texts, text_pair, **options)
+
+    @overload
+    def shift(self, a: str, b: str, **options: Any) -> ShiftResult: ...
+    @overload
+    def shift(self, a: Sequence[str], b: Sequence[str], **options: Any) -> ShiftResults: ...
+    def shift(
+        self, a: "str | Sequence[str]", b: "str | Sequence[str]", **options: Any
+    ) -> "ShiftResult | ShiftResults":
+        """How far each token moves from text a to text b (paper eqs. 5-6, 8-11).
+
+        Two texts give one result, two lists give a list. Options: see ``analysis_shift.shift``.
+        """
+        from activation_flow import analysis_shift
+
+        return analysis_shift.shift(self, a, b, **options)
+
+    @overload
+    def hidden_states(self, texts: str, **options: Any) -> HiddenStates: ...
+    @overload
+    def hidden_states(self, texts: Sequence[str], **options: Any) -> HiddenResults: ...
+    def hidden_states(
+        self, texts: "str | Sequence[str]", **options: Any
+    ) -> "HiddenStates | HiddenResults":
+        """The hidden state of every token, [layers tokens width], with its tokens.
+
+        One text gives one result, a list gives a list. Options: see
+        ``analysis_hidden.hidden_states``.
+        """
+        from activation_flow import analysis_hidden
+
+        return analysis_hidden.hidden_states(self, texts, **options)
+
     def tokenize(
         self,
         texts: Sequence[str],
@@ -211,6 +258,7 @@ class Encoder:
         kinds: str = "list",
         max_length: int | None = None,
         stride: int | None = None,
+        long: str = "windows",
     ) -> tuple[list[Encoded], list[Failure]]:
         """Tokens, words, kinds and windows of many texts.
 
@@ -220,6 +268,7 @@ class Encoder:
             kinds: where kinds come from: "list" or "none".
             max_length: longest input, special tokens included; at most the model's own.
             stride: tokens that neighbouring windows of a long text share; default half.
+            long: what becomes of a long text: "windows", "cut" or "refused".
 
         Returns:
             The texts that can be run, and the others with the reason.
@@ -231,7 +280,7 @@ class Encoder:
             self._tokenizer,
             texts,
             pairs,
-            tokens.limits(self.max_length, max_length, stride),
+            tokens.limits(self.max_length, max_length, stride, long),
             vocabulary=self._prepared.meta["vocabulary"],
             kinds=kinds,
         )

@@ -1,9 +1,15 @@
-"""Results: frozen values that know what they can become; the work is done in table and report."""
+"""Results: frozen values that know what they can become; strength of texts, layer by layer.
+
+The work is done further down: JSON in document, tables in table, files in files, pictures in
+report and html, words and kinds in analysis.
+"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
+
+import numpy as np
 
 from activation_flow.data import (
     ActivationFlowError,
@@ -20,55 +26,170 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
+Result = TypeVar("Result", covariant=True)
 
-class _Exports:
-    """What every result can become; the work is done further down, in table and report."""
+# What follows from the other numbers, or says who made them: not looked at by ``allclose``.
+_NOT_MEASURED = ("provenance", "rank", "bucket", "high")
+
+
+class Exports:
+    """What every result can become, one or many; and when two of them are the same."""
+
+    def _as_list(self) -> "Results[Any]":
+        """Itself, or a list of itself alone."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document of DESIGN: head, texts, errors."""
-        from activation_flow import table
+        """The JSON document: head, texts, errors."""
+        from activation_flow import document
 
-        return table.to_dict(_as_results(self))
+        return document.to_dict(self._as_list())
 
     def to_arrow(self) -> "pyarrow.Table":
-        """One row per token and layer; the head is in the schema's metadata."""
+        """A table with a row per token and layer, or per aligned pair; the head is its metadata."""
         from activation_flow import table
 
-        return table.to_arrow(_as_results(self))
+        return table.to_arrow(self._as_list())
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """One row per token and layer.
+        """The table of ``to_arrow`` as a DataFrame.
 
         Raises:
             ActivationFlowError: pandas is not installed.
         """
         from activation_flow import table
 
-        return table.to_pandas(_as_results(self))
+        return table.to_pandas(self._as_list())
 
     def save(self, path: str | Path) -> None:
-        """Write to a file; its ending chooses the form: .json .csv .parquet .html.
+        """Write to a file; its ending chooses the form.
+
+        All but hidden states: .json .csv .parquet .html; hidden states: .npz .safetensors.
 
         Raises:
             ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
         """
-        from activation_flow import table
+        from activation_flow import files
 
-        table.save(_as_results(self), path)
+        files.save(self._as_list(), path)
 
     def __repr__(self) -> str:
         from activation_flow import report
 
-        return report.plain(_as_results(self))
+        return report.plain(self._as_list())
 
     def _repr_html_(self) -> str:
         from activation_flow import html
 
-        return html.html_fragment(_as_results(self))
+        return html.html_fragment(self._as_list())
+
+    def __eq__(self, other: object) -> bool:
+        """The same kind of result, and the same in every value, text, setting and version."""
+        return type(self) is type(other) and _equal(self, other, None)
+
+    # Arrays cannot be hashed; by identity, two equal results would differ.
+    __hash__ = None  # type: ignore[assignment]
+
+    def allclose(self, other: Self, rtol: float = 1e-5) -> bool:
+        """The same texts and tokens, and every measured number as close as ``rtol``, relatively.
+
+        Who measured (model, engine, settings, versions) may differ; so may ranks and buckets,
+        which a last digit can change.
+        """
+        return type(self) is type(other) and _equal(self, other, rtol)
+
+
+def _equal(a: Any, b: Any, rtol: float | None) -> bool:
+    if isinstance(a, np.ndarray):
+        if a.shape != b.shape or a.dtype.kind != b.dtype.kind:
+            return False
+        if rtol is not None and a.dtype.kind == "f":
+            return np.allclose(a, b, rtol=rtol, atol=0, equal_nan=True)
+        return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if is_dataclass(a) and type(a) is type(b):
+        names = [field.name for field in fields(a)]
+        skip = () if rtol is None else _NOT_MEASURED
+        return all(_equal(getattr(a, n), getattr(b, n), rtol) for n in names if n not in skip)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(_equal(x, y, rtol) for x, y in zip(a, b, strict=True))
+    if rtol is not None and isinstance(a, float) and isinstance(b, float):
+        return bool(np.isclose(a, b, rtol=rtol, atol=0, equal_nan=True))
+    return bool(a == b)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Results(Exports, Sequence[Result]):
+    """The results of a list of texts (or of pairs of texts), in the order given.
+
+    Attributes:
+        results: those that have one; ``numbers`` says which texts they are.
+        provenance: model, engine, settings, versions: the same for all.
+        layers: as in each result.
+        errors: the texts without a result, with the reason.
+        numbers: the place of each result's text in the list that was given, from 1.
+    """
+
+    results: tuple[Result, ...]
+    provenance: Provenance
+    layers: tuple[int, ...]
+    errors: tuple[Failure, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+    schema: ClassVar[str]
+    noun: ClassVar[str] = "text"
+
+    def __post_init__(self) -> None:
+        if not self.numbers:
+            object.__setattr__(self, "numbers", tuple(range(1, len(self.results) + 1)))
+
+    def _as_list(self) -> "Results[Any]":
+        return self
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Result | Self:
+        if isinstance(index, slice):
+            return replace(self, results=self.results[index], numbers=self.numbers[index])
+        return self.results[index]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def renumber(self, numbers: Sequence[int], errors: Sequence[Failure] = ()) -> Self:
+        """The same results, where the k-th text given was number ``numbers[k - 1]`` of a file.
+
+        Args:
+            numbers: of all texts that were given, in their order.
+            errors: further texts without a result, already with such numbers.
+        """
+        own = [replace(e, text_number=numbers[e.text_number - 1]) for e in self.errors]
+        merged = sorted([*own, *errors], key=lambda failure: failure.text_number)
+        return replace(
+            self, errors=tuple(merged), numbers=tuple(numbers[n - 1] for n in self.numbers)
+        )
+
+
+class TextsFailed(ActivationFlowError):
+    """Some texts of a call have no result; ``results`` holds the others, and every reason."""
+
+    def __init__(self, results: Results[Any]):
+        first = results.errors[0]
+        more = len(results.errors) - 1
+        super().__init__(
+            f"{results.noun} {first.text_number}: {first.reason}"
+            + (f" ({more} more failed)" if more else "")
+            + ('; errors="collect" gives the other results' if len(results) else "")
+        )
+        self.results = results
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class StrengthResult(_Exports, TokenizedText):
+class StrengthResult(Exports, TokenizedText):
     """Strength, rank, threshold and bucket of every token of one text.
 
     Attributes:
@@ -96,16 +217,16 @@ class StrengthResult(_Exports, TokenizedText):
         if self.threshold.shape != shape[:1]:
             raise ValueError(f"threshold has shape {self.threshold.shape}, not {shape[:1]}")
 
+    def _as_list(self) -> "StrengthResults":
+        return StrengthResults((self,), self.provenance, self.layers)
+
     def at(self, layer: int) -> "StrengthResult":
         """The same result, one layer of it.
 
         Raises:
             ActivationFlowError: the result does not hold that layer.
         """
-        if layer not in self.layers:
-            held = ", ".join(map(str, self.layers))
-            raise ActivationFlowError(f"this result holds layer {held}, not {layer}")
-        k = self.layers.index(layer)
+        k = layer_index(self.layers, layer)
         cut = {
             name: getattr(self, name)[k : k + 1]
             for name in ("strength", "threshold", "rank", "bucket")
@@ -130,69 +251,72 @@ class StrengthResult(_Exports, TokenizedText):
             raise ActivationFlowError(
                 "τ is over all texts, which one result does not know: call words() on all of them"
             )
-        return analysis.words(_as_results(self), how)[0]
+        return analysis.words(self._as_list(), how)[0]
+
+    def __sub__(self, other: object) -> Any:
+        """Refused: the difference of two norms is not the shift.
+
+        Raises:
+            ActivationFlowError: always; it says what to do.
+        """
+        raise ActivationFlowError(
+            "a strength carries no vector, and the shift is the length of a difference of "
+            "vectors: use encoder.shift(a, b), or subtract what encoder.hidden_states() gives"
+        )
+
+
+def layer_index(layers: tuple[int, ...], layer: int) -> int:
+    """Where a layer stands in a result.
+
+    Raises:
+        ActivationFlowError: the result does not hold that layer.
+    """
+    if layer not in layers:
+        held = ", ".join(map(str, layers))
+        raise ActivationFlowError(f"this result holds layer {held}, not {layer}")
+    return layers.index(layer)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StrengthResults(_Exports, Sequence[StrengthResult]):
-    """The results of a list of texts, in the order given.
+class StrengthResults(Results[StrengthResult]):
+    """The strengths of a list of texts, in the order given."""
 
-    Attributes:
-        results: those that have one; ``numbers`` says which texts they are.
-        provenance: model, engine, settings, versions: the same for all.
-        layers: as in each result.
-        errors: the texts without a result, with the reason.
-        numbers: the place of each result's text in the list that was given, from 1.
-    """
+    schema: ClassVar[str] = "strength/1"
 
-    results: tuple[StrengthResult, ...]
-    provenance: Provenance
-    layers: tuple[int, ...]
-    errors: tuple[Failure, ...] = ()
-    numbers: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.numbers:
-            object.__setattr__(self, "numbers", tuple(range(1, len(self.results) + 1)))
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @overload
-    def __getitem__(self, index: int) -> StrengthResult: ...
-    @overload
-    def __getitem__(self, index: slice) -> "StrengthResults": ...
-    def __getitem__(self, index: int | slice) -> "StrengthResult | StrengthResults":
-        if isinstance(index, slice):
-            return replace(self, results=self.results[index], numbers=self.numbers[index])
-        return self.results[index]
-
-    def __iter__(self) -> Iterator[StrengthResult]:
-        return iter(self.results)
-
-    def words(self, how: str = "max") -> "StrengthResults":
+    def words(self, how: str = "max") -> Self:
         """Every result's ``words(how)``; a corpus threshold is taken over all of them."""
         from activation_flow import analysis
 
         return analysis.words(self, how)
 
 
-def _as_results(result: object) -> StrengthResults:
-    if isinstance(result, StrengthResults):
-        return result
-    assert isinstance(result, StrengthResult)
-    return StrengthResults((result,), result.provenance, result.layers)
+@dataclass(frozen=True)
+class KindAtLayer:
+    """Where the tokens of one kind stand in their texts, at one layer.
+
+    Attributes:
+        layer: 0 = embeddings, k = output of block k.
+        kind: special, punctuation, function, content; "" for tokens of no known kind.
+        n: number of tokens of this kind, of all texts.
+        mean_rank_percentile: mean of their percentiles, 0 (weakest) to 100; see
+            ``strength.percentile``.
+    """
+
+    layer: int
+    kind: str
+    n: int
+    mean_rank_percentile: float
 
 
-class TextsFailed(ActivationFlowError):
-    """Some texts have no result; the results of all others are in ``results``."""
+@dataclass(frozen=True, eq=False, repr=False)
+class LayersResult(StrengthResults):
+    """The strengths of texts at several layers, and where each kind of token stands."""
 
-    def __init__(self, results: StrengthResults):
-        first = results.errors[0]
-        more = len(results.errors) - 1
-        super().__init__(
-            f"text {first.text_number}: {first.reason}"
-            + (f" ({more} more failed)" if more else "")
-            + ('; errors="collect" gives the other results' if len(results) else "")
-        )
-        self.results = results
+    schema: ClassVar[str] = "layers/1"
+
+    @property
+    def kinds(self) -> tuple[KindAtLayer, ...]:
+        """For every layer and kind that occurs, the mean within-text rank percentile."""
+        from activation_flow import analysis
+
+        return analysis.by_kind(self)

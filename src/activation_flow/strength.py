@@ -102,6 +102,31 @@ def rank(strength: Strength, takes_part: Mask) -> Rank:
     return ranks
 
 
+def percentile(strength: Strength, rank: Rank) -> Strength:
+    """Where each token stands among the ranked ones of its text, 0 (weakest) to 100.
+
+    The share of ranked tokens that are weaker, and half of those that are as strong; a ranked
+    token counts itself. So the mean over the ranked tokens of any text is 50, and tokens that are
+    not ranked (special ones) are placed among those that are. NaN where none is ranked.
+
+    >>> percentile(np.array([[5.0, 7.0, 6.0]]), np.array([[2, 1, 0]]))
+    array([[25., 75., 50.]])
+    """
+    places = np.full(strength.shape, np.nan)
+    for row, ranks, out in zip(strength.astype(np.float64), rank, places, strict=True):
+        if not (n := np.count_nonzero(ranks)):
+            continue
+        # Ties as in ``rank``: groups of neighbours; a group of c at rank r has n - r - c + 1 below.
+        _, group, size = np.unique(ranks, return_inverse=True, return_counts=True)
+        out[:] = (n - ranks + 1 - size[group] / 2) / n
+        ranked = np.sort(row[ranks > 0])
+        slack = TIE * np.abs(row[ranks == 0])
+        below = np.searchsorted(ranked, row[ranks == 0] - slack, side="left")
+        up_to = np.searchsorted(ranked, row[ranks == 0] + slack, side="right")
+        out[ranks == 0] = (below + up_to) / (2 * n)
+    return 100 * places
+
+
 def aggregate(strength: Strength, group: Ids, how: str = "max") -> Strength:
     """One value for each run of tokens with the same group number, in order.
 

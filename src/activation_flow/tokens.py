@@ -16,6 +16,7 @@ from activation_flow.data import (
     Failure,
     Hidden,
     Ids,
+    Mask,
     Strength,
     TokenizedText,
 )
@@ -25,15 +26,17 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Limits:
-    """How long an input may be.
+    """How long an input may be, and what becomes of a longer text.
 
     Attributes:
         max_length: tokens of an input, special ones included.
         stride: tokens that neighbouring windows share; None is half of a window.
+        long: what becomes of a longer text: read in "windows", "cut" at its end, or "refused".
     """
 
     max_length: int
     stride: int | None = None
+    long: str = "windows"
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,13 @@ class Encoded:
         return np.concatenate([values[: self.lead], body, values[len(values) - self.trail :]])
 
 
-def limits(model_max: int, max_length: int | None, stride: int | None) -> Limits:
+def limits(
+    model_max: int, max_length: int | None, stride: int | None, long: str = "windows"
+) -> Limits:
     """The user's limits, checked against the model's.
 
     Raises:
-        ActivationFlowError: out of range.
+        ActivationFlowError: out of range, or a stride where there are no windows.
     """
     longest = model_max if max_length is None else max_length
     if not 1 <= longest <= model_max:
@@ -79,7 +84,12 @@ def limits(model_max: int, max_length: int | None, stride: int | None) -> Limits
             f"stride {stride} is out of range: windows of {longest} tokens can share 0 to "
             f"{longest - 1}"
         )
-    return Limits(longest, stride)
+    if stride is not None and long != "windows":
+        raise ActivationFlowError(
+            f"stride {stride} is how much windows share, and here no text is read in windows: "
+            "leave out stride, or truncate"
+        )
+    return Limits(longest, stride, long)
 
 
 def encode_all(
@@ -97,7 +107,7 @@ def encode_all(
         tokenizer: a ``tokenizers.Tokenizer`` that neither truncates nor pads.
         texts: the texts.
         pairs: a second segment for each of them.
-        limit: longer texts are read in windows; longer pairs fail.
+        limit: what becomes of longer texts; longer pairs fail if they are not cut.
         vocabulary: number of rows in the model's embedding.
         kinds: see ``words.annotate``.
 
@@ -206,20 +216,60 @@ def _encoded(
             f"token {text.tokens[text.ids.argmax()]!r} has number {text.ids.max()}, and the model "
             f"has embeddings for {vocabulary} only: tokenizer and model do not belong together"
         )
+    too_long = f"it has {n} tokens, and an input has room for {limit.max_length}"
+    if n > limit.max_length and limit.long == "cut":
+        if text.special.sum() >= limit.max_length:
+            raise _NoResult(f"{too_long}: for special tokens only")
+        kept = _cut(text.segment, n - limit.max_length)
+        text, type_ids = _only(text, kept), type_ids[kept]
     own = np.flatnonzero(~text.special)
-    lead, trail = int(own[0]), int(n - 1 - own[-1])
-    content = n - lead - trail
-    if n <= limit.max_length:
+    lead, trail = int(own[0]), int(len(text) - 1 - own[-1])
+    content = len(text) - lead - trail
+    if len(text) <= limit.max_length:
         return Encoded(number, text, type_ids, lead, trail, ((0, content),))
+    if limit.long == "refused":
+        raise _NoResult(
+            f"{too_long}; reading it in windows would pass for shift, so shorten it, or cut it "
+            "with --truncate (truncate=True)"
+        )
     room = limit.max_length - lead - trail
     if text.text_pair is not None or room < 1:
-        raise _NoResult(f"it has {n} tokens, and an input has room for {limit.max_length}")
+        raise _NoResult(too_long)
     shared = room // 2 if limit.stride is None else limit.stride
     if shared >= room:
         raise _NoResult(f"its windows hold {room} tokens of its own, and cannot share {shared}")
     spans = windows(content, room, shared)
     read = replace(text, n_windows=len(spans))
     return Encoded(number, read, type_ids, lead, trail, tuple(spans))
+
+
+def _cut(segment: Ids, excess: int) -> Mask:
+    """True for the tokens that stay: the ends go, of two segments the longer one's first.
+
+    The same tokens stay as in transformers ("longest_first").
+
+    Args:
+        segment: 0 or 1; -1 for special tokens, which all stay.
+        excess: number of tokens to drop.
+    """
+    first, second = int((segment == 0).sum()), int((segment == 1).sum())
+    # The longer one comes down to the shorter one; what is left to drop, both share.
+    longer = min(excess, abs(first - second))
+    shared = excess - longer
+    if first > second:
+        drop = longer + shared // 2, shared - shared // 2
+    else:
+        drop = shared // 2, longer + shared - shared // 2
+    kept = np.ones(len(segment), dtype=bool)
+    for number, dropped in enumerate(drop):
+        (mine,) = np.nonzero(segment == number)
+        kept[mine[len(mine) - dropped :]] = False
+    return kept
+
+
+def _only(text: TokenizedText, kept: Mask) -> TokenizedText:
+    arrays = {name: v[kept] for name, v in vars(text).items() if isinstance(v, np.ndarray)}
+    return replace(text, **arrays, n_dropped=int((~kept).sum()))
 
 
 def windows(content: int, room: int, shared: int) -> list[Span]:

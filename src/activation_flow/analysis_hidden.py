@@ -1,0 +1,169 @@
+"""The composition for hidden states: an encoder and texts -> vectors, in order, a few at a time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from activation_flow import analysis
+from activation_flow.data import Failure, Provenance
+from activation_flow.result_hidden import HiddenResults, HiddenStates
+from activation_flow.results import TextsFailed
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+    from activation_flow.tokens import Encoded
+
+# Texts that are tokenized at once, and tokens times layers whose vectors are held at once (of one
+# text at least): 100 MB at a width of 768.
+TEXTS, CELLS = 256, 2**15
+
+Outcome = tuple[int, HiddenStates] | Failure
+
+
+def hidden_states(
+    encoder: "Encoder",
+    texts: "str | Sequence[str]",
+    *,
+    layers: "int | str | Sequence[int] | None" = None,
+    errors: str = "raise",
+    **options: Any,
+) -> HiddenStates | HiddenResults:
+    """The hidden state of every token of every text, in memory.
+
+    Args:
+        encoder: the model.
+        texts: one text, or a list of them.
+        layers: 8, "6-9", -1, "all", a list; default two thirds of the depth.
+        errors: "raise" TextsFailed (it carries the other results), or "collect" the reasons.
+        options: as in ``stream``.
+
+    Returns:
+        One result for one text; for a list, all results, in order.
+
+    Raises:
+        TextsFailed: a text has no result, unless ``errors="collect"``.
+        ActivationFlowError: an option is not valid.
+    """
+    one, many = analysis.as_list(texts, errors)
+    provenance, wanted, outcomes = stream(encoder, enumerate(many, 1), layers=layers, **options)
+    found: list[tuple[int, HiddenStates]] = []
+    failures: list[Failure] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        else:
+            found.append(outcome)
+    results = HiddenResults(
+        tuple(states for _, states in found),
+        provenance,
+        wanted,
+        tuple(failures),
+        tuple(number for number, _ in found),
+    )
+    if failures and (errors == "raise" or one):
+        raise TextsFailed(results)
+    return results[0] if one else results
+
+
+def stream(
+    encoder: "Encoder",
+    texts: Iterable[tuple[int, str]],
+    *,
+    layers: "int | str | Sequence[int] | None" = None,
+    kinds: str = "list",
+    max_length: int | None = None,
+    stride: int | None = None,
+    truncate: bool = False,
+) -> tuple[Provenance, tuple[int, ...], Iterator[Outcome]]:
+    """Hidden states text by text, so that neither texts nor vectors have to fit in memory at once.
+
+    Args:
+        encoder: the model.
+        texts: (number, text), read as they are needed.
+        layers: as in ``hidden_states``.
+        kinds: "list" (closed list of English function words) or "none".
+        max_length: longest input; a longer text is read in windows.
+        stride: tokens that neighbouring windows share; default half.
+        truncate: cut a longer text instead.
+
+    Returns:
+        The head of all results; the layers; for each text, in order, (its number, its hidden
+        states) or why it has none.
+
+    Raises:
+        ActivationFlowError: an option is not valid.
+    """
+    wanted = encoder.layers_from(layers)
+
+    def tokenize(texts: Sequence[str]) -> "tuple[list[Encoded], list[Failure]]":
+        long = "cut" if truncate else "windows"
+        return encoder.tokenize(texts, kinds=kinds, max_length=max_length, stride=stride, long=long)
+
+    tokenize([])  # refuses a bad option before a text is read
+    settings = {
+        "kinds": kinds,
+        "max_length": max_length or encoder.max_length,
+        "stride": stride,
+        "truncate": truncate,
+    }
+    provenance = encoder.provenance(settings)
+
+    def outcomes() -> Iterator[Outcome]:
+        rest = iter(texts)
+        while some := list(islice(rest, TEXTS)):
+            encoded, failures = tokenize([text for _, text in some])
+            numbers = [number for number, _ in some]
+            failed = {f.text_number: f.reason for f in failures}
+            ready = (
+                (text.number, states)
+                for group in grouped(encoded, len(wanted))
+                for text, states in _measure(encoder, group, wanted, provenance)
+            )
+            for place, number in enumerate(numbers, 1):
+                if place in failed:
+                    yield Failure(number, failed[place])
+                    continue
+                _, states = next(ready)
+                yield Failure(number, states) if isinstance(states, str) else (number, states)
+
+    return provenance, wanted, outcomes()
+
+
+def grouped(encoded: "Sequence[Encoded]", depth: int) -> "Iterator[list[Encoded]]":
+    """Texts in order, as many together as ``CELLS`` allows, one at least."""
+    group: list[Encoded] = []
+    cells = 0
+    for text in encoded:
+        own = len(text.text) * depth
+        if group and cells + own > CELLS:
+            yield group
+            group, cells = [], 0
+        group.append(text)
+        cells += own
+    if group:
+        yield group
+
+
+def _measure(
+    encoder: "Encoder",
+    group: "Sequence[Encoded]",
+    layers: tuple[int, ...],
+    provenance: Provenance,
+) -> "Iterator[tuple[Encoded, HiddenStates | str]]":
+    """The states of each text of a group, in order; a reason where they are not finite."""
+    done = {i: (norms, hidden) for i, norms, hidden in encoder.run(group, layers, hidden=True)}
+    for i, encoded in enumerate(group):
+        norms, hidden = done.pop(i)
+        assert hidden is not None
+        if not (np.isfinite(norms).all() and np.isfinite(hidden).all()):
+            yield encoded, analysis.not_finite(encoded.text, norms, layers)
+            continue
+        text = {name: value for name, value in vars(encoded.text).items()}
+        yield (
+            encoded,
+            HiddenStates(
+                **text, layers=layers, hidden=hidden, strength=norms, provenance=provenance
+            ),
+        )

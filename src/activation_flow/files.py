@@ -1,0 +1,88 @@
+"""Results <-> files: the ending chooses the form."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from activation_flow import document, table
+from activation_flow.data import ActivationFlowError
+from activation_flow.output import check_path, replacing
+from activation_flow.results import Exports, Results
+
+
+def _json(result: Exports, path: Path) -> None:
+    text = json.dumps(document.to_dict(result), ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _csv(result: Exports, path: Path) -> None:
+    from pyarrow import csv
+
+    rows = table.to_arrow(result)
+    csv.write_csv(rows.cast(_plain_strings(rows.schema)), path)
+
+
+def _plain_strings(schema: Any) -> Any:
+    import pyarrow as pa
+
+    plain = [f.with_type(pa.string()) if pa.types.is_dictionary(f.type) else f for f in schema]
+    return pa.schema(plain)
+
+
+def _parquet(result: Exports, path: Path) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(table.to_arrow(result), path, compression="zstd")
+
+
+def _html(result: Exports, path: Path) -> None:
+    from activation_flow import html
+
+    path.write_text(html.html_page(result._as_list()), encoding="utf-8")
+
+
+WRITERS: dict[str, Callable[[Exports, Path], None]] = {
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".html": _html,
+}
+
+
+def save(result: Exports, path: str | Path) -> None:
+    """Write by ending; a file that is there already is replaced, whole or not at all.
+
+    Raises:
+        ActivationFlowError: see ``output.check_path``; or the file cannot be written.
+    """
+    path = check_path(path, [*WRITERS])
+    with replacing(path) as temporary:
+        WRITERS[path.suffix.lower()](result, temporary)
+
+
+def load(path: str | Path) -> Results[Any]:
+    """Read results back from .json or .parquet, exactly as they were.
+
+    One result comes back as a list of one.
+
+    Raises:
+        ActivationFlowError: the file cannot be read, or holds no results.
+    """
+    path = Path(path).expanduser()
+    try:
+        if path.suffix.lower() == ".json":
+            return document.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        if path.suffix.lower() == ".parquet":
+            from pyarrow import parquet
+
+            return table.from_arrow(parquet.read_table(path))
+    except OSError as problem:
+        raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
+    except ActivationFlowError as problem:
+        raise ActivationFlowError(f"{path}: {problem}") from problem
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
+        raise ActivationFlowError(f"{path} holds no results: {problem!r}") from problem
+    raise ActivationFlowError(
+        f"{path}: only .json and .parquet hold whole results; {path.suffix or 'this'} does not"
+    )
