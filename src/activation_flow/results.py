@@ -43,7 +43,7 @@ class Exports:
         """The JSON document: head, texts, errors."""
         from activation_flow import document
 
-        return document.to_dict(self._as_list())
+        return document.to_dict(self)
 
     def to_arrow(self) -> "pyarrow.Table":
         """A table with a row per token and layer, or per aligned pair; the head is its metadata."""
@@ -71,7 +71,7 @@ class Exports:
         """
         from activation_flow import files
 
-        files.save(self._as_list(), path)
+        files.save(self, path)
 
     def __repr__(self) -> str:
         from activation_flow import report
