@@ -38,6 +38,7 @@ ORDER = (
     "room",
     "tokens",
     "artifact",
+    "runner",
     "encoder",
     "source",
     "analysis",
@@ -51,6 +52,8 @@ ORDER = (
     "picture",
     "html",
     "report",
+    "options",
+    "screen",
     "cli",
     "__main__",
 )
@@ -81,7 +84,7 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli"},
+    "click": {"cli", "options"},
 }
 HEAVY = {"torch", "transformers", "pyarrow", "pandas", "openvino", "altair", "huggingface_hub"}
 

@@ -160,7 +160,7 @@ def _measure(
         if not (np.isfinite(norms).all() and np.isfinite(hidden).all()):
             yield encoded, analysis.not_finite(encoded.text, norms, layers)
             continue
-        text = {name: value for name, value in vars(encoded.text).items()}
+        text = vars(encoded.text)
         yield (
             encoded,
             HiddenStates(
