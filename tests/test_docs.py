@@ -3,6 +3,7 @@
 AFN_WRITE_DOCS=1 writes what is generated (docs/cli.md, the README's output and table) anew.
 """
 
+import doctest
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from activation_flow import cli
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 CLI = ROOT / "docs" / "cli.md"
+GUIDE = ROOT / "docs" / "guide.md"
 
 
 def generated(path: Path, text: str, current: str) -> None:
@@ -107,8 +109,18 @@ def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
     assert result.bucket[0, 7] == "HIGH"  # type: ignore[attr-defined]
 
 
-def test_the_readme_shows_commands_that_exist() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_guide_shows_what_comes_out() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest("".join(blocks), {}, "guide.md", str(GUIDE), 0)
+    assert len(test.examples) > 20
+    printed: list[str] = []
+    assert doctest.DocTestRunner(verbose=False).run(test, out=printed.append).failed == 0, printed
+
+
+@pytest.mark.parametrize("path", [README, GUIDE])
+def test_the_docs_show_commands_that_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     known = commands()
     shown = [*re.findall(r"^afn .*$", text, re.MULTILINE), *re.findall(r"`afn ([^`]*)`", text)]
     assert shown
@@ -116,7 +128,7 @@ def test_the_readme_shows_commands_that_exist() -> None:
         command = known[f"afn {line[0]}"]
         options = {o for p in command.params for o in p.opts}
         for option in re.findall(r"(?<= )(--?[a-z][a-z-]*)", line[1]):
-            assert option in options, f"README: afn {line[0]} has no {option}"
+            assert option in options, f"{path.name}: afn {line[0]} has no {option}"
 
 
 def test_every_dependency_is_justified() -> None:
