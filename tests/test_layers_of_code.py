@@ -32,6 +32,7 @@ ORDER = (
     "engine",
     "hub",
     "identity",
+    "slow",
     "loading",
     "room",
     "tokens",

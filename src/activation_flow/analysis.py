@@ -3,7 +3,7 @@
 Formulas stand in strength; words and kinds in words; what a model is, in encoder.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -96,7 +96,7 @@ def strength(
 
     Raises:
         TextsFailed: a text has no result, unless ``errors="collect"``.
-        ActivationFlowError: an option is not valid.
+        ActivationFlowError: an option is not valid, or not for this model.
     """
     buckets = Buckets(
         quantile=quantile,
@@ -117,6 +117,8 @@ def strength(
     encoded, failures = encoder.tokenize(
         many, pairs, kinds=kinds, max_length=max_length, stride=stride
     )
+    if words is not None:
+        _check_offsets([e.text for e in encoded], encoder.model)
     measured: list[Measured] = []
     for done, (i, norms, _) in enumerate(encoder.run(encoded, wanted), 1):
         if progress is not None:
@@ -195,11 +197,13 @@ def words(results: StrengthResults, how: str = "max") -> StrengthResults:
     """Results of pieces -> results of words; τ, buckets and ranks are made anew over words.
 
     Raises:
-        ActivationFlowError: an unknown ``how``, or the results are of words already.
+        ActivationFlowError: an unknown ``how``, the results are of words already, or it is not
+            known where their tokens stand.
     """
     settings = results.provenance.settings
     if settings.get("words") is not None:
         raise ActivationFlowError(f"these results are of words already ({settings['words']})")
+    _check_offsets(results, results.provenance.model)
     buckets = Buckets(**{f.name: settings[f.name] for f in fields(Buckets)})
     provenance = replace(results.provenance, settings={**settings, "words": how})
     measured = [
@@ -207,6 +211,15 @@ def words(results: StrengthResults, how: str = "max") -> StrengthResults:
         for number, result in zip(results.numbers, results, strict=True)
     ]
     return _judge(measured, buckets, provenance, results.layers, results.errors)
+
+
+def _check_offsets(texts: Iterable[TokenizedText], model: str) -> None:
+    """Refuse to make words of tokens that stand nobody knows where."""
+    if any((text.start[~text.special] < 0).any() for text in texts):
+        raise ActivationFlowError(
+            f"the tokenizer of {model} does not say which characters a token stands for, so "
+            "tokens cannot be put together to words; leave out --words"
+        )
 
 
 def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText, Strength]:

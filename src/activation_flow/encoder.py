@@ -62,7 +62,8 @@ class Encoder:
         self._again = again
         self._engine = make_engine(prepared)
         self._batch_tokens = batch_tokens
-        self._tokenizer = tokenizers.Tokenizer.from_str(prepared.tokenizer)
+        kept = prepared.tokenizer
+        self._tokenizer = tokenizers.Tokenizer.from_str(kept) if isinstance(kept, str) else kept
         meta = prepared.meta
         self.model = prepared.label
         self.revision = prepared.revision

@@ -163,7 +163,9 @@ def to_arrow(results: StrengthResults) -> "pyarrow.Table":
             field("token_index", pa.int32(), "place of the token in its text, from 0"),
             field("token", pa.string(), "piece of the tokenizer, or word"),
             field("id", pa.int64(), "vocabulary number"),
-            field("start", pa.int64(), "first character in the text; null: special token"),
+            field(
+                "start", pa.int64(), "first character in the text; null: special token, or unknown"
+            ),
             field("end", pa.int64(), "one past the last character"),
             field("segment", pa.int8(), "0: the text, 1: its pair; null: special token"),
             field("word", pa.int64(), "number of the word in its text; null: none"),
