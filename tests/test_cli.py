@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slow_models import make_slow
 
 import activation_flow as af
 from activation_flow import cli
@@ -183,6 +184,23 @@ class TestErrors:
         assert [t["text_number"] for t in document["texts"]] == [1, 3]
         assert document["errors"][0]["text_number"] == 2
         assert "text 2: it has no token of its own" in err
+
+    def test_words_of_a_tokenizer_that_knows_no_places(self, afn: Any, tmp_path: Path) -> None:
+        make_slow("esm", tmp_path / "esm")
+        code, out, _ = afn("strength", "M K", "-m", str(tmp_path / "esm"), "--json")
+        assert code == 0
+        tokens = json.loads(out)["texts"][0]["tokens"]
+        assert [(t["token"], t["start"], t["kind"]) for t in tokens] == [
+            ("<cls>", None, "special"),
+            ("M", None, None),
+            ("K", None, None),
+            ("<eos>", None, "special"),
+        ]
+        code, out, err = afn("strength", "M K", "-m", str(tmp_path / "esm"), "--words")
+        assert (code, out) == (1, "")
+        assert re.fullmatch(
+            r"afn: the tokenizer of .*esm does not say .*; leave out --words\n", err
+        )
 
     @pytest.mark.parametrize(
         "words",

@@ -34,6 +34,7 @@ ORDER = (
     "engine",
     "hub",
     "identity",
+    "slow",
     "loading",
     "room",
     "tokens",

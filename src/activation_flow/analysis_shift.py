@@ -141,6 +141,8 @@ def shift(
         )
     how = {"kinds": kinds, "max_length": max_length, "long": "cut" if truncate else "refused"}
     sides, reasons = _tokenize(encoder, first, second, how)
+    if words is not None:
+        analysis.check_offsets((e.text for _, *both in sides for e in both), encoder.model)
     settings = {
         **asdict(buckets),
         **asdict(comparing),

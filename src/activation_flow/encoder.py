@@ -46,7 +46,8 @@ class Encoder:
     def __init__(self, runner: Runner):
         self._runner = runner
         prepared, meta = runner.prepared, runner.prepared.meta
-        self._tokenizer = tokenizers.Tokenizer.from_str(prepared.tokenizer)
+        kept = prepared.tokenizer
+        self._tokenizer = tokenizers.Tokenizer.from_str(kept) if isinstance(kept, str) else kept
         self.model = prepared.label
         self.revision = prepared.revision
         self.n_layers: int = meta["n_layers"]

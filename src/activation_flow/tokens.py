@@ -1,7 +1,7 @@
 """Texts -> tokens with offsets, words and kinds; long texts -> windows, and back again.
 
-Knows the tokenizer's JSON form (library ``tokenizers``) but no model: what comes out can be fed
-to an engine. A text that cannot be tokenized is a Failure; it never takes another text with it.
+Knows tokenizers (library ``tokenizers``, or slow.py) but no model: what comes out can be fed to
+an engine. A text that cannot be tokenized is a Failure; it never takes another text with it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from activation_flow.data import (
     Strength,
     TokenizedText,
 )
+from activation_flow.slow import Untokenizable
 
 Span = tuple[int, int]
 
@@ -104,7 +105,8 @@ def encode_all(
     """Tokens of many texts; each text comes out once, here or there.
 
     Args:
-        tokenizer: a ``tokenizers.Tokenizer`` that neither truncates nor pads.
+        tokenizer: a ``tokenizers.Tokenizer`` that neither truncates nor pads, or a
+            ``SlowTokenizer``.
         texts: the texts.
         pairs: a second segment for each of them.
         limit: what becomes of longer texts; longer pairs fail if they are not cut.
@@ -128,6 +130,8 @@ def encode_all(
     encodings = tokenizer.encode_batch([t if p is None else (t, p) for _, t, p in usable])
     for (number, text, pair), encoding in zip(usable, encodings, strict=True):
         try:
+            if isinstance(encoding, Untokenizable):
+                raise _NoResult(str(encoding))
             tokens, type_ids = _tokenized(text, pair, encoding, kinds)
             done.append(_encoded(number, tokens, type_ids, limit, vocabulary))
         except _NoResult as problem:
