@@ -37,6 +37,7 @@ ORDER = (
     "tokens",
     "artifact",
     "encoder",
+    "delimited",
     "source",
     "analysis",
     "table",
