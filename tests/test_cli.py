@@ -171,11 +171,39 @@ class TestErrors:
         assert re.search(message, err)
         assert err.count("\n") <= 2
 
-    def test_not_utf8_names_file_and_line(self, afn: Any, tmp_path: Path) -> None:
-        (tmp_path / "t.txt").write_bytes(b"good\nbad \xff\n")
-        code, _, err = afn("strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm")
+    def test_a_bad_line_costs_no_other_text(self, afn: Any, tmp_path: Path) -> None:
+        path = tmp_path / "t.txt"
+        path.write_bytes(f"{CANADA}\n\nbad \xff\n\0\n{FRANCE}\n".encode("latin1"))
+        code, out, err = afn("strength", "-f", str(path), "-m", "minilm", "--json")
         assert code == 1
-        assert re.search(r"t\.txt, line 2: not UTF-8", err)
+        document = json.loads(out)
+        texts = [(t["text_number"], t["text"]) for t in document["texts"]]
+        assert texts == [(1, CANADA), (4, FRANCE)]
+        assert [e["text_number"] for e in document["errors"]] == [2, 3]
+        told = [line for line in err.splitlines() if line.startswith("afn: ")]
+        assert told[0].startswith(f"afn: {path}, line 3, text 2: not UTF-8 (byte 5 of the line is")
+        assert told[1].startswith(f"afn: {path}, line 4, text 3: it has no token of its own")
+        assert "blank lines left out: 1" in err
+        alone = json.loads(afn("strength", CANADA, FRANCE, "-m", "minilm", "--json")[1])
+        assert [t["tokens"] for t in alone["texts"]] == [t["tokens"] for t in document["texts"]]
+
+    def test_a_file_of_bad_lines_has_no_result(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_bytes(b"bad \xff\n")
+        code, out, err = afn("strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm")
+        assert (code, out) == (1, "")
+        assert "t.txt, line 1, text 1: not UTF-8" in err
+
+    def test_a_bad_line_moves_no_second_segment(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_bytes(b"one\nbad \xff\nthree\n")
+        words = ["strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm", "--json"]
+        pairs = [w for text in ("uno", "due", "tre") for w in ("--text-pair", text)]
+        code, out, _ = afn(*words, *pairs)
+        assert code == 1
+        texts = [(t["text"], t["text_pair"]) for t in json.loads(out)["texts"]]
+        assert texts == [("one", "uno"), ("three", "tre")]
+        code, out, err = afn(*words, *pairs[:4])  # as many as good texts
+        assert (code, out) == (1, "")
+        assert "--text-pair is given 2 times for 3 texts" in err
 
     def test_a_text_without_tokens_costs_no_other_text(self, afn: Any) -> None:
         code, out, err = afn("strength", CANADA, " ", FRANCE, "-m", "minilm", "--json")

@@ -41,6 +41,7 @@ ORDER = (
     "artifact",
     "runner",
     "encoder",
+    "delimited",
     "source",
     "analysis",
     "analysis_hidden",

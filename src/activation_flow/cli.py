@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from activation_flow import __version__
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, Failure
 
 log = logging.getLogger("activation_flow")
 
@@ -137,22 +137,33 @@ def strength_command(
         raise click.UsageError("give texts, or a file with -f (one of the two)")
     if top is not None and as_json:
         raise click.UsageError("--top is for the table on the terminal; --json gives all tokens")
-    lines = source.read_lines(file) if file is not None else None
-    if lines is not None and lines.blank:
-        log.warning("%s: blank lines left out: %d", lines.name, lines.blank)
+    given = source.read_texts(file) if file is not None else None
+    rows = list(given or (source.Row(k, 0, (text,)) for k, text in enumerate(texts, 1)))
+    if given is not None and given.blank:
+        log.warning("%s: blank lines left out: %d", given.name, given.blank)
+    if text_pair and len(text_pair) != len(rows):
+        # Checked here: the encoder sees the good rows only, and could find a wrong number right.
+        raise ActivationFlowError(
+            f"--text-pair is given {len(text_pair)} times for {len(rows)} texts; give one each"
+        )
+    good = [row for row in rows if not row.reason]
     model, how = _split(settings, MODEL_OPTIONS)
     by = how.pop("words_by")
     how["words"] = by or ("max" if how["words"] else None)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with _progress() as progress:
         results = encoder.strength(
-            list(texts) if lines is None else lines.texts,
-            list(text_pair) or None,
+            [text for row in good for text in row.texts],
+            [text_pair[row.number - 1] for row in good] if text_pair else None,
             layers=layer,
             errors="collect",
             progress=progress,
             **how,
         )
+    results = results.renumber(
+        [row.number for row in good],
+        [Failure(row.number, row.reason) for row in rows if row.reason],
+    )
     if save is not None:
         results.save(save)
         log.info("Saved %s", save)
@@ -162,7 +173,7 @@ def strength_command(
         # Texts without a result are told on stderr, below.
         report.print_terminal(replace(results, errors=()), _console(), top=top)
     for error in results.errors:
-        where = f"{lines.name}, line {lines.lines[error.text_number - 1]}, " if lines else ""
+        where = f"{given.name}, line {rows[error.text_number - 1].line}, " if given else ""
         click.echo(f"afn: {where}text {error.text_number}: {error.reason}", err=True)
     if results.errors:
         raise click.exceptions.Exit(1)
