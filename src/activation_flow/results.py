@@ -289,18 +289,6 @@ class StrengthResults(Results[StrengthResult]):
 
         return analysis.words(self, how)
 
-    def renumber(self, numbers: Sequence[int], errors: Sequence[Failure] = ()) -> "StrengthResults":
-        """The same under other numbers, such as those of the rows that the texts came from.
-
-        Args:
-            numbers: of each text that was given, in that order; also of those without a result.
-            errors: further texts without a result, under their new numbers.
-        """
-        moved = [replace(e, text_number=numbers[e.text_number - 1]) for e in self.errors]
-        moved = sorted([*moved, *errors], key=lambda error: error.text_number)
-        shown = tuple(numbers[number - 1] for number in self.numbers)
-        return replace(self, numbers=shown, errors=tuple(moved))
-
 
 @dataclass(frozen=True)
 class KindAtLayer:

@@ -4,9 +4,16 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from activation_flow.data import Failure
+
+if TYPE_CHECKING:
+    from activation_flow.results import Exports, Results
+    from activation_flow.source import Given
 
 log = logging.getLogger("activation_flow")
 
@@ -32,6 +39,56 @@ def error(message: str) -> None:
     import click
 
     click.echo(f"afn: {message}", err=True)
+
+
+def deliver(
+    result: "Exports",
+    results: "Results[Any]",
+    given: "Given",
+    save: str | None,
+    as_json: bool,
+    top: int | None = None,
+) -> None:
+    """Save, print, and tell of every text that was cut or has no result."""
+    from activation_flow import document, report
+
+    if save is not None:
+        result.save(save)
+        log.info("Saved %s", save)
+    if as_json:
+        print_json(document.to_dict(result))
+    else:
+        # Texts without a result are told on stderr, below.
+        report.print_terminal(replace(results, errors=()), console(), top=top)
+    numbered = zip(results.numbers, results, strict=True)
+    lines = [line for number, one in numbered for line in cut(results.noun, number, one)]
+    tell(lines, results.errors, given, results.noun)
+
+
+def cut(noun: str, number: int, result: Any) -> Iterator[str]:
+    """Which texts of a result were cut, and by how much."""
+    texts = {"": result} if noun == "text" else {" A": result.a, " B": result.b}
+    for name, text in texts.items():
+        if text.n_dropped:
+            yield (
+                f"{noun} {number}{name and f', text{name}'}: cut to {len(text)} tokens, "
+                f"{text.n_dropped} dropped"
+            )
+
+
+def tell(lines: Sequence[str], failures: Sequence[Failure], given: "Given", noun: str) -> None:
+    """On stderr: what was left out, what was cut, every text without a result; the exit code."""
+    if given.blank:
+        log.warning("%s: blank lines left out: %d", given.name, given.blank)
+    for line in lines:
+        log.warning("%s", line)
+    for failure in failures:
+        where = given.where(failure.text_number)
+        error(f"{where}{noun} {failure.text_number}: {failure.reason}")
+    if failures:
+        import click
+
+        raise click.exceptions.Exit(1)
 
 
 @contextmanager

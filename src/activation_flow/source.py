@@ -5,14 +5,15 @@ A row that cannot be read says why and costs no other row. Only the row being re
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, Failure
 from activation_flow.delimited import Line, read_rows
 
 # Tables hold more than a text in a line; taking their lines for texts would be a silent mistake.
@@ -70,6 +71,50 @@ class Source:
             yield Row(number, line, texts, reason)
         if not number:
             raise ActivationFlowError(f"{self.name} holds no {self._holds}")
+
+
+class Given:
+    """What a command was given: the rows that hold something, and a note of each that does not.
+
+    Iterate once; what the attributes say is whole when the iteration is.
+
+    Attributes:
+        bad: the rows that hold nothing, with the reason.
+        name: of the file, for messages; "" for texts of the command line.
+    """
+
+    def __init__(self, rows: Source | Sequence[tuple[str, ...]]):
+        """Takes the rows of a file, or the texts of a command line, each a row."""
+        self.bad: list[Failure] = []
+        self.name = rows.name if isinstance(rows, Source) else ""
+        self._rows = rows
+        self._lines = array("q")
+
+    def __iter__(self) -> Iterator[Row]:
+        rows: Iterable[Row]
+        if isinstance(self._rows, Source):
+            rows = self._rows
+        else:
+            rows = (Row(number, 0, texts) for number, texts in enumerate(self._rows, 1))
+        for row in rows:
+            self._lines.append(row.line)
+            if row.reason:
+                self.bad.append(Failure(row.number, row.reason))
+            else:
+                yield row
+
+    def __len__(self) -> int:
+        """Number of rows read so far, good and bad."""
+        return len(self._lines)
+
+    @property
+    def blank(self) -> int:
+        """Number of blank rows left out so far."""
+        return self._rows.blank if isinstance(self._rows, Source) else 0
+
+    def where(self, number: int) -> str:
+        """File and line of a row, to stand before a message."""
+        return f"{self.name}, line {self._lines[number - 1]}, " if self.name else ""
 
 
 def read_texts(path: str) -> Source:
