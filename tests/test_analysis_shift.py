@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from data_files import data_file
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import distance
-from test_words import data_file
 
 import activation_flow as af
 from activation_flow.data import ActivationFlowError

@@ -1,7 +1,6 @@
 """The command: what a person types, what comes out, and what is never shown: a traceback."""
 
 import json
-import logging
 import os
 import re
 import subprocess
@@ -17,24 +16,6 @@ from activation_flow import cli
 
 CANADA = "Who is the prime minister of Canada?"
 FRANCE = "Who is the president of France?"
-
-
-@pytest.fixture
-def afn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs the command in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["afn", *words])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capsys.readouterr()
-        log = logging.getLogger("activation_flow")
-        log.handlers, log.propagate = [], True  # as it was before the command spoke through it
-        assert "Traceback" not in out + err
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def shell(*words: str, code: int = 0, **environment: str) -> tuple[str, str]:
