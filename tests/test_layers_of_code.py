@@ -46,6 +46,8 @@ ORDER = (
     "document",
     "table",
     "output",
+    "containers",
+    "tensors",
     "files",
     "inventory",
     "picture",

@@ -101,7 +101,7 @@ def stream(
         long = "cut" if truncate else "windows"
         return encoder.tokenize(texts, kinds=kinds, max_length=max_length, stride=stride, long=long)
 
-    tokenize([])  # refuses a bad option before a text is read
+    tokenize(["a"])  # refuses a bad option before a text of the user's is read
     settings = {
         "kinds": kinds,
         "max_length": max_length or encoder.max_length,
@@ -157,13 +157,16 @@ def _measure(
     for i, encoded in enumerate(group):
         norms, hidden = done.pop(i)
         assert hidden is not None
-        if not (np.isfinite(norms).all() and np.isfinite(hidden).all()):
-            yield encoded, analysis.not_finite(encoded.text, norms, layers)
+        finite = np.isfinite(norms) & np.isfinite(hidden).all(axis=-1)
+        if not finite.all():
+            marked = np.where(finite, norms, np.nan)
+            yield encoded, analysis.not_finite(encoded.text, marked, layers)
             continue
-        text = {name: value for name, value in vars(encoded.text).items()}
-        yield (
-            encoded,
-            HiddenStates(
-                **text, layers=layers, hidden=hidden, strength=norms, provenance=provenance
-            ),
+        states = HiddenStates(
+            **vars(encoded.text),
+            layers=layers,
+            hidden=hidden,
+            strength=norms,
+            provenance=provenance,
         )
+        yield encoded, states
