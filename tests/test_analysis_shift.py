@@ -204,13 +204,13 @@ class TestManyPairs:
     def test_groups_do_not_change_anything(
         self, tiny_encoder: af.Encoder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from activation_flow import analysis_shift
+        from activation_flow import analysis_hidden
 
         first = ["the dog sat", "who is it", "a b c d e f g", "x"]
         second = ["the cat sat", "it is me", "a b d e f", "y z"]
         whole = tiny_encoder.shift(first, second)
         seen: list[tuple[int, int]] = []
-        monkeypatch.setattr(analysis_shift, "TOKENS", 12)
+        monkeypatch.setattr(analysis_hidden, "CELLS", 12)
         again = tiny_encoder.shift(first, second, progress=lambda *s: seen.append(s))
         assert again == whole
         assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]

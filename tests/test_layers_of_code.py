@@ -49,6 +49,8 @@ ORDER = (
     "document",
     "table",
     "output",
+    "containers",
+    "tensors",
     "files",
     "inventory",
     "picture",
