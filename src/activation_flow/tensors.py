@@ -62,7 +62,7 @@ def write(
         layers: of each of them.
 
     Returns:
-        The number of texts written; the failures that came by.
+        The number of texts written; the failures that came by, by number.
 
     Raises:
         ActivationFlowError: see ``output.check_path``; the file cannot be written; or it is to be
@@ -89,6 +89,7 @@ def write(
                 numbers.append(int(number))
                 file.expect(json.dumps(numbers[-1]))
                 file.add(_key(number, seen), _arrays(states), _about(states))
+            failures.sort(key=lambda failure: failure.text_number)
             whole = {**head, "text_numbers": numbers, "errors": errors(failures)}
             file.finish(json.dumps(whole, ensure_ascii=False, allow_nan=False))
     except _OfTheStream as wrapped:
