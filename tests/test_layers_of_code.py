@@ -51,6 +51,7 @@ ORDER = (
     "picture",
     "picture_hidden",
     "picture_shift",
+    "sentences",
     "markup",
     "html_shift",
     "html_strength",

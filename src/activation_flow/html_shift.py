@@ -1,6 +1,6 @@
 """Shifts as HTML: an overview of all comparisons; aligned tokens, sentences and a table of each.
 
-Computes no statistics. Rows, scale, legend and sentences are in picture_shift.py.
+Computes no statistics. Rows, scale and legend are in picture_shift.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ from activation_flow.picture_shift import (
     contrast,
     distance,
     overview,
-    sentences,
 )
 from activation_flow.result_shift import ShiftResult
+from activation_flow.sentences import sentences
 
 _TEXT = 60  # letters of a text in the overview
 
@@ -124,7 +124,8 @@ def _row(row: Row) -> str:
     grey = ' class="afn-special"' if row.special else ""
     numbers = "".join(f"<td{grey}>{value}</td>" for value in row.strengths)
     return (
-        f"<tr><th{grey}>{a}</th><td>{row.mark}</td><th{grey}>{b}</th><td{grey}>{escape(pair.kind or '')}</td>"
+        f"<tr><th{grey}>{a}</th><td>{row.mark}</td><th{grey}>{b}</th>"
+        f"<td{grey}>{escape(pair.kind or '')}</td>"
         f'{numbers}<td{grey}>{row.bucket}</td><td class="{place}">{distance(pair.shift)}</td>'
         f"<td{grey}>{row.cosine}</td></tr>"
     )

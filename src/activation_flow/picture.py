@@ -24,7 +24,7 @@ OUTLIER = 10
 HINT = ".to_pandas() or .save('x.csv') gives all"
 # More layers than this are drawn as a heat table instead of one strip each.
 STRIPS = 4
-KINDS_TITLE = "Where each kind of token stands"
+KINDS_TITLE = "Where each kind of token stands, layer by layer"
 KINDS_NOTE = (
     "mean rank percentile within its text: 0 weakest, 50 the middle of the text, 100 strongest; "
     "n tokens of all texts"

@@ -1,18 +1,15 @@
-"""What a picture of shifts is made of: rows, marks, scale, legend, and the sentences under it.
+"""What a picture of shifts is made of: rows, marks, scale, legend, overview.
 
 The same parts serve terminal (report_shift.py) and HTML (html_shift.py). Computes no statistics.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 
 from activation_flow.picture import Legend, number, quantile_words, source_line, visible
 from activation_flow.result_shift import Marked, Pair, ShiftResult, ShiftResults, Values
-from activation_flow.shift import Concentration
-from activation_flow.stats import EXACT_UP_TO
 
 # How a row's change is marked; nothing where the token is the same.
 MARKS = {"same": "", "replaced": "→", "deleted": "−", "inserted": "+"}
@@ -23,7 +20,6 @@ _WAYS = {
     "diff": "by a longest common subsequence (diff)",
     "position": "index by index (position)",
 }
-_ALONE = (("deleted", "A"), ("inserted", "B"))
 
 
 @dataclass(frozen=True)
@@ -155,78 +151,15 @@ def contrast(a: str, b: str, width: int) -> tuple[str, str]:
     return visible(a[: width + 1]), visible(b[: width + 1])
 
 
-def sentences(result: ShiftResult) -> list[str]:
-    """What the numbers of a comparison say, beside what chance would give."""
-    return [" ".join(_shift_words(result)), *_ratio_words(result)]
-
-
-def _shift_words(result: ShiftResult) -> Iterator[str]:
-    pairs = int(result.paired.sum())
-    special = " (special tokens included)" if (result.paired & _special(result)).any() else ""
-    yield f"Total shift {number(result.total)}, over {_count(pairs, 'aligned pair')}{special}."
-    alone = {name: int((result.change == change).sum()) for change, name in _ALONE}
-    if any(alone.values()):
-        named = " and ".join(f"{n:,} of {name}" for name, n in alone.items() if n)
-        yield f"Without a partner, so without a shift: {named}."
-
-
-def _ratio_words(result: ShiftResult) -> Iterator[str]:
-    found = result.concentration
-    kept = result.provenance.settings["include_special"] or not _special(result).any()
-    whose = f"{_count(found.n, 'pair')}{'' if kept else ' that ' + _be(found.n) + ' not special'}"
-    if found.n == 0:
-        yield f"No R_H: there is no pair{'' if kept else ' that is not special'}."
-    elif found.k == 0:
-        yield f"No R_H: of the {whose}, none is HIGH."
-    elif found.high_ratio is None or found.high_share is None:
-        yield f"No R_H: the {whose} did not shift at all."
-    else:
-        part = f"HIGH tokens hold {_percent(found.high_ratio)} of the shift of the {whose}"
-        high = f"{found.k:,} of these {found.n:,} {_be(found.k)} HIGH"
-        chance = f"chance gives {_percent(found.high_share)} (enrichment {found.enrichment:.2f})"
-        yield f"R_H = {number(found.high_ratio)}: {part}. {high}, so {chance}."
-        yield _p_words(found)
-    if result.unpaired_high:
-        n = result.unpaired_high
-        has = "has" if n == 1 else "have"
-        yield f"{_count(n, 'HIGH token')} {has} no partner and no part in R_H."
-
-
-def _p_words(found: Concentration) -> str:
-    """p, how it was found, and whether it could have been smaller."""
-    assert found.p_value is not None
-    assert found.p_floor is not None
-    exact = comb(found.n, found.k) <= EXACT_UP_TO
-    how = "exact" if exact else "by random choices"
-    if found.k == found.n:
-        return f"p = {number(found.p_value)}: all are HIGH, so there is nothing to compare."
-    start = f"p = {number(found.p_value)}, {how}; the smallest that {found.k:,} of {found.n:,}"
-    floor = f"{start} could give is {number(found.p_floor)}"
-    if found.p_value > found.p_floor:
-        return f"{floor}."
-    return f"{floor}: {'such a small table' if exact else 'so few choices'} cannot give less."
-
-
-def _special(result: ShiftResult) -> Marked:
-    special: Marked = result.kind == "special"
-    return special
+def special(result: ShiftResult) -> Marked:
+    """True for rows of special tokens: alignment pairs them with no others."""
+    found: Marked = result.kind == "special"
+    return found
 
 
 def _on_scale(result: ShiftResult) -> Values:
-    values: Values = np.where(_special(result), np.nan, result.shift)
+    values: Values = np.where(special(result), np.nan, result.shift)
     return values
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _be(n: int) -> str:
-    return "is" if n == 1 else "are"
-
-
-def _percent(part: float) -> str:
-    return f"{100 * part:.1f} %"
 
 
 def _number(value: float | None) -> str:
@@ -244,11 +177,8 @@ def _meaning(shown: ShiftResults, end: float, several: bool) -> Iterator[tuple[s
     yield "S", "", f"strength ‖h‖₂, L2 norm of a token's hidden state; not its importance{how}"
     yield "model", "", source_line(shown)
     if not np.isnan(end):
-        yield (
-            "scale",
-            "",
-            f"0 to {number(end)}, the largest Δ of all tokens shown but special ones",
-        )
+        ends = f"0 to {number(end)}, the largest Δ of all tokens shown but special ones"
+        yield "scale", "", ends
     by = {"a": "S of A", "b": "S of B", "union": "S of A or of B"}[settings["bucket_by"]]
     yield "HIGH", "bold, underlined: ", f"{by} > τ{quantile_words(settings)}"
     changes = {change for result in shown for change in result.change.tolist()}
@@ -257,20 +187,12 @@ def _meaning(shown: ShiftResults, end: float, several: bool) -> Iterator[tuple[s
         named = ", ".join(f"{mark} {_CHANGES[mark]}" for mark in marks)
         alone = "; without a partner there is no Δ" if marks != ["→"] else ""
         yield "marks", "", named + alone
-    ways = {
-        "diff": "by a longest common subsequence (diff)",
-        "position": "index by index (position)",
-    }
-    yield "aligned", "", ways[settings["align"]]
-    if any(_special(result).any() for result in shown):
+    yield "aligned", "", _WAYS[settings["align"]]
+    if any(special(result).any() for result in shown):
         part = "" if settings["include_special"] else ", not of R_H"
         yield "special", "grey: ", f"added by the tokenizer, off the scale; part of the total{part}"
     if several:
-        yield (
-            "R_H",
-            "",
-            "part of the shift that HIGH tokens hold; by chance k/n (k of n are HIGH)",
-        )
+        yield "R_H", "", "part of the shift that HIGH tokens hold; k/n by chance, k of n being HIGH"
         yield "p", "", "part of all ways to choose k of n tokens that hold at least as much"
     if any((result.paired & np.isnan(result.cosine_distance)).any() for result in shown):
         yield "nan", "", "a hidden state of zeros has no direction"

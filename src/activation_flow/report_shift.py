@@ -1,6 +1,6 @@
 """Shifts on a terminal: an overview of all comparisons; a table and sentences for the first ones.
 
-Computes no statistics. Rows, scale, legend and sentences are in picture_shift.py.
+Computes no statistics. Rows, scale and legend are in picture_shift.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,9 @@ from activation_flow.picture_shift import (
     contrast,
     distance,
     overview,
-    sentences,
 )
 from activation_flow.result_shift import Pair, ShiftResult
+from activation_flow.sentences import sentences
 from activation_flow.terminal import BAR, BAR_CELLS, GAP, GREY, Column, Page, bar, fit, width_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class ShiftPage(Page):
         shaded = [one or other for one, other in zip(grey, places, strict=True)]
         return {
             "a": [Column("A", a, high_a, False)],
-            "b": [Column("  B", marked, high_b, False)],
+            "b": [Column("  B", marked, high_b, False, bare=2)],
             "kind": [Column("kind", [row.pair.kind or "" for row in rows], grey, False)],
             "strength": [
                 Column(f"S of {side}", [row.strengths[i] for row in rows], grey)

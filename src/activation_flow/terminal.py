@@ -36,12 +36,16 @@ _ASCII = str.maketrans(
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its head, and the text and style of each cell."""
+    """A column of a table: its head, and the text and style of each cell.
+
+    The first ``bare`` letters of a cell have no style.
+    """
 
     head: str
     cells: Sequence[str]
     styles: Sequence[str]
     right: bool = True
+    bare: int = 0
 
     def aligned(self) -> list[str]:
         """Head and cells; rich itself would drop the room of a mark at the right."""
@@ -108,10 +112,15 @@ class Page:
         table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="")
         for column in columns:
             table.add_column(self.text(column.aligned()[0], "bold"), overflow="fold")
-        cells_of = (zip(c.aligned()[1:], c.styles, strict=True) for c in columns)
-        for row in zip(*cells_of, strict=True):
-            table.add_row(*(self.text(*cell) for cell in row))
+        for row in zip(*map(self._cells, columns), strict=True):
+            table.add_row(*row)
         return table
+
+    def _cells(self, column: Column) -> "Iterator[Text]":
+        for cell, style in zip(column.aligned()[1:], column.styles, strict=True):
+            # subtle: the style of a whole Text would be that of the room beside it, too.
+            text = self.text(cell[: column.bare])
+            yield text.append(cell[column.bare :], style if self.colour else None)
 
     def legend(
         self, legend: Legend, looks: Mapping[str, str], ends: tuple[float, float] | None
