@@ -229,13 +229,13 @@ def models_command(context: click.Context, as_json: bool) -> None:
     """List the models made ready on this machine: revision, sizes, age, engine."""
     if context.invoked_subcommand is not None:
         return
-    from activation_flow import inventory, report
+    from activation_flow import inventory, report_models
 
     entries = inventory.list_folders()
     if as_json:
         screen.print_json([asdict(entry) for entry in entries])
     else:
-        report.print_models(entries, screen.console())
+        report_models.print_models(entries, screen.console())
 
 
 @models_command.command("clear")
