@@ -110,7 +110,7 @@ def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
     shift: Any = names["shift"]
     assert [round(shift.total, 1), round(shift.high_ratio, 2)] == [53.6, 0.58]
     assert [shift.high_share, round(shift.p_value, 3)] == [0.25, 0.036]
-    assert names["states"].hidden.shape == (7, 4, 384)  # type: ignore[attr-defined]
+    assert names["states"].hidden.shape == (7, 5, 384)  # type: ignore[attr-defined]
 
 
 def test_the_guide_shows_what_comes_out() -> None:
