@@ -408,7 +408,8 @@ def test_much_is_bounded_and_what_is_left_out_is_said():
     assert "500 more are not shown; a .csv or .json file holds all" in page
     assert "800 more are not shown token by token; a .csv or .json file holds all" in page
     fragment = html.html_fragment(many(*[long] * 30))
-    assert "of 1,000 rows" not in fragment
+    assert fragment.count("500 of 1,000 rows not shown; .to_pandas()") == 10
+    assert len(fragment) < 3_000_000
     assert "20 more are not shown token by token; .to_pandas()" in fragment
 
 

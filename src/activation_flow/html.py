@@ -83,8 +83,9 @@ def _parts(results: Results[Any], size: _Size) -> Iterator[str]:
         case StrengthResults():
             return strength_parts(picture_of(results, texts=texts, tokens=tokens, hint=hint))
         case ShiftResults():
+            rows = max(50, tokens // 2)  # a row has two tokens
             return shift_parts(
-                picture_of_shifts(results, listed=listed, drawn=texts, rows=tokens, hint=hint)
+                picture_of_shifts(results, listed=listed, drawn=texts, rows=rows, hint=hint)
             )
         case HiddenResults():
             return _hidden_parts(results, texts)
