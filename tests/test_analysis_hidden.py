@@ -1,6 +1,7 @@
 """Hidden states in memory and as a stream: against eager, in order, a few at a time."""
 
 import copy
+import re
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from architectures import TEXTS
 from test_architectures import assert_same
 
 import activation_flow as af
-from activation_flow import analysis_hidden
+from activation_flow import analysis_hidden, room
 from activation_flow.analysis_hidden import stream
 from activation_flow.data import ActivationFlowError, Failure
 from activation_flow.results import TextsFailed
@@ -250,3 +251,15 @@ def test_what_was_asked_for_is_in_the_head(tiny_encoder: af.Encoder) -> None:
         "stride": None,
         "truncate": True,
     }
+
+
+def test_a_text_whose_vectors_would_not_fit_in_memory_costs_no_other(
+    tiny_encoder: af.Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "available_memory", lambda: 10**6)
+    long = "the dog sat on the mat " * 40_000
+    results = tiny_encoder.hidden_states(["a dog", long, "a cat"], layers="all", errors="collect")
+    assert results.numbers == (1, 3)
+    (error,) = results.errors
+    assert re.search(r"tokens at 4 layers take about [\d.]+ GiB.*--truncate", error.reason)
+    assert tiny_encoder.hidden_states(long, truncate=True).n_dropped > 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from activation_flow import analysis
+from activation_flow import analysis, room
 from activation_flow.data import Failure, Hidden, Provenance, Strength, TokenizedText
 from activation_flow.result_hidden import HiddenResults, HiddenStates
 from activation_flow.results import TextsFailed
@@ -159,8 +159,16 @@ def measure(
 ) -> Iterator[tuple[TokenizedText, Strength, Hidden] | str]:
     """Each text of each group with its strengths and vectors, in order; or why it has none."""
     for group in groups:
-        done = {i: (norms, hidden) for i, norms, hidden in encoder.run(group, layers, hidden=True)}
+        refused = {
+            i: why for i, one in enumerate(group) if (why := _too_large(encoder, one, layers))
+        }
+        fit = [i for i in range(len(group)) if i not in refused]
+        run = encoder.run([group[i] for i in fit], layers, hidden=True)
+        done = {fit[k]: (norms, hidden) for k, norms, hidden in run}
         for i, encoded in enumerate(group):
+            if i in refused:
+                yield refused[i]
+                continue
             norms, hidden = done.pop(i)
             assert hidden is not None
             finite = np.isfinite(norms) & np.isfinite(hidden).all(axis=-1)
@@ -169,3 +177,10 @@ def measure(
             else:
                 marked = np.where(finite, norms, np.nan)
                 yield analysis.not_finite(encoded.text, marked, layers)
+
+
+def _too_large(encoder: "Encoder", one: "Encoded", layers: tuple[int, ...]) -> str:
+    tokens = len(one.text)
+    if tokens * len(layers) <= CELLS:
+        return ""
+    return room.why_no_states(tokens, len(layers), encoder.width)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("activation_flow")
 
 # Part of every key: raise it when what a folder holds changes.
-FORMAT = 1
+FORMAT = 2
 NO_LIMIT = 8192  # tokens, where neither tokenizer nor model has a limit
 TOKENIZER = "tokenizer.json"
 
@@ -82,7 +82,7 @@ def prepare(request: identity.Request, use_graph: bool = True, rebuild: bool = F
     if found.meta["engine"] == "torch":
         log.warning("%s runs on the slower eager engine: %s", origin.label, found.meta["reason"])
         return _eager(request, origin, found)
-    if found.meta.get("slow_tokenizer"):
+    if found.meta["slow_tokenizer"]:
         return _with_slow_tokenizer(request, origin, found)
     text = found.file(TOKENIZER).read_text(encoding="utf-8")
     return Model(origin.label, origin.revision, found.meta, text, found, None)
@@ -98,7 +98,7 @@ def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFo
     """The folder, if it is there, undamaged, and of this OpenVINO; says why not if ``label``."""
     try:
         found = EngineFolder(path)
-        if not found.meta.get("slow_tokenizer"):
+        if not found.meta["slow_tokenizer"]:
             found.file(TOKENIZER)
         if whole:
             found.check()
@@ -194,13 +194,14 @@ def _describe(origin: identity.Origin, tap: "Tap", tokenizer: Any, model: Any) -
 
     ids = _texts(tap, tokenizer, 1, 8)
     limits = [n for n in (tokenizer.model_max_length, taps.max_positions(model)) if n]
-    n_layers = taps.n_layers(tap, ids)
+    n_layers, width = taps.depth_and_width(tap, ids)
     return {
         "format": FORMAT,
         "model": origin.label,
         "revision": origin.revision,
         "class": type(model).__name__,
         "n_layers": n_layers,
+        "width": width,
         "vocabulary": _vocabulary(tap),
         "inputs": list(tap.inputs),
         "max_length": int(min([*limits, 10**9])) if min([*limits, 10**9]) < 10**9 else NO_LIMIT,

@@ -68,9 +68,7 @@ def _strength(
 ) -> None:
     from activation_flow.encoder import Encoder
 
-    _check_save(save)
-    if top is not None and as_json:
-        raise click.UsageError("--top is for the table on the terminal; --json gives all tokens")
+    _check_output(save, as_json, top)
     given = _given([(text,) for text in texts], file)
     rows = list(given)
     if text_pair and len(text_pair) != len(given):
@@ -108,12 +106,14 @@ def _strength(
 @click.option(
     "--bucket-by", default="a", show_default=True, help="HIGH in a, in b, or in either: union."
 )
+@click.option("--top", type=click.IntRange(1), help="List the K largest shifts only.")
 @options.group(options.KINDS, options.WORDS, options.CUT, options.BUCKETS, options.MODEL)
 @options.group(options.OUTPUT)
 def shift_command(
     texts: tuple[str, ...],
     file: str | None,
     columns: str,
+    top: int | None,
     save: str | None,
     as_json: bool,
     **settings: Any,
@@ -126,7 +126,7 @@ def shift_command(
     from activation_flow import source
     from activation_flow.encoder import Encoder
 
-    _check_save(save)
+    _check_output(save, as_json, top)
     if file is None and len(texts) not in (0, 2):
         raise click.UsageError(f"give two texts, A and B; {len(texts)} came")
     first, _, second = (part.strip() for part in columns.partition(","))
@@ -150,7 +150,7 @@ def shift_command(
         )
     results = results.renumber([row.number for row in rows], given.bad)
     alone = file is None and len(results) == 1
-    screen.deliver(results[0] if alone else results, results, given, save, as_json)
+    screen.deliver(results[0] if alone else results, results, given, save, as_json, top)
 
 
 @app.command("hidden")
@@ -201,12 +201,14 @@ def hidden_command(
     screen.tell(cut, failures, given, "text")
 
 
-def _check_save(path: str | None) -> None:
+def _check_output(path: str | None, as_json: bool, top: int | None) -> None:
     """Before any work is done."""
     from activation_flow import files, output
 
     if path is not None:
         output.check_path(path, [*files.WRITERS])
+    if top is not None and as_json:
+        raise click.UsageError("--top is for the table on the terminal; --json gives all of it")
 
 
 def _given(

@@ -37,6 +37,7 @@ class Encoder:
         model: its name, as results give it.
         revision: the commit on the hub, or the hash of the weights.
         n_layers: number of blocks; layers run from 0 (embeddings) to this.
+        width: numbers in a hidden state.
         max_length: the longest input, special tokens included.
         engine: ``openvino`` or ``torch``.
         precision: ``f32`` or ``bf16``.
@@ -51,6 +52,7 @@ class Encoder:
         self.model = prepared.label
         self.revision = prepared.revision
         self.n_layers: int = meta["n_layers"]
+        self.width: int = meta["width"]
         self.max_length: int = meta["max_length"]
         self.causal: bool = meta["causal"]
         self.engine = runner.engine.name
