@@ -303,9 +303,13 @@ class TestStart:
         )
         return set(done.stderr.split())
 
-    def test_a_warm_start_imports_nothing_heavy(self, minilm: af.Encoder) -> None:
+    @pytest.mark.parametrize(
+        "words",
+        [["strength", CANADA], ["shift", CANADA, FRANCE], ["layers", CANADA], ["hidden", "a"]],
+    )
+    def test_a_warm_start_imports_nothing_heavy(self, minilm: af.Encoder, words: list[str]) -> None:
         minilm.strength(CANADA)
-        imported = self._imported("strength", CANADA, "-m", "minilm")
+        imported = self._imported(*words, "-m", "minilm")
         assert "openvino" in imported
         assert not imported & set(HEAVY)
 
