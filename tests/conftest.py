@@ -1,6 +1,8 @@
 """What the tests share: tiny models and tokenizers made here, a cache of their own, no network."""
 
+import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from architectures import TABLE, make_model, make_tokenizer
 from hypothesis import HealthCheck, settings
 
 import activation_flow as af
+from activation_flow import cli
 
 settings.register_profile(
     "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -62,3 +65,21 @@ def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
 def minilm() -> af.Encoder:
     """The embedded model."""
     return af.Encoder.from_pretrained("minilm")
+
+
+@pytest.fixture
+def afn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["afn", *words])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capsys.readouterr()
+        log = logging.getLogger("activation_flow")
+        log.handlers, log.propagate = [], True  # as it was before the command spoke through it
+        assert "Traceback" not in out + err
+        return int(stop.value.code or 0), out, err
+
+    return run

@@ -296,7 +296,7 @@ def test_a_wrong_graph_is_not_trusted(tiny: Any, empty_cache: Path, monkeypatch:
     monkeypatch.setattr(engine, "export_graph", export)
     encoder = af.Encoder.from_pretrained((model, tokenizer))
     assert encoder.engine == "openvino"
-    assert encoder._prepared.meta["attention"] == "eager"
+    assert encoder._runner.prepared.meta["attention"] == "eager"
 
 
 def test_where_no_graph_is_right_the_eager_engine_runs_and_says_why(

@@ -1,7 +1,6 @@
 """The command: what a person types, what comes out, and what is never shown: a traceback."""
 
 import json
-import logging
 import os
 import re
 import subprocess
@@ -10,30 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slow_models import make_slow
 
 import activation_flow as af
 from activation_flow import cli
 
 CANADA = "Who is the prime minister of Canada?"
 FRANCE = "Who is the president of France?"
-
-
-@pytest.fixture
-def afn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs the command in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["afn", *words])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capsys.readouterr()
-        log = logging.getLogger("activation_flow")
-        log.handlers, log.propagate = [], True  # as it was before the command spoke through it
-        assert "Traceback" not in out + err
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def shell(*words: str, code: int = 0, **environment: str) -> tuple[str, str]:
@@ -170,11 +152,39 @@ class TestErrors:
         assert re.search(message, err)
         assert err.count("\n") <= 2
 
-    def test_not_utf8_names_file_and_line(self, afn: Any, tmp_path: Path) -> None:
-        (tmp_path / "t.txt").write_bytes(b"good\nbad \xff\n")
-        code, _, err = afn("strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm")
+    def test_a_bad_line_costs_no_other_text(self, afn: Any, tmp_path: Path) -> None:
+        path = tmp_path / "t.txt"
+        path.write_bytes(f"{CANADA}\n\nbad \xff\n\0\n{FRANCE}\n".encode("latin1"))
+        code, out, err = afn("strength", "-f", str(path), "-m", "minilm", "--json")
         assert code == 1
-        assert re.search(r"t\.txt, line 2: not UTF-8", err)
+        document = json.loads(out)
+        texts = [(t["text_number"], t["text"]) for t in document["texts"]]
+        assert texts == [(1, CANADA), (4, FRANCE)]
+        assert [e["text_number"] for e in document["errors"]] == [2, 3]
+        told = [line for line in err.splitlines() if line.startswith("afn: ")]
+        assert told[0].startswith(f"afn: {path}, line 3, text 2: not UTF-8 (byte 5 of the line is")
+        assert told[1].startswith(f"afn: {path}, line 4, text 3: it has no token of its own")
+        assert "blank lines left out: 1" in err
+        alone = json.loads(afn("strength", CANADA, FRANCE, "-m", "minilm", "--json")[1])
+        assert [t["tokens"] for t in alone["texts"]] == [t["tokens"] for t in document["texts"]]
+
+    def test_a_file_of_bad_lines_has_no_result(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_bytes(b"bad \xff\n")
+        code, out, err = afn("strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm")
+        assert (code, out) == (1, "")
+        assert "t.txt, line 1, text 1: not UTF-8" in err
+
+    def test_a_bad_line_moves_no_second_segment(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_bytes(b"one\nbad \xff\nthree\n")
+        words = ["strength", "-f", str(tmp_path / "t.txt"), "-m", "minilm", "--json"]
+        pairs = [w for text in ("uno", "due", "tre") for w in ("--text-pair", text)]
+        code, out, _ = afn(*words, *pairs)
+        assert code == 1
+        texts = [(t["text"], t["text_pair"]) for t in json.loads(out)["texts"]]
+        assert texts == [("one", "uno"), ("three", "tre")]
+        code, out, err = afn(*words, *pairs[:4])  # as many as good texts
+        assert (code, out) == (1, "")
+        assert "--text-pair is given 2 times for 3 texts" in err
 
     def test_a_text_without_tokens_costs_no_other_text(self, afn: Any) -> None:
         code, out, err = afn("strength", CANADA, " ", FRANCE, "-m", "minilm", "--json")
@@ -183,6 +193,23 @@ class TestErrors:
         assert [t["text_number"] for t in document["texts"]] == [1, 3]
         assert document["errors"][0]["text_number"] == 2
         assert "text 2: it has no token of its own" in err
+
+    def test_words_of_a_tokenizer_that_knows_no_places(self, afn: Any, tmp_path: Path) -> None:
+        make_slow("esm", tmp_path / "esm")
+        code, out, _ = afn("strength", "M K", "-m", str(tmp_path / "esm"), "--json")
+        assert code == 0
+        tokens = json.loads(out)["texts"][0]["tokens"]
+        assert [(t["token"], t["start"], t["kind"]) for t in tokens] == [
+            ("<cls>", None, "special"),
+            ("M", None, None),
+            ("K", None, None),
+            ("<eos>", None, "special"),
+        ]
+        code, out, err = afn("strength", "M K", "-m", str(tmp_path / "esm"), "--words")
+        assert (code, out) == (1, "")
+        assert re.fullmatch(
+            r"afn: the tokenizer of .*esm does not say .*; leave out --words\n", err
+        )
 
     @pytest.mark.parametrize(
         "words",
@@ -276,9 +303,13 @@ class TestStart:
         )
         return set(done.stderr.split())
 
-    def test_a_warm_start_imports_nothing_heavy(self, minilm: af.Encoder) -> None:
+    @pytest.mark.parametrize(
+        "words",
+        [["strength", CANADA], ["shift", CANADA, FRANCE], ["layers", CANADA], ["hidden", "a"]],
+    )
+    def test_a_warm_start_imports_nothing_heavy(self, minilm: af.Encoder, words: list[str]) -> None:
         minilm.strength(CANADA)
-        imported = self._imported("strength", CANADA, "-m", "minilm")
+        imported = self._imported(*words, "-m", "minilm")
         assert "openvino" in imported
         assert not imported & set(HEAVY)
 

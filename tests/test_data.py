@@ -222,6 +222,16 @@ def test_length_is_the_number_of_tokens_and_of_texts():
     assert [one.text for one in results("a", "b")] == ["a", "b"]
 
 
+def test_renumbering_moves_results_and_errors_and_takes_in_more():
+    given = replace(results("a", "b"), numbers=(1, 3), errors=(Failure(2, "no"), Failure(4, "no")))
+    moved = given.renumber([2, 3, 7, 9], [Failure(8, "bad"), Failure(1, "bad")])
+    assert moved.numbers == (2, 7)
+    assert moved.results == given.results
+    assert [(e.text_number, e.reason) for e in moved.errors] == [
+        *((1, "bad"), (3, "no"), (8, "bad"), (9, "no"))
+    ]
+
+
 def test_numbers_count_from_one():
     assert results("a", "b").numbers == (1, 2)
     assert results().numbers == ()

@@ -3,6 +3,7 @@
 AFN_WRITE_DOCS=1 writes what is generated (docs/cli.md, the README's output and table) anew.
 """
 
+import doctest
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from activation_flow import cli
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 CLI = ROOT / "docs" / "cli.md"
+GUIDE = ROOT / "docs" / "guide.md"
 
 
 def generated(path: Path, text: str, current: str) -> None:
@@ -105,10 +107,24 @@ def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
     assert result.tokens[7] == "canada"  # type: ignore[attr-defined]
     assert round(float(result.strength[0, 7]), 2) == 14.54  # type: ignore[attr-defined]
     assert result.bucket[0, 7] == "HIGH"  # type: ignore[attr-defined]
+    shift: Any = names["shift"]
+    assert [round(shift.total, 1), round(shift.high_ratio, 2)] == [53.6, 0.58]
+    assert [shift.high_share, round(shift.p_value, 3)] == [0.25, 0.036]
+    assert names["states"].hidden.shape == (7, 5, 384)  # type: ignore[attr-defined]
 
 
-def test_the_readme_shows_commands_that_exist() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_guide_shows_what_comes_out() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest("".join(blocks), {}, "guide.md", str(GUIDE), 0)
+    assert len(test.examples) > 20
+    printed: list[str] = []
+    assert doctest.DocTestRunner(verbose=False).run(test, out=printed.append).failed == 0, printed
+
+
+@pytest.mark.parametrize("path", [README, GUIDE])
+def test_the_docs_show_commands_that_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     known = commands()
     shown = [*re.findall(r"^afn .*$", text, re.MULTILINE), *re.findall(r"`afn ([^`]*)`", text)]
     assert shown
@@ -116,7 +132,7 @@ def test_the_readme_shows_commands_that_exist() -> None:
         command = known[f"afn {line[0]}"]
         options = {o for p in command.params for o in p.opts}
         for option in re.findall(r"(?<= )(--?[a-z][a-z-]*)", line[1]):
-            assert option in options, f"README: afn {line[0]} has no {option}"
+            assert option in options, f"{path.name}: afn {line[0]} has no {option}"
 
 
 def test_every_dependency_is_justified() -> None:
@@ -124,7 +140,8 @@ def test_every_dependency_is_justified() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     table = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## Dependencies")[1]
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["minilm"]]:
+    extras = [those for name, those in project["optional-dependencies"].items() if name != "dev"]
+    for requirement in sum(extras, project["dependencies"]):
         name = re.split(r"[<>=\[]", requirement)[0]
         assert re.search(rf"\b{re.escape(name)}\b", table), f"{name} is not in docs/design.md"
 

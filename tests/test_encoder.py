@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import activation_flow as af
-from activation_flow import encoder as module
+from activation_flow import runner
 from activation_flow.data import ActivationFlowError
 from activation_flow.results import TextsFailed
 
@@ -70,7 +70,7 @@ def test_one_text_gives_one_result_and_a_list_a_list(tiny_encoder: af.Encoder) -
 @given(st.lists(st.sampled_from(TEXTS), max_size=12), st.integers(1, 60))
 def test_order_and_numbers_do_not_depend_on_batches(texts: list[str], budget: int) -> None:
     encoder = _encoder()
-    encoder._batch_tokens = budget
+    encoder._runner._batch_tokens = budget
     for text, result in zip(texts, encoder.strength(texts), strict=True):
         assert result.text == text
         np.testing.assert_array_equal(result.strength, _alone(text))
@@ -104,7 +104,7 @@ def test_progress_counts_every_text_once(tiny_encoder: af.Encoder) -> None:
 def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder) -> None:
     encoded, _ = tiny_encoder.tokenize([*TEXTS, "a " * 300], max_length=20)
     seen = []
-    for batch in module._batches(encoded, 64):
+    for batch in runner._batches(encoded, 64):
         lengths = {len(encoded[i].window(encoded[i].text.ids, w)) for i, w in batch}
         assert len(lengths) == 1
         assert len(batch) * lengths.pop() <= 64
@@ -133,7 +133,7 @@ class TestLongTexts:
                 "attention_mask": np.ones_like(ids),
                 "token_type_ids": np.zeros_like(ids),
             }
-            norms, _ = tiny_encoder._engine.run(inputs, [2])
+            norms, _ = tiny_encoder._runner.engine.run(inputs, [2])
             for place in range(first, last):
                 edge = min(place - first, last - 1 - place)
                 if place not in best or edge > best[place][0]:

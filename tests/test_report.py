@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.console import Console
 
-from activation_flow import html, picture, report
+from activation_flow import html, picture, report, report_models
 from activation_flow import strength as formulas
 from activation_flow.data import ActivationFlowError, Failure, Provenance
 from activation_flow.results import StrengthResult, StrengthResults
@@ -573,10 +573,10 @@ def test_the_models_table():
 
     file = io.StringIO()
     console = Console(file=file, width=100, color_system=None)
-    report.print_models([], console)
+    report_models.print_models([], console)
     good = Entry("[red]m", "0123456789abcdef", "openvino", "", 95_000_000, 30_000_000, 0, "/p")
     bad = replace(good, state="damaged: no meta.json")
-    report.print_models([good, bad], console)
+    report_models.print_models([good, bad], console)
     assert lines(file.getvalue())[1:] == [
         "model   revision      engine    graph MB  compiled MB  download MB  age",
         "[red]m  0123456789ab  openvino        95           30            0",

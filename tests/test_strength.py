@@ -14,6 +14,7 @@ from activation_flow.strength import (
     TIE,
     aggregate,
     bucket,
+    percentile,
     rank,
     strength,
     threshold,
@@ -290,6 +291,22 @@ PLAIN = {
     "first": lambda run: run[0],
     "l2": lambda run: math.sqrt(sum(v * v for v in run)),
 }
+
+
+@given(values=st.lists(st.sampled_from([1.0, 1.0 + 1e-8, 2.0, 3.0, 5.5]), min_size=1, max_size=8))
+def test_percentile_is_scipys_middle_rank(values):
+    strength = np.array([values])
+    mine = percentile(strength, rank(strength, np.ones(len(values), dtype=bool)))
+    middle = stats.rankdata(np.round(values, 6)) - 0.5
+    assert mine[0] == pytest.approx(100 * middle / len(values))
+    assert mine.mean() == pytest.approx(50)
+
+
+def test_percentile_of_tokens_without_rank_is_their_place_among_the_others():
+    strength = np.array([[1.0, 2.0, 3.0, 4.0, 0.5, 2.0, 9.0]])
+    ranks = rank(strength, np.array([True] * 4 + [False] * 3))
+    assert percentile(strength, ranks).tolist() == [[12.5, 37.5, 62.5, 87.5, 0, 37.5, 100]]
+    assert np.isnan(percentile(strength, np.zeros((1, 7), dtype=int))).all()
 
 
 def test_every_aggregate_has_a_plain_loop():

@@ -513,8 +513,8 @@ def test_home_is_understood(tmp_path, monkeypatch):
         ("r.json", b'{"schema": "audit/9"}', r"\(schema 'audit/9', not one of strength/1, "),
         ("r.json", b'{"schema": "strength/1"}', "r.json holds no results: KeyError"),
         ("r.parquet", b"PAR1", "r.parquet holds no results: ArrowInvalid"),
-        ("r.csv", b"a", r"only \.json and \.parquet hold whole results; \.csv does not"),
-        ("r", b"a", r"only \.json and \.parquet hold whole results; this does not"),
+        ("r.csv", b"a", r"only \.json, .* hold whole results; \.csv does not"),
+        ("r", b"a", r"only \.json, .* hold whole results; this does not"),
     ],
 )
 def test_files_that_hold_no_results(tmp_path, name, content, message):

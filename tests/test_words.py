@@ -1,4 +1,3 @@
-import os
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import regex
+from data_files import data_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import (
@@ -29,18 +29,6 @@ HEART = "\u2764\ufe0f"  # a symbol and a variation selector, which Unicode calls
 # What can go wrong in a text: every joiner next to letters, digits, marks, emoji and blanks.
 hostile = st.text(st.sampled_from("ab1é_'’-\u2010\u2011\u00ad\u200c\u200d\u0301\ufe0f 中ک\n.❤👩"))
 texts = st.one_of(st.text(), hostile)
-
-
-def data_file(name: str) -> Path:
-    """A file of the shared test data; without it, a skip, and on CI a failure."""
-    default = Path(__file__).parents[2] / "shared" / "data"
-    path = Path(os.environ.get("AFN_TEST_DATA", default)) / name
-    if not path.exists():
-        reason = f"{path} is absent; AFN_TEST_DATA names the folder that holds {name}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
 
 
 def words_of(text: str) -> list[str]:

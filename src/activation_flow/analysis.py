@@ -106,7 +106,7 @@ def strength(
 
     Raises:
         TextsFailed: a text has no result, unless ``errors="collect"``.
-        ActivationFlowError: an option is not valid.
+        ActivationFlowError: an option is not valid, or not for this model.
     """
     buckets = Buckets(
         quantile=quantile,
@@ -127,6 +127,8 @@ def strength(
         stride=stride,
         long="cut" if truncate else "windows",
     )
+    if words is not None:
+        check_offsets([e.text for e in encoded], encoder.model)
     measured: list[Measured] = []
     for done, (i, norms, _) in enumerate(encoder.run(encoded, wanted), 1):
         if progress is not None:
@@ -268,11 +270,13 @@ def words(results: Many, how: str = "max") -> Many:
     """Results of pieces -> results of words; τ, buckets and ranks are made anew over words.
 
     Raises:
-        ActivationFlowError: an unknown ``how``, or the results are of words already.
+        ActivationFlowError: an unknown ``how``, the results are of words already, or it is not
+            known where their tokens stand.
     """
     settings = results.provenance.settings
     if settings.get("words") is not None:
         raise ActivationFlowError(f"these results are of words already ({settings['words']})")
+    check_offsets(results, results.provenance.model)
     buckets = Buckets(**{f.name: settings[f.name] for f in fields(Buckets)})
     provenance = replace(results.provenance, settings={**settings, "words": how})
     measured = [
@@ -287,6 +291,15 @@ def word_starts(text: TokenizedText) -> Mask:
     """True for the first piece of every word, and for every piece of no word."""
     same: Mask = (np.diff(text.word, prepend=-1) == 0) & (text.word >= 0)
     return ~same
+
+
+def check_offsets(texts: Iterable[TokenizedText], model: str) -> None:
+    """Refuse to make words of tokens that stand nobody knows where."""
+    if any((text.start[~text.special] < 0).any() for text in texts):
+        raise ActivationFlowError(
+            f"the tokenizer of {model} does not say which characters a token stands for, so "
+            "tokens cannot be put together to words; leave out --words"
+        )
 
 
 def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText, Strength]:

@@ -1,13 +1,13 @@
 """The composition for hidden states: an encoder and texts -> vectors, in order, a few at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from activation_flow import analysis
-from activation_flow.data import Failure, Provenance
+from activation_flow import analysis, room
+from activation_flow.data import Failure, Hidden, Provenance, Strength, TokenizedText
 from activation_flow.result_hidden import HiddenResults, HiddenStates
 from activation_flow.results import TextsFailed
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # text at least): 100 MB at a width of 768.
 TEXTS, CELLS = 256, 2**15
 
+Item = TypeVar("Item")
 Outcome = tuple[int, HiddenStates] | Failure
 
 
@@ -101,7 +102,7 @@ def stream(
         long = "cut" if truncate else "windows"
         return encoder.tokenize(texts, kinds=kinds, max_length=max_length, stride=stride, long=long)
 
-    tokenize([])  # refuses a bad option before a text is read
+    tokenize(["a"])  # refuses a bad option before a text of the user's is read
     settings = {
         "kinds": kinds,
         "max_length": max_length or encoder.max_length,
@@ -114,56 +115,72 @@ def stream(
         rest = iter(texts)
         while some := list(islice(rest, TEXTS)):
             encoded, failures = tokenize([text for _, text in some])
-            numbers = [number for number, _ in some]
-            failed = {f.text_number: f.reason for f in failures}
-            ready = (
-                (text.number, states)
-                for group in grouped(encoded, len(wanted))
-                for text, states in _measure(encoder, group, wanted, provenance)
+            failed = {failure.text_number: failure.reason for failure in failures}
+            ready = measure(
+                encoder, in_groups(encoded, lambda e: len(e.text) * len(wanted)), wanted
             )
-            for place, number in enumerate(numbers, 1):
-                if place in failed:
-                    yield Failure(number, failed[place])
+            for place, (number, _) in enumerate(some, 1):
+                found = failed[place] if place in failed else next(ready)
+                if isinstance(found, str):
+                    yield Failure(number, found)
                     continue
-                _, states = next(ready)
-                yield Failure(number, states) if isinstance(states, str) else (number, states)
+                text, norms, hidden = found
+                yield (
+                    number,
+                    HiddenStates(
+                        **vars(text),
+                        layers=wanted,
+                        hidden=hidden,
+                        strength=norms,
+                        provenance=provenance,
+                    ),
+                )
 
     return provenance, wanted, outcomes()
 
 
-def grouped(encoded: "Sequence[Encoded]", depth: int) -> "Iterator[list[Encoded]]":
-    """Texts in order, as many together as ``CELLS`` allows, one at least."""
-    group: list[Encoded] = []
-    cells = 0
-    for text in encoded:
-        own = len(text.text) * depth
-        if group and cells + own > CELLS:
+def in_groups(items: Iterable[Item], cells: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Items in order, as many together as ``CELLS`` allows, one at least."""
+    group: list[Item] = []
+    held = 0
+    for item in items:
+        own = cells(item)
+        if group and held + own > CELLS:
             yield group
-            group, cells = [], 0
-        group.append(text)
-        cells += own
+            group, held = [], 0
+        group.append(item)
+        held += own
     if group:
         yield group
 
 
-def _measure(
-    encoder: "Encoder",
-    group: "Sequence[Encoded]",
-    layers: tuple[int, ...],
-    provenance: Provenance,
-) -> "Iterator[tuple[Encoded, HiddenStates | str]]":
-    """The states of each text of a group, in order; a reason where they are not finite."""
-    done = {i: (norms, hidden) for i, norms, hidden in encoder.run(group, layers, hidden=True)}
-    for i, encoded in enumerate(group):
-        norms, hidden = done.pop(i)
-        assert hidden is not None
-        if not (np.isfinite(norms).all() and np.isfinite(hidden).all()):
-            yield encoded, analysis.not_finite(encoded.text, norms, layers)
-            continue
-        text = {name: value for name, value in vars(encoded.text).items()}
-        yield (
-            encoded,
-            HiddenStates(
-                **text, layers=layers, hidden=hidden, strength=norms, provenance=provenance
-            ),
-        )
+def measure(
+    encoder: "Encoder", groups: "Iterable[Sequence[Encoded]]", layers: tuple[int, ...]
+) -> Iterator[tuple[TokenizedText, Strength, Hidden] | str]:
+    """Each text of each group with its strengths and vectors, in order; or why it has none."""
+    for group in groups:
+        refused = {
+            i: why for i, one in enumerate(group) if (why := _too_large(encoder, one, layers))
+        }
+        fit = [i for i in range(len(group)) if i not in refused]
+        run = encoder.run([group[i] for i in fit], layers, hidden=True)
+        done = {fit[k]: (norms, hidden) for k, norms, hidden in run}
+        for i, encoded in enumerate(group):
+            if i in refused:
+                yield refused[i]
+                continue
+            norms, hidden = done.pop(i)
+            assert hidden is not None
+            finite = np.isfinite(norms) & np.isfinite(hidden).all(axis=-1)
+            if finite.all():
+                yield encoded.text, norms, hidden
+            else:
+                marked = np.where(finite, norms, np.nan)
+                yield analysis.not_finite(encoded.text, marked, layers)
+
+
+def _too_large(encoder: "Encoder", one: "Encoded", layers: tuple[int, ...]) -> str:
+    tokens = len(one.text)
+    if tokens * len(layers) <= CELLS:
+        return ""
+    return room.why_no_states(tokens, len(layers), encoder.width)

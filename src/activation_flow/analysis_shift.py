@@ -14,6 +14,7 @@ from activation_flow import shift as formulas
 from activation_flow import strength as strengths
 from activation_flow.alignment import Alignment
 from activation_flow.analysis import Buckets, Measured
+from activation_flow.analysis_hidden import in_groups, measure
 from activation_flow.data import ActivationFlowError, Failure, Provenance, Strength, TokenizedText
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.result_shift import ShiftResult, ShiftResults
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from activation_flow.tokens import Encoded
 
 BUCKET_BY = ("a", "b", "union")
-# Tokens whose vectors are held at once (of one pair at least): 100 MB at a width of 768.
-TOKENS = 2**15
 
 Side = tuple[TokenizedText, Strength, "Pairs"]  # tokens; S [1 tokens]; vectors [tokens width]
 Sides = tuple[int, "Encoded", "Encoded"]  # number of the pair, its texts
@@ -141,6 +140,8 @@ def shift(
         )
     how = {"kinds": kinds, "max_length": max_length, "long": "cut" if truncate else "refused"}
     sides, reasons = _tokenize(encoder, first, second, how)
+    if words is not None:
+        analysis.check_offsets((e.text for _, *both in sides for e in both), encoder.model)
     settings = {
         **asdict(buckets),
         **asdict(comparing),
@@ -223,34 +224,15 @@ def _measure(
     encoder: "Encoder", sides: Sequence[Sides], layers: tuple[int, ...]
 ) -> Iterator[tuple[int, "tuple[Side, Side] | str"]]:
     """Strengths and vectors of both texts of each pair, or why there are none."""
-    for group in _grouped(sides):
-        texts = [text for _, a, b in group for text in (a, b)]
-        done: dict[int, Side] = {}
-        for i, norms, hidden in encoder.run(texts, layers, hidden=True):
-            assert hidden is not None
-            done[i] = texts[i].text, norms, hidden[0]
-        for place, (number, *_) in enumerate(group):
-            a, b = done.pop(2 * place), done.pop(2 * place + 1)
-            odd = [
-                f"text {name}: {analysis.not_finite(text, norms, layers)}"
-                for name, (text, norms, _) in (("A", a), ("B", b))
-                if not np.isfinite(norms).all()
-            ]
-            yield number, "; ".join(odd) or (a, b)
-
-
-def _grouped(sides: Sequence[Sides]) -> Iterator[list[Sides]]:
-    group: list[Sides] = []
-    held = 0
-    for pair in sides:
-        own = len(pair[1].text) + len(pair[2].text)
-        if group and held + own > TOKENS:
-            yield group
-            group, held = [], 0
-        group.append(pair)
-        held += own
-    if group:
-        yield group
+    groups = in_groups(sides, lambda pair: len(pair[1].text) + len(pair[2].text))
+    ready = measure(encoder, ([t for _, *both in g for t in both] for g in groups), layers)
+    for number, *_ in sides:
+        a, b = next(ready), next(ready)
+        if isinstance(a, str) or isinstance(b, str):
+            odd = (f"text {n}: {why}" for n, why in (("A", a), ("B", b)) if isinstance(why, str))
+            yield number, "; ".join(odd)
+        else:
+            yield number, ((a[0], a[1], a[2][0]), (b[0], b[1], b[2][0]))
 
 
 def _compare(number: int, a: Side, b: Side, comparing: Comparing) -> _Compared:

@@ -5,18 +5,15 @@ neither. No formula and no model name lives here.
 """
 
 import copy
-import json
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activation_flow import engine, folder, identity, loading, room
 from activation_flow.data import ActivationFlowError
 from activation_flow.folder import Damaged, EngineFolder
+from activation_flow.slow import SlowTokenizer
 
 if TYPE_CHECKING:
     from activation_flow.tap import Tap
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("activation_flow")
 
 # Part of every key: raise it when what a folder holds changes.
-FORMAT = 1
+FORMAT = 2
 NO_LIMIT = 8192  # tokens, where neither tokenizer nor model has a limit
 TOKENIZER = "tokenizer.json"
 
@@ -37,7 +34,8 @@ class Model:
         label: how results name it.
         revision: the commit on the hub, or the hash of the weights.
         meta: what is known of it: n_layers, width, inputs, max_length, causal, ...
-        tokenizer: the tokenizer's JSON, its own truncation and padding switched off.
+        tokenizer: the tokenizer's JSON, its own truncation and padding switched off; or, of a
+            model that has only a slow one, that.
         folder: the engine folder, where there is one.
         tap: the loaded tap, where the graph is not what runs.
     """
@@ -45,7 +43,7 @@ class Model:
     label: str
     revision: str
     meta: dict[str, Any]
-    tokenizer: str
+    tokenizer: str | SlowTokenizer
     folder: EngineFolder | None
     tap: "Tap | None"
 
@@ -84,6 +82,8 @@ def prepare(request: identity.Request, use_graph: bool = True, rebuild: bool = F
     if found.meta["engine"] == "torch":
         log.warning("%s runs on the slower eager engine: %s", origin.label, found.meta["reason"])
         return _eager(request, origin, found)
+    if found.meta["slow_tokenizer"]:
+        return _with_slow_tokenizer(request, origin, found)
     text = found.file(TOKENIZER).read_text(encoding="utf-8")
     return Model(origin.label, origin.revision, found.meta, text, found, None)
 
@@ -98,7 +98,8 @@ def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFo
     """The folder, if it is there, undamaged, and of this OpenVINO; says why not if ``label``."""
     try:
         found = EngineFolder(path)
-        found.file(TOKENIZER)
+        if not found.meta["slow_tokenizer"]:
+            found.file(TOKENIZER)
         if whole:
             found.check()
         made_by, now = found.meta["versions"]["openvino"], engine.openvino().__version__
@@ -115,6 +116,23 @@ def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFo
         return None
 
 
+def _with_slow_tokenizer(
+    request: identity.Request, origin: identity.Origin, found: EngineFolder
+) -> Model:
+    """A slow tokenizer is loaded at every start: it has no form that could be kept and checked."""
+    try:  # the hub need not be asked for what was fetched to make the folder
+        tokenizer = loading.load_tokenizer(replace(request, local_files_only=True), origin)
+    except ActivationFlowError:
+        tokenizer = loading.load_tokenizer(request, origin)
+    import transformers
+
+    versions = {**found.meta["versions"], "transformers": transformers.__version__}
+    meta = {**found.meta, "versions": versions}
+    return Model(
+        origin.label, origin.revision, meta, loading.usable(request, tokenizer), found, None
+    )
+
+
 def _eager(request: identity.Request, origin: identity.Origin, found: EngineFolder | None) -> Model:
     """The live tap, for the eager engine."""
     from activation_flow import tap as taps
@@ -123,11 +141,13 @@ def _eager(request: identity.Request, origin: identity.Origin, found: EngineFold
     model, tokenizer = loading.load(request, origin)
     if request.live is not None:  # the user's own object may be trained on, or moved
         model = copy.deepcopy(model).float().eval()
-    with _quiet():
+    with loading.quiet():
         tap = taps.make_tap(model, tokenizer.model_input_names)
         meta = found.meta if found else _describe(origin, tap, tokenizer, model)
     meta = {**meta, "engine": "torch"}
-    return Model(origin.label, origin.revision, meta, tokenizer_json(tokenizer), found, tap)
+    return Model(
+        origin.label, origin.revision, meta, loading.usable(request, tokenizer), found, tap
+    )
 
 
 def _build(request: identity.Request, origin: identity.Origin, into: Path) -> dict[str, Any]:
@@ -138,11 +158,12 @@ def _build(request: identity.Request, origin: identity.Origin, into: Path) -> di
     room.check_memory(parameters, origin.label)
     room.check_disk(parameters, origin.label, into)
     model, tokenizer = loading.load(request, origin)
-    (into / TOKENIZER).write_text(tokenizer_json(tokenizer), encoding="utf-8")
+    if loading.is_fast(tokenizer):
+        (into / TOKENIZER).write_text(loading.tokenizer_json(tokenizer), encoding="utf-8")
     default = getattr(model.config, "_attn_implementation", None)
     ladder = list(dict.fromkeys([default, "eager"]))
     reason = ""
-    with _quiet():
+    with loading.quiet():
         for attention in ladder:
             with taps.as_measured(model, attention) as measured:
                 tap = taps.make_tap(measured, tokenizer.model_input_names)
@@ -173,19 +194,21 @@ def _describe(origin: identity.Origin, tap: "Tap", tokenizer: Any, model: Any) -
 
     ids = _texts(tap, tokenizer, 1, 8)
     limits = [n for n in (tokenizer.model_max_length, taps.max_positions(model)) if n]
-    n_layers = taps.n_layers(tap, ids)
+    n_layers, width = taps.depth_and_width(tap, ids)
     return {
         "format": FORMAT,
         "model": origin.label,
         "revision": origin.revision,
         "class": type(model).__name__,
         "n_layers": n_layers,
-        "vocabulary": int(tap.model.get_input_embeddings().num_embeddings),  # type: ignore[operator]
+        "width": width,
+        "vocabulary": _vocabulary(tap),
         "inputs": list(tap.inputs),
         "max_length": int(min([*limits, 10**9])) if min([*limits, 10**9]) < 10**9 else NO_LIMIT,
         "causal": taps.is_causal(tap, ids),
         "final_norm": taps.has_final_norm(tap, ids),
         "cls_id": tokenizer.cls_token_id,
+        "slow_tokenizer": "" if loading.is_fast(tokenizer) else type(tokenizer).__name__,
         "window": taps.attention_window(model),
         "versions": {
             "torch": torch.__version__,
@@ -196,11 +219,22 @@ def _describe(origin: identity.Origin, tap: "Tap", tokenizer: Any, model: Any) -
     }
 
 
+def _vocabulary(tap: "Tap") -> int:
+    """Number of rows in the model's embedding."""
+    try:
+        return int(tap.model.get_input_embeddings().num_embeddings)  # type: ignore[operator]
+    except (AttributeError, NotImplementedError) as problem:
+        raise ActivationFlowError(
+            f"{type(tap.model).__name__} has no table with one embedding for each token; it "
+            "cannot be measured"
+        ) from problem
+
+
 def _texts(tap: "Tap", tokenizer: Any, texts: int, tokens: int) -> Any:
     """Seeded random ids [texts tokens], none of them special."""
     import torch
 
-    size = int(tap.model.get_input_embeddings().num_embeddings)  # type: ignore[operator]
+    size = _vocabulary(tap)
     special = set(tokenizer.all_special_ids)
     usable = torch.tensor([i for i in range(min(size, len(tokenizer))) if i not in special])
     generator = torch.Generator().manual_seed(tokens)
@@ -258,34 +292,3 @@ def _compare(tap: "Tap", graph: engine.Engine, ids: Any, n_layers: int) -> tuple
     in_norm = np.abs(norms - truth_norms) / size
     worst_norm = float(in_norm.max()) if np.isfinite(in_norm).all() else float("inf")
     return max(apart(states, alone), worst_norm), apart(truth, alone)
-
-
-def tokenizer_json(tokenizer: Any) -> str:
-    """A fast tokenizer as JSON, with its own truncation and padding switched off.
-
-    Raises:
-        ActivationFlowError: the model has only a slow tokenizer.
-    """
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        raise ActivationFlowError(
-            f"{type(tokenizer).__name__} has no fast form (tokenizer.json), and only fast "
-            "tokenizers say which characters a token stands for"
-        )
-    parts = json.loads(backend.to_str())
-    return json.dumps({**parts, "truncation": None, "padding": None}, ensure_ascii=False)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Converters and tracers warn about what verify() then proves."""
-    import transformers
-
-    before = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        transformers.logging.set_verbosity(before)

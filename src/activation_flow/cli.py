@@ -6,96 +6,22 @@ Exit codes: 0 done, 1 an error of the user's (one or two lines), 2 wrong usage, 
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from activation_flow import __version__
-from activation_flow.data import ActivationFlowError
+from activation_flow import __version__, options, screen
+from activation_flow.data import ActivationFlowError, Failure
+
+if TYPE_CHECKING:
+    from activation_flow.analysis_hidden import Outcome
+    from activation_flow.source import Given, Source
 
 log = logging.getLogger("activation_flow")
 
-LONG = 200  # texts: from here on a bar shows how far the work is
 WIDE = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-def options(*those: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator, shown in this order."""
-
-    def add(command: Any) -> Any:
-        for option in reversed(those):
-            command = option(command)
-        return command
-
-    return add
-
-
-# Options that several commands share, by what they are about.
-MODEL = options(
-    click.option(
-        *("-m", "--model"),
-        default="bert-base-uncased",
-        envvar="AFN_MODEL",
-        show_default=True,
-        show_envvar=True,
-        help="A name on the Hugging Face hub, a folder, or minilm (embedded).",
-    ),
-    click.option("--revision", help="Branch, tag or commit on the hub."),
-    click.option("--precision", default="f32", show_default=True, help="f32 or bf16."),
-    click.option("--engine", default="auto", show_default=True, help="auto, openvino or torch."),
-    click.option(
-        "--batch-tokens",
-        type=click.IntRange(1),
-        default=1024,
-        show_default=True,
-        help="Tokens in a batch.",
-    ),
-    click.option("--threads", type=click.IntRange(1), help="Default: all cores."),
-    click.option(
-        "--allow-pickle", is_flag=True, help="Load pickled weights; they can run any code."
-    ),
-    click.option(
-        "--trust-remote-code", is_flag=True, help="Run the code that a repository brings."
-    ),
-)
-BUCKETS = options(
-    click.option(
-        "--quantile", type=float, default=0.75, show_default=True, help="Of S, that makes τ."
-    ),
-    click.option(
-        "--quantile-method", default="midpoint", show_default=True, help="Any numpy method."
-    ),
-    click.option(
-        "--threshold-scope",
-        default="text",
-        show_default=True,
-        help="τ of each text, or one over all: text or corpus.",
-    ),
-    click.option("--include-special", is_flag=True, help="Special tokens count in τ and ranks."),
-)
-TOKENS = options(
-    click.option(
-        "--kinds", default="list", show_default=True, help="list (English function words) or none."
-    ),
-    click.option("--words", is_flag=True, help="Aggregate the tokenizer's pieces to words."),
-    click.option(
-        "--words-by", help="The same, by max (default), mean, sum, first or l2 of the pieces."
-    ),
-    click.option(
-        "--max-length", type=int, help="Tokens of an input; a longer text is read in windows."
-    ),
-    click.option("--stride", type=int, help="Tokens that windows share. Default: half."),
-)
-OUTPUT = options(
-    click.option("--save", metavar="PATH", help="Write to a .json .csv .parquet or .html file."),
-    click.option(
-        "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
-    ),
-    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-)
 
 
 @click.group(context_settings=WIDE, no_args_is_help=True)
@@ -105,79 +31,197 @@ def app() -> None:
 
 
 @app.command("strength")
-@click.argument("texts", metavar="TEXT...", nargs=-1)
-@click.option("-f", "--file", metavar="FILE", help="Texts from a file, one a line; - is stdin.")
-@click.option("-l", "--layer", help="8, 6-9, -1, all. Default: two thirds of the depth.")
-@click.option(
-    "--text-pair", multiple=True, metavar="TEXT", help="A second segment; once for each text."
-)
-@click.option("--top", type=click.IntRange(1), help="List the K strongest tokens only.")
-@options(TOKENS, BUCKETS, MODEL, OUTPUT)
-def strength_command(
-    texts: tuple[str, ...],
-    file: str | None,
-    layer: str | None,
-    text_pair: tuple[str, ...],
-    top: int | None,
-    save: str | None,
-    as_json: bool,
-    debug: bool,
-    **settings: Any,
-) -> None:
+@options.group(options.TEXTS, options.LAYERS, options.TEXT_PAIR, options.TOP, options.KINDS)
+@options.group(options.WORDS, options.LENGTH, options.BUCKETS, options.MODEL, options.OUTPUT)
+def strength_command(**given: Any) -> None:
     """Strength of every token of every TEXT.
 
     S = L2 norm of a token's hidden state; HIGH above the upper quartile of its text, else LOW.
     """
-    from activation_flow import document, files, output, report, source
+    _strength("strength", **given)
+
+
+@app.command("layers")
+@options.group(options.TEXTS)
+@click.option("-l", "--layer", "layers", default="all", show_default=True, help="all, 6-9, 8,9.")
+@options.group(options.TEXT_PAIR, options.TOP, options.KINDS, options.WORDS, options.LENGTH)
+@options.group(options.BUCKETS, options.MODEL, options.OUTPUT)
+def layers_command(**given: Any) -> None:
+    """Strength of every token at every layer, in one pass.
+
+    Besides, for each kind of token, where it stands in its text on average: the rank percentile, 0
+    (weakest) to 100. Layers 8 and 9 side by side: -l 8,9.
+    """
+    _strength("layers", **given)
+
+
+def _strength(
+    method: str,
+    *,
+    texts: tuple[str, ...],
+    file: str | None,
+    text_pair: tuple[str, ...],
+    top: int | None,
+    save: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     from activation_flow.encoder import Encoder
 
-    if save is not None:
-        output.check_path(save, [*files.WRITERS])
-    if bool(texts) == (file is not None):
-        raise click.UsageError("give texts, or a file with -f (one of the two)")
-    if top is not None and as_json:
-        raise click.UsageError("--top is for the table on the terminal; --json gives all tokens")
-    lines = source.read_lines(file) if file is not None else None
-    if lines is not None and lines.blank:
-        log.warning("%s: blank lines left out: %d", lines.name, lines.blank)
-    model, how = _split(settings, MODEL_OPTIONS)
-    by = how.pop("words_by")
-    how["words"] = by or ("max" if how["words"] else None)
+    _check_output(save, as_json, top)
+    given = _given([(text,) for text in texts], file)
+    rows = list(given)
+    if text_pair and len(text_pair) != len(given):
+        # Checked here: the encoder sees the good rows only, and could find a wrong number right.
+        raise ActivationFlowError(
+            f"--text-pair is given {len(text_pair)} times for {len(given)} texts; give one each"
+        )
+    model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
-    with _progress() as progress:
-        results = encoder.strength(
-            list(texts) if lines is None else lines.texts,
-            list(text_pair) or None,
-            layers=layer,
+    with screen.progress() as progress:
+        results = getattr(encoder, method)(
+            [row.texts[0] for row in rows],
+            [text_pair[row.number - 1] for row in rows] if text_pair else None,
             errors="collect",
             progress=progress,
             **how,
         )
-    if save is not None:
-        results.save(save)
-        log.info("Saved %s", save)
-    if as_json:
-        _print_json(document.to_dict(results))
-    else:
-        # Texts without a result are told on stderr, below.
-        report.print_terminal(replace(results, errors=()), _console(), top=top)
-    for error in results.errors:
-        where = f"{lines.name}, line {lines.lines[error.text_number - 1]}, " if lines else ""
-        click.echo(f"afn: {where}text {error.text_number}: {error.reason}", err=True)
-    if results.errors:
-        raise click.exceptions.Exit(1)
+    results = results.renumber([row.number for row in rows], given.bad)
+    screen.deliver(results, results, given, save, as_json, top)
 
 
-MODEL_OPTIONS = (
-    *("model", "revision", "precision", "engine", "batch_tokens", "threads"),
-    *("allow_pickle", "trust_remote_code"),
+@app.command("shift")
+@click.argument("texts", metavar="[A B]", nargs=-1)
+@click.option("-f", "--file", metavar="FILE", help="Pairs of texts: .jsonl .csv .tsv; - is JSONL.")
+@click.option(
+    "--columns", default="a,b", show_default=True, help="The two columns of FILE that hold them."
 )
+@click.option("-l", "--layer", help="8, -1. Default: two thirds of the depth.")
+@click.option(
+    "--align",
+    default="diff",
+    show_default=True,
+    help="diff (longest common subsequence) or position (index by index).",
+)
+@click.option(
+    "--bucket-by", default="a", show_default=True, help="HIGH in a, in b, or in either: union."
+)
+@click.option("--top", type=click.IntRange(1), help="List the K largest shifts only.")
+@options.group(options.KINDS, options.WORDS, options.CUT, options.BUCKETS, options.MODEL)
+@options.group(options.OUTPUT)
+def shift_command(
+    texts: tuple[str, ...],
+    file: str | None,
+    columns: str,
+    top: int | None,
+    save: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Shift of every token from text A to text B.
+
+    The L2 distance of the hidden states of aligned tokens, its sum, and the part of it that HIGH
+    tokens hold (R_H) beside the part that chance would give them.
+    """
+    from activation_flow import source
+    from activation_flow.encoder import Encoder
+
+    _check_output(save, as_json, top)
+    if file is None and len(texts) not in (0, 2):
+        raise click.UsageError(f"give two texts, A and B; {len(texts)} came")
+    first, _, second = (part.strip() for part in columns.partition(","))
+    if not (first and second) or "," in second:
+        raise click.UsageError(f"--columns {columns}: give two names, such as premise,hypothesis")
+
+    def read_pairs(path: str) -> "Source":
+        return source.read_pairs(path, (first, second))
+
+    given = _given([texts] if texts else [], file, read_pairs)
+    rows = list(given)
+    model, how = options.split(settings)
+    encoder = Encoder.from_pretrained(model.pop("model"), **model)
+    with screen.progress("pairs") as progress:
+        results = encoder.shift(
+            [row.texts[0] for row in rows],
+            [row.texts[1] for row in rows],
+            errors="collect",
+            progress=progress,
+            **how,
+        )
+    results = results.renumber([row.number for row in rows], given.bad)
+    alone = file is None and len(results) == 1
+    screen.deliver(results[0] if alone else results, results, given, save, as_json, top)
 
 
-def _split(settings: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, Any]:
-    """The options with these names, and the others."""
-    inside = {name: value for name, value in settings.items() if name in names}
-    return inside, {name: value for name, value in settings.items() if name not in names}
+@app.command("hidden")
+@options.group(options.TEXTS, options.LAYERS, options.KINDS, options.LENGTH, options.MODEL)
+@click.option("--save", metavar="PATH", help="Write to a .npz or .safetensors file, text by text.")
+@options.group(options.JSON, options.DEBUG)
+def hidden_command(
+    texts: tuple[str, ...], file: str | None, save: str | None, as_json: bool, **settings: Any
+) -> None:
+    """Hidden states of every token of every TEXT: [layers tokens width], for work to go on from.
+
+    With --save they go to the file as they come, so that a FILE of any size can be read.
+    """
+    from activation_flow import analysis_hidden, output, tensors
+    from activation_flow.encoder import Encoder
+
+    if save is not None:
+        output.check_path(save, tensors.ENDINGS)
+        if as_json:
+            raise click.UsageError("give --json or --save, not both: they are two forms of one")
+    given = _given([(text,) for text in texts], file)
+    model, how = options.split(settings)
+    encoder = Encoder.from_pretrained(model.pop("model"), **model)
+    if save is None:
+        rows = list(given)
+        results = encoder.hidden_states([row.texts[0] for row in rows], errors="collect", **how)
+        results = results.renumber([row.number for row in rows], given.bad)
+        screen.deliver(results, results, given, None, as_json)
+        return
+    cut: list[str] = []
+
+    def texts_read() -> Iterator[tuple[int, str]]:
+        yield from ((row.number, row.texts[0]) for row in given)
+
+    def noted(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
+        with screen.progress() as show:
+            for done, outcome in enumerate(outcomes, 1):
+                if not isinstance(outcome, Failure):
+                    cut.extend(screen.cut("text", *outcome))
+                if show is not None:
+                    show(done, None)
+                yield outcome
+        yield from given.bad  # known when all rows have been read
+
+    provenance, layers, outcomes = analysis_hidden.stream(encoder, texts_read(), **how)
+    written, failures = tensors.write(save, noted(outcomes), provenance, layers)
+    log.info("Saved %s: %d texts", save, written)
+    screen.tell(cut, failures, given, "text")
+
+
+def _check_output(path: str | None, as_json: bool, top: int | None) -> None:
+    """Before any work is done."""
+    from activation_flow import files, output
+
+    if path is not None:
+        output.check_path(path, [*files.WRITERS])
+    if top is not None and as_json:
+        raise click.UsageError("--top is for the table on the terminal; --json gives all of it")
+
+
+def _given(
+    texts: Sequence[tuple[str, ...]],
+    file: str | None,
+    read: "Callable[[str], Source] | None" = None,
+) -> "Given":
+    """Texts from the command line, or the rows of a file."""
+    from activation_flow import source
+
+    if bool(texts) == (file is not None):
+        raise click.UsageError("give texts, or a file with -f (one of the two)")
+    return source.Given((read or source.read_texts)(file) if file is not None else texts)
 
 
 @app.group("models", invoke_without_command=True, context_settings=WIDE)
@@ -187,13 +231,13 @@ def models_command(context: click.Context, as_json: bool) -> None:
     """List the models made ready on this machine: revision, sizes, age, engine."""
     if context.invoked_subcommand is not None:
         return
-    from activation_flow import inventory, report
+    from activation_flow import inventory, report_models
 
     entries = inventory.list_folders()
     if as_json:
-        _print_json([asdict(entry) for entry in entries])
+        screen.print_json([asdict(entry) for entry in entries])
     else:
-        report.print_models(entries, _console())
+        report_models.print_models(entries, screen.console())
 
 
 @models_command.command("clear")
@@ -210,61 +254,9 @@ def clear_command(model: str | None) -> None:
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
 
 
-def _print_json(document: object) -> None:
-    import json
-
-    # JSON is UTF-8, whatever the terminal's encoding is.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(json.dumps(document, ensure_ascii=False, allow_nan=False).encode())
-    sys.stdout.buffer.write(b"\n")
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr for long work; none where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task("texts", total=None)
-
-    def show(done: int, total: int) -> None:
-        if not bar.live.is_started and total > LONG:
-            bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()
-
-
-def _messages() -> None:
-    """The library's messages, as plain lines on stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    log.handlers = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
-
-
-def silence_stdout() -> None:
-    """What is still in the buffer cannot be written; Python would try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def main() -> None:
     """Run the command; the one place where errors become text and exit codes."""
-    _messages()
+    screen.speak()
     debug = "--debug" in sys.argv or bool(os.environ.get("AFN_DEBUG"))
     try:
         code = app(prog_name="afn", standalone_mode=False)
@@ -276,26 +268,25 @@ def main() -> None:
     except ActivationFlowError as problem:
         if debug:
             raise
-        click.echo(f"afn: {problem}", err=True)
+        screen.error(str(problem))
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("afn: interrupted", err=True)
+        screen.error("interrupted")
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        silence_stdout()
+        screen.silence_stdout()
         sys.exit(0)
     except OSError as problem:
         if debug:
             raise
-        silence_stdout()
-        click.echo(f"afn: cannot write or read: {problem}", err=True)
+        screen.silence_stdout()
+        screen.error(f"cannot write or read: {problem}")
         sys.exit(1)
     except Exception as problem:
         if debug:
             raise
-        click.echo(
-            f"afn: internal error: {type(problem).__name__}: {problem}\n"
-            "This is a fault of activation-flow; with AFN_DEBUG=1 it says where. Please report it.",
-            err=True,
+        screen.error(
+            f"internal error: {type(problem).__name__}: {problem}\n"
+            "This is a fault of activation-flow; with AFN_DEBUG=1 it says where. Please report it."
         )
         sys.exit(1)

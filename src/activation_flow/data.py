@@ -160,8 +160,9 @@ class TokenizedText:
         text_pair: the second segment, where two were given.
         tokens: the tokenizer's pieces (or words, after ``words()``).
         ids: vocabulary numbers (of the first piece, after ``words()``).
-        start: first character of the token in its segment; -1 for special tokens.
-        end: one past its last character; -1 for special tokens.
+        start: first character of the token in its segment; -1 for special tokens, and for all
+            tokens of a tokenizer that does not say it.
+        end: one past its last character; -1 likewise.
         segment: 0 for ``text``, 1 for ``text_pair``; -1 for special tokens.
         special: True where the tokenizer added the token; a "[SEP]" that was typed is text.
         word: number of the word that the token is a piece of; -1 where it is none.

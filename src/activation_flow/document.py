@@ -159,7 +159,7 @@ def from_dict(document: Json) -> Results[Any]:
     layers = tuple(document["layers"])
     number = f"{kind.noun}_number"
     if kind is ShiftResults:
-        items = document["comparisons"] if "comparisons" in document else [document]
+        items = document.get("comparisons", [document])
         results: Any = [_from_comparison(item, provenance, layers) for item in items]
     else:
         items = document["texts"]

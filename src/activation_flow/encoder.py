@@ -1,13 +1,10 @@
-"""The object users hold: a model made ready. Tokenizer, batches, order.
+"""The object users hold: a model made ready, and what can be asked of it.
 
-No formula: strengths, thresholds and the like are composed in analysis. Batches hold texts of
-one length only, so no text is ever padded, and each gives the same bits alone and in company.
+No formula: strengths, thresholds and the like are composed in analysis; batches are the runner's.
 """
 
-import logging
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -22,21 +19,15 @@ from activation_flow.data import (
     Strength,
     resolve_layers,
 )
-from activation_flow.engine import Engine, OpenVINOEngine, TorchEngine
-from activation_flow.folder import Damaged
+from activation_flow.engine import Engine
 from activation_flow.result_hidden import HiddenResults, HiddenStates
 from activation_flow.result_shift import ShiftResult, ShiftResults
 from activation_flow.results import LayersResult, StrengthResult, StrengthResults
+from activation_flow.runner import BATCH_TOKENS, Runner, start
 from activation_flow.tokens import Encoded
-
-log = logging.getLogger("activation_flow")
 
 ENGINES = ("auto", "openvino", "torch")
 DTYPES = {"float32": "f32", "bfloat16": "bf16"}
-# Tokens in a batch. On two cores throughput is flat from 512 to 4,096 (docs/design.md).
-BATCH_TOKENS = 1024
-
-Batch = list[tuple[int, int]]  # (index of the text, number of the window)
 
 
 class Encoder:
@@ -46,33 +37,26 @@ class Encoder:
         model: its name, as results give it.
         revision: the commit on the hub, or the hash of the weights.
         n_layers: number of blocks; layers run from 0 (embeddings) to this.
+        width: numbers in a hidden state.
         max_length: the longest input, special tokens included.
         engine: ``openvino`` or ``torch``.
         precision: ``f32`` or ``bf16``.
         causal: True if no token sees a later one.
     """
 
-    def __init__(
-        self,
-        prepared: artifact.Model,
-        make_engine: Callable[[artifact.Model], Engine],
-        again: Callable[[], artifact.Model],
-        batch_tokens: int = BATCH_TOKENS,
-    ):
-        self._prepared = prepared
-        self._make_engine = make_engine
-        self._again = again
-        self._engine = make_engine(prepared)
-        self._batch_tokens = batch_tokens
-        self._tokenizer = tokenizers.Tokenizer.from_str(prepared.tokenizer)
-        meta = prepared.meta
+    def __init__(self, runner: Runner):
+        self._runner = runner
+        prepared, meta = runner.prepared, runner.prepared.meta
+        kept = prepared.tokenizer
+        self._tokenizer = tokenizers.Tokenizer.from_str(kept) if isinstance(kept, str) else kept
         self.model = prepared.label
         self.revision = prepared.revision
         self.n_layers: int = meta["n_layers"]
+        self.width: int = meta["width"]
         self.max_length: int = meta["max_length"]
         self.causal: bool = meta["causal"]
-        self.engine = self._engine.name
-        self.precision = self._engine.precision
+        self.engine = runner.engine.name
+        self.precision = runner.engine.precision
 
     @classmethod
     def from_pretrained(
@@ -144,16 +128,18 @@ class Encoder:
         )
 
         def make_engine(prepared: artifact.Model) -> Engine:
-            return _make_engine(prepared, precision, device, threads)
+            return start(prepared, precision, device, threads)
 
         prepared = artifact.prepare(request, use_graph=not eager)
         if engine == "openvino" and prepared.tap is not None:
             raise ActivationFlowError(
                 f"{prepared.label} cannot run on openvino: {prepared.meta['reason']}"
             )
-        return cls(
-            prepared, make_engine, lambda: artifact.prepare(request, rebuild=True), batch_tokens
-        )
+
+        def again() -> artifact.Model:
+            return artifact.prepare(request, rebuild=True)
+
+        return cls(Runner(prepared, make_engine, again, batch_tokens))
 
     def __repr__(self) -> str:
         return (
@@ -169,10 +155,10 @@ class Encoder:
             engine=self.engine,
             precision=self.precision,
             n_layers=self.n_layers,
-            final_norm=self._prepared.meta["final_norm"],
+            final_norm=self._runner.prepared.meta["final_norm"],
             settings=settings,
             versions={
-                **self._prepared.meta["versions"],
+                **self._runner.prepared.meta["versions"],
                 "activation_flow": __version__,
                 "numpy": np.__version__,
                 "tokenizers": tokenizers.__version__,
@@ -281,64 +267,15 @@ class Encoder:
             texts,
             pairs,
             tokens.limits(self.max_length, max_length, stride, long),
-            vocabulary=self._prepared.meta["vocabulary"],
+            vocabulary=self._runner.prepared.meta["vocabulary"],
             kinds=kinds,
         )
 
     def run(
         self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: bool = False
     ) -> Iterator[tuple[int, Strength, Hidden | None]]:
-        """Strength, and the hidden states if asked for, of every token, batch by batch.
-
-        A value that is not finite comes out as it is: whoever makes results of it must refuse.
-
-        Yields:
-            (index into ``encoded``, [layers tokens], [layers tokens width] or None): each text
-            once, as soon as its last window is done, so not in order.
-        """
-        waiting = [len(text.windows) for text in encoded]
-        parts: dict[int, dict[int, tuple[Strength, Hidden | None]]] = defaultdict(dict)
-        for batch in _batches(encoded, self._batch_tokens):
-            norms, states = self._run_batch(self._inputs(encoded, batch), layers, hidden)
-            for k, (i, window) in enumerate(batch):
-                state = None if states is None else states[:, k]
-                parts[i][window] = norms[:, k], state
-                waiting[i] -= 1
-                if not waiting[i]:
-                    done = parts.pop(i)
-                    in_order = [done[w] for w in sorted(done)]
-                    yield i, *tokens.stitch(encoded[i], in_order, self.causal)
-
-    def _inputs(self, encoded: Sequence[Encoded], batch: Batch) -> dict[str, Any]:
-        ids = np.stack([encoded[i].window(encoded[i].text.ids, w) for i, w in batch])
-        kinds = np.stack([encoded[i].window(encoded[i].type_ids, w) for i, w in batch])
-        values = {
-            "input_ids": ids,
-            "attention_mask": np.ones_like(ids),
-            "token_type_ids": kinds,
-        }
-        return {name: values[name] for name in self._prepared.meta["inputs"]}
-
-    def _run_batch(self, inputs: dict[str, Any], layers: Sequence[int], hidden: bool) -> Any:
-        try:
-            return self._engine.run(inputs, layers, hidden)
-        except Damaged as why:
-            log.warning("The engine of %s cannot be used (%s); building it again", self.model, why)
-            self._prepared = self._again()
-            self._engine = self._make_engine(self._prepared)
-            return self._engine.run(inputs, layers, hidden)
-
-
-def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:
-    """(text, window) pairs of equal length, longest first so that memory peaks early."""
-    by_length: dict[int, Batch] = defaultdict(list)
-    for i, text in enumerate(encoded):
-        for w, (first, last) in enumerate(text.windows):
-            by_length[text.lead + last - first + text.trail].append((i, w))
-    for length in sorted(by_length, reverse=True):
-        fit = max(1, budget // length)
-        same = by_length[length]
-        yield from (same[k : k + fit] for k in range(0, len(same), fit))
+        """Strength, and the hidden states if asked for, of every token; see ``Runner.run``."""
+        return self._runner.run(encoded, layers, hidden)
 
 
 def _live(model: Any, tokenizer: Any) -> tuple[Any, Any] | None:
@@ -369,17 +306,3 @@ def _precision(precision: str | None, dtype: Any) -> str:
     if dtype is not None and wanted != DTYPES[name]:
         raise ActivationFlowError(f"dtype {name} and precision {wanted} contradict each other")
     return wanted
-
-
-def _make_engine(
-    prepared: artifact.Model, precision: str, device: str, threads: int | None
-) -> Engine:
-    if prepared.tap is None:
-        assert prepared.folder is not None
-        return OpenVINOEngine(prepared.folder, precision, threads)
-    if precision != "f32":
-        raise ActivationFlowError(f"{prepared.label} runs on the eager engine, in f32 only")
-    try:
-        return TorchEngine(prepared.tap, device, threads)
-    except (RuntimeError, AssertionError) as problem:  # torch's ways to say: no such device
-        raise ActivationFlowError(f"device {device} cannot be used: {problem}") from problem

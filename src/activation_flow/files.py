@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from activation_flow import document, table
+from activation_flow import document, table, tensors
 from activation_flow.data import ActivationFlowError
 from activation_flow.output import check_path, replacing
+from activation_flow.result_hidden import HiddenResults
 from activation_flow.results import Exports, Results
 
 
@@ -53,23 +55,32 @@ WRITERS: dict[str, Callable[[Exports, Path], None]] = {
 def save(result: Exports, path: str | Path) -> None:
     """Write by ending; a file that is there already is replaced, whole or not at all.
 
+    Hidden states have endings of their own: ``tensors.ENDINGS``.
+
     Raises:
         ActivationFlowError: see ``output.check_path``; or the file cannot be written.
     """
+    results = result._as_list()
+    if isinstance(results, HiddenResults):
+        texts = zip(results.numbers, results, strict=True)
+        tensors.write(path, chain(results.errors, texts), results.provenance, results.layers)
+        return
     path = check_path(path, [*WRITERS])
     with replacing(path) as temporary:
         WRITERS[path.suffix.lower()](result, temporary)
 
 
 def load(path: str | Path) -> Results[Any]:
-    """Read results back from .json or .parquet, exactly as they were.
+    """Read results back from .json .parquet .npz or .safetensors, exactly as they were.
 
-    One result comes back as a list of one.
+    One result comes back as a list of one. The last two stay open: see ``tensors.read``.
 
     Raises:
         ActivationFlowError: the file cannot be read, or holds no results.
     """
     path = Path(path).expanduser()
+    if path.suffix.lower() in tensors.ENDINGS:
+        return tensors.read(path)
     try:
         if path.suffix.lower() == ".json":
             return document.from_dict(json.loads(path.read_text(encoding="utf-8")))
@@ -84,5 +95,6 @@ def load(path: str | Path) -> Results[Any]:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
         raise ActivationFlowError(f"{path} holds no results: {problem!r}") from problem
     raise ActivationFlowError(
-        f"{path}: only .json and .parquet hold whole results; {path.suffix or 'this'} does not"
+        f"{path}: only .json, .parquet, {' and '.join(tensors.ENDINGS)} hold whole results; "
+        f"{path.suffix or 'this'} does not"
     )

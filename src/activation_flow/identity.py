@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import json
 import logging
+import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ log = logging.getLogger("activation_flow")
 MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # What a model folder is read from; training states and the like do not count.
-MODEL_FILES = (".json", ".safetensors", ".txt", ".model", ".py", ".bin")
+MODEL_FILES = (
+    *(".json", ".safetensors", ".txt", ".model", ".py", ".bin"),
+    *(".codes", ".spm", ".tokenizer"),  # vocabularies of slow tokenizers
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +107,23 @@ def _identify_live(model: Any, tokenizer: Any) -> Origin:
         state.update(f"{name} {_code_of(type(module))}".encode())
     state.update(model.config.to_json_string(use_diff=False).encode())
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    state.update(backend.to_str().encode() if backend is not None else repr(tokenizer).encode())
+    state.update((_saved(tokenizer) if backend is None else backend.to_str()).encode())
     about = (tokenizer.model_input_names, tokenizer.model_max_length)
     state.update(repr(about).encode())
     revision = f"xxh3:{state.hexdigest()}"
     label = getattr(model.config, "_name_or_path", "") or type(model).__name__
     return Origin(f"{label} (live)", revision, digest("weights", revision), "")
+
+
+def _saved(tokenizer: Any) -> str:
+    """What a slow tokenizer does: its class, and the files that it would be saved as."""
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            tokenizer.save_pretrained(place)
+        except Exception:  # the user's own class need not be able to: never the same as another
+            return str(uuid.uuid4())
+        files = sorted(f for f in Path(place).rglob("*") if f.is_file())
+        return f"{_code_of(type(tokenizer))} {[(f.name, folder.hash_file(f)) for f in files]}"
 
 
 def _code_of(kind: type) -> str:

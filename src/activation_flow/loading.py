@@ -4,14 +4,21 @@ The only file that calls transformers' loaders. Nothing is ever put in the place
 a weight, that cannot be had.
 """
 
+import copy
+import importlib
+import json
+import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from activation_flow import hub
 from activation_flow.data import ActivationFlowError
 from activation_flow.identity import Origin, Request
+from activation_flow.slow import SlowTokenizer
 
 
 def _options(request: Request, origin: Origin) -> dict[str, Any]:
@@ -51,45 +58,104 @@ def load(request: Request, origin: Origin) -> tuple[Any, Any]:
     """
     if request.live is not None:
         return request.live
-    hub.no_telemetry()
+    tokenizer = load_tokenizer(request, origin)
     import torch
-    import transformers
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
-    options = _options(request, origin)
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    bars = transformers.logging.is_progress_bar_enabled() and not sys.stderr.isatty()
-    if bars:
-        transformers.logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tokenizer = AutoTokenizer.from_pretrained(origin.source, **options)
+        with quiet():
             model, info = AutoModel.from_pretrained(
                 origin.source,
                 dtype=torch.float32,
                 attn_implementation=request.attn_implementation,
                 use_safetensors=None if request.allow_pickle else True,
                 output_loading_info=True,
-                **options,
+                **_options(request, origin),
             )
     except MemoryError:
         raise
     except Exception as problem:  # damaged files fail in any way
         raise _cannot_load(origin, problem) from problem
-    finally:
-        transformers.logging.set_verbosity(verbosity)
-        if bars:
-            transformers.logging.enable_progress_bar()
     model.eval()
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise ActivationFlowError(f"{origin.label} holds no tokenizer (tokenizer.json)")
     check_complete(model, tokenizer, set(info["missing_keys"]), origin)
     return model, tokenizer
 
 
-def _cannot_load(origin: Origin, problem: Exception) -> ActivationFlowError:
+def load_tokenizer(request: Request, origin: Origin) -> Any:
+    """The tokenizer of transformers, fast where there is such a one; of a live model, its own.
+
+    Raises:
+        ActivationFlowError: it cannot be loaded, or there is none.
+    """
+    if request.live is not None:
+        return request.live[1]
+    hub.no_telemetry()
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet():
+            options = _options(request, origin)
+            tokenizer = AutoTokenizer.from_pretrained(origin.source, **options)
+    except MemoryError:
+        raise
+    except Exception as problem:  # damaged files fail in any way
+        raise _cannot_load_tokenizer(origin, problem) from problem
+    # Where the files are missing, transformers makes a fast one of special tokens and "▁".
+    if is_fast(tokenizer) and len({*tokenizer.get_vocab()} - {*tokenizer.all_special_tokens}) < 2:
+        raise ActivationFlowError(f"{origin.label} holds no tokenizer (tokenizer.json)")
+    return tokenizer
+
+
+def is_fast(tokenizer: Any) -> bool:
+    """True for a tokenizer that library ``tokenizers`` can run without transformers."""
+    return getattr(tokenizer, "backend_tokenizer", None) is not None
+
+
+def tokenizer_json(tokenizer: Any) -> str:
+    """A fast tokenizer as JSON, with its own truncation and padding switched off."""
+    parts = json.loads(tokenizer.backend_tokenizer.to_str())
+    return json.dumps({**parts, "truncation": None, "padding": None}, ensure_ascii=False)
+
+
+def usable(request: Request, tokenizer: Any) -> str | SlowTokenizer:
+    """A tokenizer of transformers in the form that the encoder takes."""
+    if is_fast(tokenizer):
+        return tokenizer_json(tokenizer)
+    if request.live is not None:  # the user's own object may be changed
+        try:
+            tokenizer = copy.deepcopy(tokenizer)
+        except Exception as problem:  # it may hold anything, a module or an open file too
+            raise ActivationFlowError(
+                f"the tokenizer {type(tokenizer).__name__} cannot be copied ({problem}); save it "
+                "and its model with save_pretrained, and give the folder"
+            ) from problem
+    return SlowTokenizer(tokenizer)
+
+
+def _cannot_load_tokenizer(origin: Origin, problem: Exception) -> ActivationFlowError:
+    # What transformers says where a vocabulary file is missing.
+    if re.search("NoneType|instantiate the backend|model_file or model_proto", str(problem)):
+        return ActivationFlowError(f"{origin.label} holds no tokenizer, or not all files of it")
+    # Without sentencepiece, transformers tries to read its files as those of tiktoken, or knows no
+    # class for the model. An older protobuf than sentencepiece was made for is no better than none.
+    if re.search(r"(?i)sentencepiece|protobuf|tiktoken|to build an AutoTokenizer", str(problem)):
+        try:
+            importlib.import_module("sentencepiece.sentencepiece_model_pb2")
+        except Exception as missing:
+            return ActivationFlowError(
+                f"the tokenizer of {origin.label} is a file of sentencepiece, which takes the "
+                f"libraries sentencepiece and protobuf ({str(missing)[:200]}); install them with "
+                'pip install "activation-flow[sentencepiece]"'
+            )
+        if "tiktoken" in str(problem):
+            return ActivationFlowError(
+                f"the tokenizer of {origin.label} cannot be read: its .model file is damaged or "
+                "incomplete, or one of tiktoken (then: pip install tiktoken)"
+            )
+    return _cannot_load(origin, problem, "the tokenizer of ")
+
+
+def _cannot_load(origin: Origin, problem: Exception, what: str = "") -> ActivationFlowError:
     text = " ".join(str(problem).split())
     here = Path(origin.source)
     if here.is_dir() and not [*here.glob("*.safetensors"), *here.glob("*.bin")]:
@@ -105,7 +171,7 @@ def _cannot_load(origin: Origin, problem: Exception) -> ActivationFlowError:
             "--trust-remote-code"
         )
     return ActivationFlowError(
-        f"{origin.label} cannot be loaded: {type(problem).__name__}: {text[:300]}"
+        f"{what}{origin.label} cannot be loaded: {type(problem).__name__}: {text[:300]}"
     )
 
 
@@ -139,3 +205,23 @@ def check_complete(model: Any, tokenizer: Any, missing: set[str], origin: Origin
             f"the weights of {origin.label} are incomplete: {len(missing)} are missing ({some}, "
             "...), and the hidden states depend on them"
         )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Loaders, converters and tracers warn about what is then checked here."""
+    import transformers
+
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    bars = transformers.logging.is_progress_bar_enabled() and not sys.stderr.isatty()
+    if bars:
+        transformers.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if bars:
+            transformers.logging.enable_progress_bar()

@@ -1,7 +1,7 @@
 """What a picture of strengths is made of: colours, scale, marks, legend, escapes of odd characters.
 
-The same parts serve terminal (report.py) and HTML (html.py). Computes no statistics, only positions
-on a colour scale.
+The same parts serve terminal (report.py) and HTML (html.py), strengths and shifts. Computes no
+statistics, only positions on a colour scale.
 """
 
 import unicodedata
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from activation_flow.data import Marks, PerLayer, Strength
-from activation_flow.results import StrengthResult, StrengthResults
+from activation_flow.result_hidden import HiddenStates
+from activation_flow.results import LayersResult, Results, StrengthResult, StrengthResults
 
 # One hue, even steps of lightness (OKLab 0.96 to 0.35); readable with every colour blindness.
 _LIGHT, _DARK = ("#f4f1fb", "#dfd8f1", "#c9bde6", "#b4a3db"), ("#7550b4", "#5f30a2", "#46108a")
@@ -23,6 +24,15 @@ OUTLIER = 10
 HINT = ".to_pandas() or .save('x.csv') gives all"
 # More layers than this are drawn as a heat table instead of one strip each.
 STRIPS = 4
+KINDS_TITLE = "Where each kind of token stands, layer by layer"
+KINDS_NOTE = (
+    "mean rank percentile within its text: 0 weakest, 50 the middle of the text, 100 strongest; "
+    "n tokens of all texts"
+)
+
+# Marks of a picture, their look and their meaning, in the order in which they are read.
+Legend = tuple[tuple[str, str, str], ...]
+KindRow = tuple[str, int, list[float]]  # kind, number of tokens, percentile at each layer
 
 
 def shade(fraction: float) -> tuple[str, str]:
@@ -148,14 +158,16 @@ class Picture:
         legend: mark, its look and its meaning, in the order in which they are read.
         tokens: at most so many tokens of a text are drawn.
         hint: how to get all of them.
+        kinds: of all layers of a ``LayersResult``, see ``kind_rows``; else none.
     """
 
     shown: StrengthResults
     scale: Scale
-    legend: tuple[tuple[str, str, str], ...]
+    legend: Legend
     hidden_texts: int
     tokens: int
     hint: str
+    kinds: tuple[KindRow, ...] = ()
 
     @property
     def several(self) -> bool:
@@ -188,19 +200,46 @@ def picture_of(results: StrengthResults, *, texts: int, tokens: int, hint: str) 
     shown = results[:texts]
     scale = scale_of(shown, len(shown.layers))
     words = tuple(_meaning(shown, scale)) if len(shown) else ()
-    return Picture(shown, scale, words, len(results) - len(shown), tokens, hint)
+    kinds = kind_rows(results) if isinstance(results, LayersResult) else ()
+    return Picture(shown, scale, words, len(results) - len(shown), tokens, hint, kinds)
 
 
-def source_line(results: StrengthResults) -> str:
+def reading_note(text: StrengthResult | HiddenStates) -> str:
+    """How a text was read that is longer than the model reads; "" for all others."""
+    if text.n_dropped:
+        # Of words it is not known how many tokens they were.
+        words = text.provenance.settings.get("words") is not None
+        kept = "" if words else f" to {int((~text.special).sum()):,} tokens"
+        return f"cut{kept}; {text.n_dropped:,}{' tokens' * words} dropped"
+    return f"read in {text.n_windows:,} overlapping windows" if text.n_windows > 1 else ""
+
+
+def kind_rows(results: LayersResult) -> tuple[KindRow, ...]:
+    """The kinds that occur."""
+    rows: dict[str, KindRow] = {}
+    for found in results.kinds:
+        missing = [float("nan")] * len(results.layers)
+        row = rows.setdefault(found.kind, (found.kind or "(no kind)", found.n, missing))
+        row[2][results.layers.index(found.layer)] = found.mean_rank_percentile
+    return tuple(rows.values())
+
+
+def layer_names(layers: Sequence[int]) -> str:
+    """Layers as a user would write them: "layer 8", "layers 2, 4", "layers 6-9"."""
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    run = len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1))
+    return f"layers {f'{layers[0]}-{layers[-1]}' if run else ', '.join(map(str, layers))}"
+
+
+def source_line(results: Results[Any]) -> str:
     """Model, layers, engine and precision."""
     head, layers = results.provenance, results.layers
     where = head.layer_name(layers[0])
     if len(layers) > 1:
-        run = len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1))
-        names = f"{layers[0]}-{layers[-1]}" if run else ", ".join(map(str, layers))
         final = head.final_norm and head.n_layers in layers
         note = f" ({head.n_layers} after the final norm)" if final else ""
-        where = f"layers {names} of {head.n_layers}{note}"
+        where = f"{layer_names(layers)} of {head.n_layers}{note}"
     return visible(f"{head.model}, {where}, {head.engine} {head.precision}")
 
 
@@ -216,7 +255,7 @@ def _meaning(shown: StrengthResults, scale: Scale) -> Iterator[tuple[str, str, s
         yield "scale", "", f"lowest to highest S of all texts shown, layer by layer: {named}"
     elif not np.isnan(scale.low).any():
         yield "scale", "", f"{ends[0]}, the lowest to the highest S of all texts shown"
-    yield "HIGH", "bold, underlined: ", f"S > τ{_quantile(settings)}"
+    yield "HIGH", "bold, underlined: ", f"S > τ{quantile_words(settings)}"
     if any(result.special.any() for result in shown):
         part = "" if settings.get("include_special") else ", no part in τ and rank"
         yield "special", "grey: ", f"added by the tokenizer, off the scale{part}"
@@ -227,7 +266,8 @@ def _meaning(shown: StrengthResults, scale: Scale) -> Iterator[tuple[str, str, s
         yield "nan", "", "not a number: no colour and no rank"
 
 
-def _quantile(settings: Mapping[str, Any]) -> str:
+def quantile_words(settings: Mapping[str, Any]) -> str:
+    """What τ is, as it stands behind "S > τ"."""
     if "quantile" not in settings:
         return ""
     quantile = settings["quantile"]

@@ -43,7 +43,7 @@ class Exports:
         """The JSON document: head, texts, errors."""
         from activation_flow import document
 
-        return document.to_dict(self._as_list())
+        return document.to_dict(self)
 
     def to_arrow(self) -> "pyarrow.Table":
         """A table with a row per token and layer, or per aligned pair; the head is its metadata."""
@@ -71,7 +71,7 @@ class Exports:
         """
         from activation_flow import files
 
-        files.save(self._as_list(), path)
+        files.save(self, path)
 
     def __repr__(self) -> str:
         from activation_flow import report
@@ -110,7 +110,7 @@ def _equal(a: Any, b: Any, rtol: float | None) -> bool:
         names = [field.name for field in fields(a)]
         skip = () if rtol is None else _NOT_MEASURED
         return all(_equal(getattr(a, n), getattr(b, n), rtol) for n in names if n not in skip)
-    if isinstance(a, tuple) and isinstance(b, tuple):
+    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
         return len(a) == len(b) and all(_equal(x, y, rtol) for x, y in zip(a, b, strict=True))
     if rtol is not None and isinstance(a, float) and isinstance(b, float):
         return bool(np.isclose(a, b, rtol=rtol, atol=0, equal_nan=True))
@@ -122,14 +122,15 @@ class Results(Exports, Sequence[Result]):
     """The results of a list of texts (or of pairs of texts), in the order given.
 
     Attributes:
-        results: those that have one; ``numbers`` says which texts they are.
+        results: those that have one; ``numbers`` says which texts they are. A tuple; or, of hidden
+            states that were loaded, what reads each from its file when it is asked for.
         provenance: model, engine, settings, versions: the same for all.
         layers: as in each result.
         errors: the texts without a result, with the reason.
         numbers: the place of each result's text in the list that was given, from 1.
     """
 
-    results: tuple[Result, ...]
+    results: Sequence[Result]
     provenance: Provenance
     layers: tuple[int, ...]
     errors: tuple[Failure, ...] = ()

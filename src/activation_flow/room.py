@@ -1,4 +1,4 @@
-"""Is there room for a model: memory and disk, asked before anything is loaded or written."""
+"""Is there room: memory and disk, asked before anything is loaded, computed or written."""
 
 import shutil
 from pathlib import Path
@@ -9,6 +9,7 @@ from activation_flow.data import ActivationFlowError
 CONVERSION_FACTOR = 2.5
 LOADING_FACTOR = 1.2
 DISK_FACTOR = 2.0  # graph and one blob
+STATES_FACTOR = 3.5  # windows that share half of their tokens, and the text put together from them
 
 
 def check_disk(parameters: int, label: str, into: Path) -> None:
@@ -38,6 +39,18 @@ def check_memory(parameters: int, label: str, factor: float = CONVERSION_FACTOR)
             f"{needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are available; "
             "free some memory, or take a machine with more"
         )
+
+
+def why_no_states(tokens: int, layers: int, width: int) -> str:
+    """Why the hidden states of one text cannot be had, or "": they would not fit in memory."""
+    needed, free = tokens * layers * width * 4 * STATES_FACTOR, available_memory()
+    if needed <= free:
+        return ""
+    return (
+        f"the hidden states of its {tokens:,} tokens at {layers} layers take about "
+        f"{needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are available; ask for "
+        "fewer layers, or cut it with --truncate (truncate=True)"
+    )
 
 
 def available_memory() -> int:

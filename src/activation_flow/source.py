@@ -1,68 +1,295 @@
-"""Where texts come from: a file with a text a line, or standard input. Reads, never guesses."""
+"""Where texts and pairs come from: files and standard input, row by row. Reads, never guesses.
 
+A row that cannot be read says why and costs no other row. Only the row being read is held.
+"""
+
+import json
 import sys
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, Failure
+from activation_flow.delimited import Line, read_rows
 
 # Tables hold more than a text in a line; taking their lines for texts would be a silent mistake.
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".conllu", ".xlsx", ".gz", ".zst")
+DELIMITERS = {".csv": b",", ".tsv": b"\t"}
+
+T = TypeVar("T")
+Found = tuple[int, tuple[str, ...] | str]  # line of a row; its texts (() if blank), or what is bad
 
 
 @dataclass(frozen=True)
-class Lines:
-    """The texts of a file.
+class Row:
+    """One row of an input: what it holds, or why it holds nothing.
 
     Attributes:
-        texts: one a line, without the line end.
-        lines: the number of each text's line, from 1.
-        blank: number of lines that hold only spaces; they are left out.
-        name: of the file, for messages.
+        number: from 1, over all rows that are not blank, good or bad.
+        line: the line on which the row begins, from 1.
+        texts: one text, or the two of a pair; none if the row is bad.
+        reason: why a bad row holds nothing.
     """
 
-    texts: list[str]
-    lines: list[int]
-    blank: int
-    name: str
+    number: int
+    line: int
+    texts: tuple[str, ...]
+    reason: str = ""
 
 
-def read_lines(path: str) -> Lines:
+class Source:
+    """The rows of an input; each iteration reads the file anew, standard input only once.
+
+    Iterating raises ActivationFlowError for what concerns the whole input: it cannot be read, is
+    UTF-16, has not the columns that were named (all of these at the first row), or holds no row.
+
+    Attributes:
+        name: for messages.
+        blank: number of blank rows left out so far.
+    """
+
+    def __init__(self, path: str, holds: str, read: Callable[[Iterator[Line]], Iterator[Found]]):
+        self.name = _name(path)
+        self.blank = 0
+        self._path, self._holds, self._read = path, holds, read
+        self._begun = False
+
+    def __iter__(self) -> Iterator[Row]:
+        if self._begun and self._path == "-":
+            raise ActivationFlowError("standard input can be read only once")
+        self._begun, self.blank, number = True, 0, 0
+        for line, found in self._read(_lines(self._path)):
+            if not found:
+                self.blank += 1
+                continue
+            number += 1
+            texts, reason = ((), found) if isinstance(found, str) else (found, "")
+            yield Row(number, line, texts, reason)
+        if not number:
+            raise ActivationFlowError(f"{self.name} holds no {self._holds}")
+
+
+class Given:
+    """What a command was given: the rows that hold something, and a note of each that does not.
+
+    Iterate once; what the attributes say is whole when the iteration is.
+
+    Attributes:
+        bad: the rows that hold nothing, with the reason.
+        name: of the file, for messages; "" for texts of the command line.
+    """
+
+    def __init__(self, rows: Source | Sequence[tuple[str, ...]]):
+        """Takes the rows of a file, or the texts of a command line, each a row."""
+        self.bad: list[Failure] = []
+        self.name = rows.name if isinstance(rows, Source) else ""
+        self._rows = rows
+        self._lines = array("q")
+
+    def __iter__(self) -> Iterator[Row]:
+        rows: Iterable[Row]
+        if isinstance(self._rows, Source):
+            rows = self._rows
+        else:
+            rows = (Row(number, 0, texts) for number, texts in enumerate(self._rows, 1))
+        for row in rows:
+            self._lines.append(row.line)
+            if row.reason:
+                self.bad.append(Failure(row.number, row.reason))
+            else:
+                yield row
+
+    def __len__(self) -> int:
+        """Number of rows read so far, good and bad."""
+        return len(self._lines)
+
+    @property
+    def blank(self) -> int:
+        """Number of blank rows left out so far."""
+        return self._rows.blank if isinstance(self._rows, Source) else 0
+
+    def where(self, number: int) -> str:
+        """File and line of a row, to stand before a message."""
+        return f"{self.name}, line {self._lines[number - 1]}, " if self.name else ""
+
+
+def read_texts(path: str) -> Source:
     """Texts of a UTF-8 file, one a line; "-" is standard input.
 
     Raises:
-        ActivationFlowError: the file cannot be read, is not UTF-8 (with the line), is a table,
-            or holds no text.
+        ActivationFlowError: the file is a table; the rest is said by the iteration.
     """
-    name = "standard input" if path == "-" else path
     if Path(path).suffix.lower() in TABLES:
         raise ActivationFlowError(
             f"{path}: -f reads plain text, one text a line, and {Path(path).suffix} files are not "
             "that; write the texts to a .txt file first"
         )
+    return Source(path, "text", partial(_each, parse=_text))
+
+
+def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
+    """Pairs of texts of a .jsonl, .csv or .tsv file (UTF-8); "-" is JSON Lines on standard input.
+
+    Args:
+        path: the file; its ending says what it is.
+        columns: those that hold the first and the second text; others are left out.
+
+    Raises:
+        ActivationFlowError: the ending is another; the rest is said by the iteration.
+    """
+    ending = ".jsonl" if path == "-" else Path(path).suffix.lower()
+    if columns[0] == columns[1]:
+        raise ActivationFlowError(f"--columns names {columns[0]!r} twice; a pair takes two columns")
+    if ending in DELIMITERS:
+        table = partial(_table, delimiter=DELIMITERS[ending], columns=columns, name=_name(path))
+        return Source(path, "pair", table)
+    if ending != ".jsonl":
+        raise ActivationFlowError(
+            f"{path}: pairs are read from .jsonl, .csv and .tsv files, not from "
+            f"{ending or 'a file without an ending'}"
+        )
+    return Source(path, "pair", partial(_each, parse=partial(_json_pair, columns=columns)))
+
+
+class _BadRow(Exception):
+    """This one row cannot be read; says why."""
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+def _lines(path: str) -> Iterator[Line]:
+    """The lines as bytes: a string would also be cut at U+2028 and other characters of a text."""
+    if path == "-" and sys.stdin is None:
+        raise ActivationFlowError("standard input is closed")
     try:
-        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        with nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+                    # Its later lines would pass for texts: ASCII with zero bytes between.
+                    raise ActivationFlowError(
+                        f"{_name(path)} is UTF-16, not UTF-8; convert the file, for example with "
+                        "iconv -f utf-16 -t utf-8"
+                    )
+                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
     except OSError as problem:
-        raise ActivationFlowError(f"{name} cannot be read: {problem.strerror}") from problem
-    texts: list[str] = []
-    lines: list[int] = []
-    blank = 0
-    # Split as bytes: splitlines() of a string would cut at U+2028 and other characters of a text.
-    rows = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    for number, row in enumerate(rows[:-1] if rows[-1] == b"" else rows, 1):
+        raise ActivationFlowError(f"{_name(path)} cannot be read: {problem.strerror}") from problem
+
+
+def _utf8(raw: bytes, what: str = "the line") -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise _BadRow(
+            f"not UTF-8 (byte {problem.start + 1} of {what} is 0x{raw[problem.start]:02x}); "
+            "convert the file, for example with iconv -f latin1 -t utf-8"
+        ) from problem
+
+
+def _each(rows: Iterator[tuple[int, T]], parse: Callable[[T], tuple[str, ...]]) -> Iterator[Found]:
+    for line, row in rows:
         try:
-            text = row.removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as problem:
-            raise ActivationFlowError(
-                f"{name}, line {number}: not UTF-8 (byte {problem.start + 1} of the line is "
-                f"0x{row[problem.start]:02x}); convert the file, for example with "
-                "iconv -f latin1 -t utf-8"
-            ) from problem
-        if text.strip():
-            texts.append(text)
-            lines.append(number)
-        else:
-            blank += 1
-    if not texts:
-        raise ActivationFlowError(f"{name} holds no text")
-    return Lines(texts, lines, blank, name)
+            found: tuple[str, ...] | str = parse(row)
+        except _BadRow as problem:
+            found = str(problem)
+        yield line, found
+
+
+def _text(line: bytes) -> tuple[str, ...]:
+    text = _utf8(line.removesuffix(b"\n").removesuffix(b"\r"))
+    return (text,) if text.strip() else ()
+
+
+def _place(names: Sequence[str], column: str) -> int:
+    """Where the one column of this name stands."""
+    if names.count(column) == 1:
+        return names.index(column)
+    if column in names:
+        raise _BadRow(f"column {column!r} is there {names.count(column)} times")
+    there = ", ".join(repr(name[:40]) for name in names[:20]) or "none"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    raise _BadRow(
+        f"there is no column {column!r} (there are: {there}{more}); --columns A,B names the two "
+        "to read"
+    )
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number of a JSON file as it is written: 1.50, 1e999, or of any number of digits."""
+
+    written: str
+
+
+# Objects become tuples of (key, value), lists stay lists: so a key that is there twice is seen.
+_JSON = json.JSONDecoder(
+    object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+)
+
+
+_KINDS: dict[type, str] = {
+    **{str: "a string", list: "a list", tuple: "an object"},
+    **{bool: "true or false", type(None): "null"},
+}
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, _Number):
+        return f"a number ({value.written[:20]})"
+    return _KINDS[type(value)]
+
+
+def _json_pair(line: bytes, columns: tuple[str, str]) -> tuple[str, ...]:
+    if not line.strip():
+        return ()
+    try:
+        value = _JSON.decode(_utf8(line.rstrip(b"\r\n")))
+    except json.JSONDecodeError as problem:
+        raise _BadRow(f"not JSON: {problem.msg} (character {problem.pos + 1})") from problem
+    except RecursionError as problem:
+        raise _BadRow("not readable as JSON: lists or objects are nested too deeply") from problem
+    if not isinstance(value, tuple):
+        raise _BadRow(f"it is {_kind(value)}, not a JSON object")
+    texts = [value[_place([key for key, _ in value], column)][1] for column in columns]
+    for column, text in zip(columns, texts, strict=True):
+        if not isinstance(text, str):
+            raise _BadRow(f"column {column} is {_kind(text)}, not a string")
+    return tuple(texts)
+
+
+def _table(
+    lines: Iterator[Line], delimiter: bytes, columns: tuple[str, str], name: str
+) -> Iterator[Found]:
+    """The pairs of a CSV or TSV file; its first row names the columns."""
+    rows = read_rows(lines, delimiter)
+    for line, header in rows:
+        if not header:  # a blank row
+            yield line, ()
+            continue
+        try:
+            names = _decoded(header)
+            places = [_place(names, column) for column in columns]
+        except _BadRow as problem:
+            raise ActivationFlowError(f"{name}, line {line}: {problem}") from problem
+        yield from _each(rows, partial(_table_pair, width=len(names), places=places))
+
+
+def _decoded(fields: list[bytes] | str) -> list[str]:
+    if isinstance(fields, str):
+        raise _BadRow(fields)
+    return [_utf8(field, f"field {k}") for k, field in enumerate(fields, 1)]
+
+
+def _table_pair(row: list[bytes] | str, width: int, places: list[int]) -> tuple[str, ...]:
+    fields = _decoded(row)
+    if fields and len(fields) != width:
+        raise _BadRow(
+            f"number of fields: {len(fields)}, in the header: {width}; a field that holds a "
+            "delimiter or a line end must be in quotes"
+        )
+    return tuple(fields[place] for place in places) if fields else ()

@@ -26,7 +26,7 @@ Columns = dict[str, tuple[str, str]]
 TOKEN: Columns = {
     "token": ("string", "piece of the tokenizer, or word"),
     "id": ("int64", "vocabulary number"),
-    "start": ("int64", "first character in the text; null: special token"),
+    "start": ("int64", "first character in the text; null: special token, or unknown"),
     "end": ("int64", "one past the last character"),
     "segment": ("int8", "0: the text, 1: its pair; null: special token"),
     "word": ("int64", "number of the word in its text; null: none"),

@@ -101,8 +101,8 @@ def feed(tap: Tap, ids: Tensor, type_ids: Tensor | None = None) -> tuple[Tensor,
     return tuple(values[name] for name in tap.inputs)
 
 
-def n_layers(tap: Tap, ids: Tensor) -> int:
-    """Number of blocks, counted on a forward pass of ids [1 tokens].
+def depth_and_width(tap: Tap, ids: Tensor) -> tuple[int, int]:
+    """Number of blocks and size of a hidden state, from a forward pass of ids [1 tokens].
 
     Raises:
         ActivationFlowError: the model's hidden states are not one vector per token and layer.
@@ -116,7 +116,7 @@ def n_layers(tap: Tap, ids: Tensor) -> int:
             f"{type(tap.model).__name__} does not give one hidden state per token and layer "
             f"(shapes {sorted(shapes)} for {ids.shape[1]} tokens); it cannot be measured"
         )
-    return len(hidden) - 1
+    return len(hidden) - 1, hidden[0].shape[2]
 
 
 def is_causal(tap: Tap, ids: Tensor) -> bool:

@@ -1,7 +1,7 @@
 """Texts -> tokens with offsets, words and kinds; long texts -> windows, and back again.
 
-Knows the tokenizer's JSON form (library ``tokenizers``) but no model: what comes out can be fed
-to an engine. A text that cannot be tokenized is a Failure; it never takes another text with it.
+Knows tokenizers (library ``tokenizers``, or slow.py) but no model: what comes out can be fed to
+an engine. A text that cannot be tokenized is a Failure; it never takes another text with it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from activation_flow.data import (
     Strength,
     TokenizedText,
 )
+from activation_flow.slow import Untokenizable
 
 Span = tuple[int, int]
 
@@ -104,7 +105,8 @@ def encode_all(
     """Tokens of many texts; each text comes out once, here or there.
 
     Args:
-        tokenizer: a ``tokenizers.Tokenizer`` that neither truncates nor pads.
+        tokenizer: a ``tokenizers.Tokenizer`` that neither truncates nor pads, or a
+            ``SlowTokenizer``.
         texts: the texts.
         pairs: a second segment for each of them.
         limit: what becomes of longer texts; longer pairs fail if they are not cut.
@@ -130,8 +132,8 @@ def encode_all(
     encodings = _encode(tokenizer, [t if p is None else (t, p) for _, t, p in usable])
     for (number, text, pair), encoding in zip(usable, encodings, strict=True):
         try:
-            if isinstance(encoding, str):
-                raise _NoResult(encoding)
+            if isinstance(encoding, Untokenizable):
+                raise _NoResult(str(encoding))
             tokens, type_ids = _tokenized(text, pair, encoding, kinds)
             done.append(_encoded(number, tokens, type_ids, limit, vocabulary))
         except _NoResult as problem:
@@ -158,9 +160,9 @@ def _unreadable(text: object) -> str:
 
 
 def _encode(tokenizer: Any, inputs: list[Any]) -> list[Any]:
-    """What the tokenizer makes of each input, or why it can make nothing of it.
+    """Encodings of texts or pairs; Untokenizable for those that the tokenizer cannot read.
 
-    It refuses a whole batch for one text: some have no unknown token, and some panic.
+    A fast tokenizer refuses a whole batch for one text: some have no unknown token, some panic.
     """
     try:
         return list(tokenizer.encode_batch(inputs))
@@ -172,7 +174,7 @@ def _encode(tokenizer: Any, inputs: list[Any]) -> list[Any]:
             found += tokenizer.encode_batch([one])
         except BaseException as problem:
             _raise_if_not_the_tokenizers(problem)
-            found.append(f"the tokenizer cannot read it: {problem}")
+            found.append(Untokenizable(f"the tokenizer cannot read it: {problem}"))
     return found
 
 

@@ -90,7 +90,7 @@ def map_pieces(spans: Sequence[tuple[int, int]], start: Ids, end: Ids) -> Ids:
     """The number of the first span that each piece overlaps; -1 where it overlaps none.
 
     Pieces may come in any order, overlap one another and include spaces. An empty piece belongs
-    to the span that it lies strictly inside. A piece at -1 (special) belongs to none.
+    to the span that it lies strictly inside. A piece at -1 (special, unknown) belongs to none.
 
     Args:
         spans: increasing and disjoint, as from ``find_words``.
@@ -115,8 +115,8 @@ def annotate(
 
     Args:
         text: the segment; a pair is two calls, with the words of the second counted on.
-        start: first character of each piece in it; -1 for special ones.
-        end: one past its last character; -1 for special ones.
+        start: first character of each piece in it; -1 for special ones, and where it is unknown.
+        end: one past its last character; -1 likewise.
         special: True where the tokenizer added the piece.
         kinds: "list" for the English list; "none" for no kind but "special".
 
@@ -139,7 +139,7 @@ def annotate(
         return word, np.where(special, "special", "").astype("<U11")
     # The last entry is for the pieces of no word: their number, -1, picks it.
     kind = np.array([*(kind_of_word(text[a:b]) for a, b in spans), ""], dtype="<U11")[word]
-    (rest,) = np.nonzero((word < 0) & ~special)
+    (rest,) = np.nonzero((word < 0) & ~special & (start >= 0))
     for piece in rest.tolist():  # few: one search each is cheaper than a second pass over the text
         if _VISIBLE.search(text, int(start[piece]), int(end[piece])):
             kind[piece] = "punctuation"

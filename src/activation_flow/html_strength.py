@@ -1,0 +1,127 @@
+"""Strengths as HTML: strips and tables of the tokens; with layers, where kinds of token stand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from activation_flow.markup import errors, escape, heading, hover, legend, level, note
+from activation_flow.picture import (
+    KINDS_NOTE,
+    KINDS_TITLE,
+    STRIPS,
+    Cells,
+    Picture,
+    number,
+    threshold_line,
+    token_text,
+)
+
+
+def strength_parts(picture: Picture) -> Iterator[str]:
+    """Texts, kinds of token, legend, errors."""
+    for n, cells in picture.texts():
+        yield from _text(picture, n, cells)
+    if picture.hidden_texts:
+        yield note(f"{picture.hidden_texts:,} more texts are not shown; {picture.hint}")
+    if picture.kinds:
+        yield f'<p class="afn-title">{KINDS_TITLE}</p>'
+        yield note(KINDS_NOTE)
+        yield _kinds(picture)
+    if picture.legend:
+        low, high = picture.scale.low, picture.scale.high
+        one = len(low) == 1
+        yield legend(
+            picture.legend, (number(low[0]), number(high[0])) if one else ("lowest", "highest")
+        )
+    yield from errors(picture.shown)
+
+
+def _text(picture: Picture, text: int, cells: Cells) -> Iterator[str]:
+    result, drawn = cells.result, _Drawn(cells.result, cells.place, cells.far)
+    yield from heading(f"text {text}" if picture.several else "", result)
+    n = min(len(result), picture.tokens)
+    if len(result.layers) <= STRIPS:
+        for k, layer in enumerate(result.layers):
+            name = f"{result.provenance.layer_name(layer)}: " if len(result.layers) > 1 else ""
+            yield drawn.strip(k, n)
+            yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
+    if n < len(result):
+        yield note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {picture.hint}")
+    few = len(result.layers) <= STRIPS
+    head = "<details><summary>Table" if few else "<details open><summary>Strength at each layer"
+    yield f'{head}</summary><div class="afn-scroll">{drawn.table(n)}</div></details>'
+
+
+def _kinds(picture: Picture) -> str:
+    """Kinds by layers, with the colours of percentiles."""
+    heads = ["", "kind", "n", *map(str, picture.shown.layers)]
+    top = "".join(f"<th>{head}</th>" for head in heads)
+    body = ""
+    for name, count, places in picture.kinds:
+        cells = (f'<td class="{level(place / 100)}">{place:.1f}</td>' for place in places)
+        body += f"<tr><td></td><th>{escape(name)}</th><td>{count:,}</td>{''.join(cells)}</tr>\n"
+    table = f'<table class="afn-heat"><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table>'
+    return f'<div class="afn-scroll">{table}</div>'
+
+
+@dataclass(frozen=True)
+class _Drawn(Cells):
+    """The tokens of one text, each with its colour and marks, as HTML."""
+
+    def _wrap(self, k: int, i: int, text: str, tag: str = "span", name: str = "") -> str:
+        """A text in the colour of a token, with its marks and the numbers as hover text."""
+        look = "afn-special" if self.result.special[i] else level(float(self.place[k, i]))
+        shown = escape(text)
+        shown = f"<b>{shown}</b>" if self.result.bucket[k, i] == "HIGH" else shown
+        shown += "<sup>!</sup>" if self.far[k, i] else ""
+        return f'<{tag} class="{name}{look}" {self._hover(k, i)}>{shown}</{tag}>'
+
+    def _hover(self, k: int, i: int) -> str:
+        r = self.result
+        rank = f"rank {r.rank[k, i]:,} of {(r.rank[k] > 0).sum():,}" if r.rank[k, i] else ""
+        bucket = f"{r.bucket[k, i]} (τ = {number(r.threshold[k])})" if r.bucket[k, i] else ""
+        segment = f" of segment {r.segment[i] + 1}" if r.text_pair is not None else ""
+        where = f"characters {r.start[i]}:{r.end[i]}{segment}" if r.start[i] >= 0 else ""
+        lines = (
+            [token_text(str(r.tokens[i]))],
+            [f"strength {number(r.strength[k, i])}", r.provenance.layer_name(r.layers[k])],
+            [rank, bucket],
+            [str(r.kind[i]), f"id {r.ids[i]}", where],
+        )
+        return hover(lines)
+
+    def strip(self, k: int, n: int) -> str:
+        """The first n tokens in reading order."""
+        nan = np.where(np.isnan(self.result.strength[k]), " (nan)", "")
+        shown = [token_text(str(self.result.tokens[i])) + str(nan[i]) for i in range(n)]
+        tokens = "\n".join(self._wrap(k, i, shown[i], name="afn-t ") for i in range(n))
+        return f'<div class="afn-strip">{tokens}</div>'
+
+    def table(self, n: int) -> str:
+        """The first n tokens; with many layers the strengths only, as a heat table."""
+        r, few = self.result, len(self.result.layers) <= STRIPS
+        heads = ["#", "token", "kind"]
+        for layer in r.layers:
+            name = "strength" if len(r.layers) == 1 else f"layer {layer}"
+            heads.extend([name, "rank", "bucket"] if few else [str(layer)])
+        top = "".join(f"<th>{head}</th>" for head in heads)
+        rows = [self._row(i, few) for i in range(n)]
+        if not few:
+            high = (f"{(row == 'HIGH').sum()}/{(row != '').sum()}" for row in r.bucket)
+            for name, values in (("τ", map(number, r.threshold)), ("HIGH", high)):
+                tds = "".join(f"<td>{value}</td>" for value in values)
+                rows.append(f'<tr class="afn-foot"><td></td><th>{name}</th><td></td>{tds}</tr>')
+        body = "\n".join(rows)
+        heat = "" if few else ' class="afn-heat"'
+        return f"<table{heat}><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table>"
+
+    def _row(self, i: int, few: bool) -> str:
+        r = self.result
+        token = escape(token_text(str(r.tokens[i])))
+        cells = [f"<td>{i}</td><th><bdi>{token}</bdi></th><td>{escape(r.kind[i])}</td>"]
+        for k in range(len(r.layers)):
+            cells.append(self._wrap(k, i, number(r.strength[k, i]), "td"))
+            if few:
+                cells.append(f"<td>{r.rank[k, i] or ''}</td><td>{r.bucket[k, i]}</td>")
+        return f"<tr>{''.join(cells)}</tr>"

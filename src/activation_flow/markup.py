@@ -1,0 +1,84 @@
+"""What all results as HTML are made of: headings, notes, legend, style. Escaping lives here.
+
+No script, no request to any host; the looks are report.css.
+"""
+
+from collections.abc import Iterable, Iterator
+from html import escape as _escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from activation_flow.picture import Legend, reading_note, visible
+from activation_flow.result_hidden import HiddenStates
+from activation_flow.results import Results, StrengthResult
+
+# Steps of colour: one class each in report.css.
+LEVELS = 40
+_LOOKS = {"HIGH": "<b>HIGH</b>", "special": '<span class="afn-t afn-special">special</span>'}
+
+
+def escape(text: object) -> str:
+    r"""The one way of any text into HTML, attributes included.
+
+    >>> escape("<b>\0")
+    '&lt;b&gt;\\x00'
+    """
+    return _escape(visible(str(text)), quote=True)
+
+
+def level(place: float) -> str:
+    """The class of a place on the colour scale; NaN has its own.
+
+    >>> level(0.5), level(float("nan"))
+    ('afn-s20', 'afn-nan')
+    """
+    return "afn-nan" if np.isnan(place) else f"afn-s{round(place * LEVELS)}"
+
+
+def hover(lines: Iterable[Iterable[str]]) -> str:
+    """A title attribute: parts of a line are set apart by commas; empty ones are left out."""
+    joined = (escape(", ".join(filter(None, line))) for line in lines)
+    return f'title="{"&#10;".join(filter(None, joined))}"'
+
+
+def note(text: str) -> str:
+    """A line of small print."""
+    return f'<p class="afn-note">{escape(text)}</p>'
+
+
+def heading(lead: str, text: StrengthResult | HiddenStates) -> Iterator[str]:
+    """A text, each segment on its own line, and how it was read if it was long."""
+    lead = f'<span class="afn-number">{escape(lead)}</span> ' if lead else ""
+    segments = [text.text] if text.text_pair is None else [text.text, text.text_pair]
+    quoted = "<br>".join(f"<bdi>{escape(segment) or '(empty)'}</bdi>" for segment in segments)
+    yield f'<p class="afn-title">{lead}{quoted}</p>'
+    if how := reading_note(text):
+        yield note(how)
+
+
+def legend(meanings: Legend, ends: tuple[str, str]) -> str:
+    """Marks and their meanings; the colour scale between its ends."""
+    bar = f'<span class="afn-range">{ends[0]}<span class="afn-bar"></span>{ends[1]}</span>'
+    rows = "".join(
+        f"<dt>{_LOOKS.get(mark, escape(mark))}</dt>"
+        f"<dd>{bar if mark == 'scale' else ''}{escape(look + meaning)}</dd>"
+        for mark, look, meaning in meanings
+    )
+    return f'<dl class="afn-legend">{rows}</dl>'
+
+
+def errors(results: Results[Any]) -> Iterator[str]:
+    """The texts, or pairs of texts, without a result."""
+    if results.errors:
+        lines = (f"{results.noun} {e.text_number}: {e.reason}" for e in results.errors)
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        yield f'<p class="afn-title">Without a result</p><ul>{items}</ul>'
+
+
+def fragment(parts: Iterable[str]) -> str:
+    """A ``<div>`` with its own style, for a notebook or as the body of a page."""
+    style = files("activation_flow").joinpath("report.css").read_text(encoding="utf-8")
+    body = "\n".join(parts)
+    return f'<div class="afn" translate="no">\n<style>\n{style}</style>\n{body}\n</div>'

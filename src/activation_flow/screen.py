@@ -1,0 +1,128 @@
+"""What a command says: results on stdout; messages, errors and progress on stderr."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from activation_flow.data import Failure
+
+if TYPE_CHECKING:
+    from activation_flow.results import Exports, Results
+    from activation_flow.source import Given
+
+log = logging.getLogger("activation_flow")
+
+LONG = 200  # texts: from here on a bar shows how far the work is
+
+
+def print_json(document: object) -> None:
+    """One document and a line end; UTF-8, whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(json.dumps(document, ensure_ascii=False, allow_nan=False).encode())
+    sys.stdout.buffer.write(b"\n")
+
+
+def console() -> Any:
+    """Standard output, for reports."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def error(message: str) -> None:
+    """One line on stderr, under the name of the command."""
+    import click
+
+    click.echo(f"afn: {message}", err=True)
+
+
+def deliver(
+    result: "Exports",
+    results: "Results[Any]",
+    given: "Given",
+    save: str | None,
+    as_json: bool,
+    top: int | None = None,
+) -> None:
+    """Save, print, and tell of every text that was cut or has no result."""
+    from activation_flow import document, report
+
+    if save is not None:
+        result.save(save)
+        log.info("Saved %s", save)
+    if as_json:
+        print_json(document.to_dict(result))
+    else:
+        # Texts without a result are told on stderr, below.
+        report.print_terminal(replace(results, errors=()), console(), top=top)
+    numbered = zip(results.numbers, results, strict=True)
+    lines = [line for number, one in numbered for line in cut(results.noun, number, one)]
+    tell(lines, results.errors, given, results.noun)
+
+
+def cut(noun: str, number: int, result: Any) -> Iterator[str]:
+    """Which texts of a result were cut, and by how much."""
+    texts = {"": result} if noun == "text" else {" A": result.a, " B": result.b}
+    for name, text in texts.items():
+        if text.n_dropped:
+            yield (
+                f"{noun} {number}{name and f', text{name}'}: cut to {len(text)} tokens, "
+                f"{text.n_dropped} dropped"
+            )
+
+
+def tell(lines: Sequence[str], failures: Sequence[Failure], given: "Given", noun: str) -> None:
+    """On stderr: what was left out, what was cut, every text without a result; the exit code."""
+    if given.blank:
+        log.warning("%s: blank lines left out: %d", given.name, given.blank)
+    for line in lines:
+        log.warning("%s", line)
+    for failure in failures:
+        where = given.where(failure.text_number)
+        error(f"{where}{noun} {failure.text_number}: {failure.reason}")
+    if failures:
+        import click
+
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def progress(noun: str = "texts") -> Iterator[Callable[[int, int | None], None] | None]:
+    """A bar on stderr for long work; none where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(noun, total=None)
+
+    def show(done: int, total: int | None) -> None:
+        if not bar.live.is_started and (done if total is None else total) > LONG:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
+def speak() -> None:
+    """The library's messages, as plain lines on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def silence_stdout() -> None:
+    """What is still in the buffer cannot be written; Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
