@@ -306,6 +306,64 @@ def test_a_bad_text_has_its_number_and_takes_no_other_with_it(bad, reason):
         assert encoded.text.ids.tolist() == alone.text.ids.tolist()
 
 
+def gives_up(tokenizer: Tokenizer, bad: str) -> str:
+    """Why a text has no result that makes the tokenizer refuse the whole batch."""
+    texts = ["dog", bad, "", "dog dog"]
+    done, failures = encode_all(tokenizer, texts, None, WIDE, vocabulary=99)
+    assert [encoded.number for encoded in done] == [1, 4]
+    assert [encoded.text.text for encoded in done] == ["dog", "dog dog"]
+    assert [failure.text_number for failure in failures] == [2, 3]
+    return failures[0].reason
+
+
+def test_a_tokenizer_without_an_unknown_token():
+    tokenizer = Tokenizer(models.WordLevel({"dog": 0}))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    reason = gives_up(tokenizer, "cat")
+    assert reason.startswith("the tokenizer cannot read it: WordLevel error: Missing [UNK] token")
+
+
+def test_a_tokenizer_that_panics(capfd):
+    """Issue 1349 of tokenizers. The class of a panic is no Exception."""
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "dog": 1}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_tokens(["aaaa", "eg", "deb", "\u200c", "ccfc"])
+    with pytest.raises(BaseException, match="bad split") as caught:
+        tokenizer.encode_batch(["£"])
+    assert not isinstance(caught.value, Exception)
+    reason = "the tokenizer cannot read it: AddedVocabulary bad split"
+    assert gives_up(tokenizer, "£") == reason
+
+
+@pytest.mark.parametrize("failing_at", [1, 2])
+def test_an_interruption_is_no_fault_of_a_text(failing_at):
+    calls = []
+
+    class Interrupted:
+        def encode_batch(self, inputs):
+            calls.append(inputs)
+            raise KeyboardInterrupt if len(calls) == failing_at else ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_all(Interrupted(), ["dog"], None, WIDE, vocabulary=99)
+    assert calls == [["dog"]] * failing_at
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is empty"),
+        (" \u3000\n", "it holds only spaces"),
+        ("\0 \0", "the tokenizer drops all of it: U+0000"),
+        ("\u200b\ufeff \u200d\x01", "the tokenizer drops all of it: U+200B, U+FEFF, U+200D, ..."),
+    ],
+)
+def test_why_a_text_has_no_token(text, why):
+    _, failures = encode("wordpiece", [text])
+    assert failures == [Failure(1, f"it has no token of its own ({why})")]
+
+
 def test_bad_texts_come_in_order():
     _, failures = encode("wordpiece", ["", 1, "dog", " ", None])
     assert [failure.text_number for failure in failures] == [1, 2, 4, 5]
@@ -392,7 +450,7 @@ def test_a_bad_second_segment_takes_no_other_with_it(bad):
     done, failures = encode("wordpiece", ["a", "b", "c"], ["x", bad, "z"])
     assert [encoded.number for encoded in done] == [1, 3]
     assert [failure.text_number for failure in failures] == [2]
-    assert re.search("not a string|surrogate", failures[0].reason)
+    assert re.match("its text_pair: .*(not a string|surrogate)", failures[0].reason)
 
 
 def test_a_tokenizer_without_a_pair_template_takes_no_pairs():
@@ -464,3 +522,65 @@ def test_a_window_of_any_array():
     encoded = one("wordpiece", "dog")
     cut = replace(encoded, windows=((0, 1),), lead=1, trail=1)
     assert cut.window(np.arange(len(encoded.text)), 0).tolist() == [0, 1, len(encoded.text) - 1]
+
+
+# cutting
+
+
+@every_tokenizer
+@given(text=any_text, length=st.integers(1, 30))
+def test_a_cut_text_is_the_beginning_of_the_whole(name, text, length):
+    whole, _ = encode(name, [text])
+    cut, failures = encode(name, [text], limit=Limits(length, long="cut"))
+    for encoded in whole:
+        lead, trail, n = encoded.lead, encoded.trail, len(encoded.text)
+        if n <= length:
+            assert cut[0].text.ids.tolist() == encoded.text.ids.tolist()
+            assert cut[0].text.n_dropped == 0
+        elif length <= lead + trail:
+            room = f"it has {n} tokens, and an input has room for {length}: for special tokens only"
+            assert failures == [Failure(1, room)]
+        else:
+            kept = np.r_[0 : length - trail, n - trail : n]
+            assert cut[0].text.n_dropped == n - length
+            assert cut[0].windows == ((0, length - lead - trail),)
+            assert cut[0].type_ids.tolist() == encoded.type_ids[kept].tolist()
+            for field in ("ids", "start", "end", "word", "kind", "special", "segment", "tokens"):
+                values = getattr(encoded.text, field)[kept]
+                assert getattr(cut[0].text, field).tolist() == values.tolist()
+
+
+@with_pairs
+@pytest.mark.parametrize("first", range(6))
+@pytest.mark.parametrize("second", range(6))
+def test_pairs_are_cut_as_transformers_cuts_them(name, first, second):
+    """Every pair of lengths with every budget, odd ones too."""
+    from transformers import PreTrainedTokenizerFast
+
+    if not first + second:
+        return
+    text, pair = "a " * first, "b " * second
+    whole = one(name, text, pair)
+    theirs = PreTrainedTokenizerFast(tokenizer_object=tokenizer_of(name))
+    for length in range(int(whole.text.special.sum()) + 1, len(whole.text) + 2):
+        encoded = one(name, text, pair, limit=Limits(length, long="cut"))
+        # In lists, as it takes an empty second segment alone for none.
+        how = {"truncation": True, "max_length": length}
+        truth = theirs([text], [pair], **how, return_token_type_ids=True)
+        assert encoded.text.ids.tolist() == truth["input_ids"][0]
+        assert encoded.type_ids.tolist() == truth["token_type_ids"][0]
+        assert encoded.text.n_dropped + len(encoded.text) == len(whole.text)
+
+
+def test_a_stride_is_refused_where_texts_are_cut():
+    for long in ("cut", "refused"):
+        with pytest.raises(ActivationFlowError, match="no text is read in windows: leave out"):
+            limits(512, 10, 3, long)
+
+
+def test_a_long_text_is_refused_where_windows_would_mislead():
+    limit = Limits(12, long="refused")
+    done, failures = encode("wordpiece", ["a " * 10, "a " * 11, "b"], limit=limit)
+    assert [encoded.number for encoded in done] == [1, 3]
+    assert re.match(r"it has 13 tokens, .* room for 12; .*--truncate", failures[0].reason)
+    assert failures[0].text_number == 2

@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -421,3 +422,13 @@ def test_three_class_accuracy_on_raw_text(merge: bool, bound: float) -> None:
     print(f"raw text, {merge=}: {right / total:.4f} of {total}")
     assert total > 23_000
     assert right / total >= bound
+
+
+def test_long_words_are_not_kept():
+    """The kinds of words are remembered; memory must not grow with their length."""
+    tracemalloc.start()
+    for number in range(50):
+        assert kind_of_word("x" * 100_000 + str(number)) == "content"
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000

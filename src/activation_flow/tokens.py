@@ -123,11 +123,13 @@ def encode_all(
     segments = [(t, None) for t in texts] if pairs is None else list(zip(texts, pairs, strict=True))
     usable: list[tuple[int, str, str | None]] = []
     for number, (text, pair) in enumerate(segments, 1):
-        if reason := _unreadable(text) or ("" if pairs is None else _unreadable(pair)):
+        if reason := _unreadable(text):
             failures.append(Failure(number, reason))
+        elif pairs is not None and (reason := _unreadable(pair)):
+            failures.append(Failure(number, f"its text_pair: {reason}"))
         else:
             usable.append((number, text, pair))
-    encodings = tokenizer.encode_batch([t if p is None else (t, p) for _, t, p in usable])
+    encodings = _encode(tokenizer, [t if p is None else (t, p) for _, t, p in usable])
     for (number, text, pair), encoding in zip(usable, encodings, strict=True):
         try:
             if isinstance(encoding, Untokenizable):
@@ -155,6 +157,31 @@ def _unreadable(text: object) -> str:
             "which is no text; mend where it was decoded"
         )
     return ""
+
+
+def _encode(tokenizer: Any, inputs: list[Any]) -> list[Any]:
+    """Encodings of texts or pairs; Untokenizable for those that the tokenizer cannot read.
+
+    A fast tokenizer refuses a whole batch for one text: some have no unknown token, some panic.
+    """
+    try:
+        return list(tokenizer.encode_batch(inputs))
+    except BaseException as problem:
+        _raise_if_not_the_tokenizers(problem)
+    found: list[Any] = []
+    for one in inputs:
+        try:
+            found += tokenizer.encode_batch([one])
+        except BaseException as problem:
+            _raise_if_not_the_tokenizers(problem)
+            found.append(Untokenizable(f"the tokenizer cannot read it: {problem}"))
+    return found
+
+
+def _raise_if_not_the_tokenizers(problem: BaseException) -> None:
+    # A panic of the Rust library is no Exception, and its class can be had by name only.
+    if not isinstance(problem, Exception) and type(problem).__name__ != "PanicException":
+        raise problem
 
 
 def _check_pairs(tokenizer: Any, n_texts: int, n_pairs: int) -> None:
@@ -214,7 +241,7 @@ def _encoded(
 ) -> Encoded:
     n = len(text)
     if text.special.all():
-        raise _NoResult("it has no token of its own (it is empty, or holds only spaces)")
+        raise _NoResult(f"it has no token of its own ({_why_none(text)})")
     if text.ids.max() >= vocabulary:
         raise _NoResult(
             f"token {text.tokens[text.ids.argmax()]!r} has number {text.ids.max()}, and the model "
@@ -247,6 +274,17 @@ def _encoded(
     return Encoded(number, read, type_ids, lead, trail, tuple(spans))
 
 
+def _why_none(text: TokenizedText) -> str:
+    given = text.text + (text.text_pair or "")
+    if not given:
+        return "it is empty"
+    if given.isspace():
+        return "it holds only spaces"
+    dropped = [*dict.fromkeys("".join(given.split()))]
+    codes = ", ".join(f"U+{ord(character):04X}" for character in dropped[:3])
+    return f"the tokenizer drops all of it: {codes}{', ...' if len(dropped) > 3 else ''}"
+
+
 def _cut(segment: Ids, excess: int) -> Mask:
     """True for the tokens that stay: the ends go, of two segments the longer one's first.
 
@@ -260,10 +298,9 @@ def _cut(segment: Ids, excess: int) -> Mask:
     # The longer one comes down to the shorter one; what is left to drop, both share.
     longer = min(excess, abs(first - second))
     shared = excess - longer
-    if first > second:
-        drop = longer + shared // 2, shared - shared // 2
-    else:
-        drop = shared // 2, longer + shared - shared // 2
+    # An odd one goes from the shorter, from the first where they are equally long.
+    fewer, more = shared // 2, shared - shared // 2
+    drop = (longer + fewer, more) if first > second else (more, longer + fewer)
     kept = np.ones(len(segment), dtype=bool)
     for number, dropped in enumerate(drop):
         (mine,) = np.nonzero(segment == number)

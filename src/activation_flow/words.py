@@ -30,6 +30,9 @@ _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{N}]")
 # Letters that are common to several scripts (µ, the ʻ of Hawaiʻi) do not make a word foreign.
 _FOREIGN = regex.compile(r"[\p{L}--\p{scx=Latin}--\p{scx=Common}]", flags=regex.VERSION1)
 
+# Longer words are not remembered: a corpus may hold any number of any length.
+_LONGEST_KEPT = 64
+
 _PAST_ANY_TEXT = np.iinfo(np.int64).max
 _PLAIN = str.maketrans({"’": "'", "ʼ": "'", "\u00ad": None, "\u200c": None, "\u200d": None})
 
@@ -61,7 +64,6 @@ def _function_word() -> re.Pattern[str]:
     return re.compile(f"(?:{either})(?:{'|'.join(clitics)})*+")
 
 
-@lru_cache(maxsize=2**16)
 def kind_of_word(word: str) -> str:
     """The kind "function", "content", or "" where the English list cannot know.
 
@@ -72,9 +74,16 @@ def kind_of_word(word: str) -> str:
     >>> [kind_of_word(word) for word in ("The", "don’t", "dog's", "42", "слово")]
     ['function', 'function', 'content', 'content', '']
     """
+    return (_kept_kind if len(word) <= _LONGEST_KEPT else _kind)(word)
+
+
+def _kind(word: str) -> str:
     if _function_word().fullmatch(word.translate(_PLAIN).casefold()):
         return "function"
     return "content" if _LETTER_OR_DIGIT.search(word) and not _FOREIGN.search(word) else ""
+
+
+_kept_kind = lru_cache(maxsize=2**16)(_kind)
 
 
 def map_pieces(spans: Sequence[tuple[int, int]], start: Ids, end: Ids) -> Ids:
