@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from activation_flow import document, table
 CHUNK = 1000
 OTHERS = 10  # one chunk in so many goes through the other calls, too
 COMMAND = 20  # and one in so many through the command
-FEW = 200  # texts of such a chunk, as vectors and documents are large
+FEW = 100  # texts of such a chunk, as vectors and documents are large
 
 # Every clear error there is for a text of a list: its kind, and how its reason begins.
 REASONS = {
@@ -62,7 +63,8 @@ class Tally:
     unexpected: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def report(self, what: str, number: int, problem: str, text: object) -> None:
+    def add(self, what: str, number: int, problem: str, text: object) -> None:
+        """Something unexpected."""
         shown = {"number": number, "problem": problem, "text": ascii(text)[:200]}
         self.unexpected.append({"what": what, **shown})
 
@@ -109,7 +111,7 @@ def attempt(
             for number, text in enumerate(texts, first):
                 attempt(tally, what, number, [text], call)
         if len(tally.unexpected) == before:
-            tally.report(what, first, f"{type(problem).__name__}: {problem}", texts[0])
+            tally.add(what, first, f"{type(problem).__name__}: {problem}", texts[0])
         return None
 
 
@@ -130,12 +132,12 @@ def strengths(tally: Tally, encoder: Any, tokenizer: Any, first: int, texts: lis
         tally.errors[kind] += 1
         if kind not in REASONS:
             number = error.text_number - 1
-            tally.report("strength", first + number, error.reason, texts[number])
+            tally.add("strength", first + number, error.reason, texts[number])
     judged = [texts[number - 1] for number in found.numbers]
     ids = tokenizer(judged, truncation=False, padding=False)["input_ids"] if judged else []
     for number, result, truth in zip(found.numbers, found, ids, strict=True):
         for problem in problems(result, texts[number - 1], truth):
-            tally.report("strength", first + number - 1, problem, texts[number - 1])
+            tally.add("strength", first + number - 1, problem, texts[number - 1])
 
 
 def kind_of_error(reason: str) -> str:
@@ -148,7 +150,7 @@ def check_numbers(tally: Tally, what: str, first: int, texts: Sequence[Any], fou
     numbers, errors = [*found.numbers], [error.text_number for error in found.errors]
     once = sorted([*numbers, *errors]) == [*range(1, len(texts) + 1)]
     if not once or numbers != sorted(numbers) or errors != sorted(errors):
-        tally.report(what, first, "the numbers of results and errors do not add up", texts[0])
+        tally.add(what, first, "the numbers of results and errors do not add up", texts[0])
 
 
 def problems(result: Any, text: str, ids: list[int] | None = None) -> Iterator[str]:
@@ -174,7 +176,7 @@ def problems(result: Any, text: str, ids: list[int] | None = None) -> Iterator[s
 
 def other_calls(tally: Tally, encoder: Any, tokenizer: Any, first: int, texts: list[Any]) -> None:
     """Shift of neighbours, hidden states, layers; what all of these can become."""
-    pairs = list(zip(texts, texts[1:], strict=False))
+    pairs = list(pairwise(texts))
 
     def shift(some: Sequence[tuple[Any, Any]]) -> Any:
         a, b = zip(*some, strict=True)
@@ -205,7 +207,7 @@ def other_calls(tally: Tally, encoder: Any, tokenizer: Any, first: int, texts: l
             )
             for side, text in sides:
                 for problem in problems(side, text):
-                    tally.report(what, first + number - 1, problem, text)
+                    tally.add(what, first + number - 1, problem, text)
         check_forms(tally, what, first, given, call, found)
 
 
@@ -219,13 +221,9 @@ def check_forms(
     for form, back in forms.items():
         read = attempt(tally, f"{what}, {form}", first, given, lambda s, b=back: b(call(s)))
         if read is not None and read != found:
-            tally.report(f"{what}, {form}", first, "it is not read back as it was", given[0])
-    if what in PICTURED:
-        attempt(tally, f"{what}, repr", first, given, lambda some: repr(call(some)))
-        attempt(tally, f"{what}, html", first, given, lambda some: call(some)._repr_html_())
-
-
-PICTURED = ("strength", "layers", "words")
+            tally.add(f"{what}, {form}", first, "it is not read back as it was", given[0])
+    attempt(tally, f"{what}, repr", first, given, lambda some: repr(call(some)))
+    attempt(tally, f"{what}, html", first, given, lambda some: call(some)._repr_html_())
 
 
 def as_document(results: Any) -> Any:
@@ -251,11 +249,11 @@ def through_the_command(
     expected = encoder.strength(given, errors="collect")
     tally.others[what] += len(given)
     if "Traceback" in said or "internal error" in said:
-        tally.report(what, first, said[-300:], given[0])
+        tally.add(what, first, said[-300:], given[0])
     elif done.returncode != (1 if expected.errors else 0):
-        tally.report(what, first, f"exit code {done.returncode}: {said[-300:]}", given[0])
+        tally.add(what, first, f"exit code {done.returncode}: {said[-300:]}", given[0])
     elif document.from_dict(json.loads(done.stdout)) != expected:
-        tally.report(what, first, "it is not what the library says", given[0])
+        tally.add(what, first, "it is not what the library says", given[0])
 
 
 def is_line(text: object) -> bool:

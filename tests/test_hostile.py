@@ -374,6 +374,7 @@ class TestTable:
                 if not readable(kind, text):
                     assert cause(text) in error.reason
         check_exports(results)
+        check_pictures(results)
 
     @every_kind
     def test_hidden_states(self, kind: str) -> None:
@@ -389,12 +390,7 @@ class TestTable:
             norms = np.linalg.norm(result.hidden.astype(float), axis=-1)
             np.testing.assert_allclose(norms, result.strength, rtol=1e-5)
         check_exports(results[::4])
-
-    @pytest.mark.xfail(strict=True, reason="report.py and html.py draw strengths only, so far")
-    def test_pictures_of_shift_and_hidden_states(self) -> None:
-        encoder, texts = encoder_of("wordpiece"), ["a dog", "\u202ecat \0", ""]
-        check_pictures(encoder.shift(texts, texts, errors="collect"))
-        check_pictures(encoder.hidden_states(texts, errors="collect"))
+        check_pictures(results)
 
     @every_kind
     def test_company_changes_nothing(self, kind: str) -> None:
@@ -479,6 +475,7 @@ class TestRandom:
             assert one.total == pytest.approx(two.total, rel=1e-9)
         check_exports(results)
         check_exports(words)
+        check_pictures(words)
 
     @pytest.mark.parametrize("kind", PAIRED)
     @settings(max_examples=60)
@@ -541,10 +538,20 @@ class TestMegabyte:
         with pytest.raises(ActivationFlowError, match=r"text B: .* room for 128; .*truncate=True"):
             encoder.shift("dog", MEGABYTE)
 
-    @pytest.mark.xfail(strict=True, reason="html.py quotes the whole text above its tokens")
-    def test_pages_stay_small(self) -> None:
-        result = encoder_of("wordpiece").strength(MEGABYTE, truncate=True, max_length=64)
-        assert len(result._repr_html_()) < 100_000
+    def test_pictures_stay_small(self) -> None:
+        """Of a long text, a long token, and many texts without a result."""
+        encoder, how = encoder_of("wordpiece"), {"truncate": True, "max_length": 64}
+        for results in (
+            encoder.strength(MEGABYTE, **how),
+            encoder.strength(["a" * 1_000_000], words="max"),
+            encoder.shift(MEGABYTE, "a" * 1_000_000, **how),
+            encoder.hidden_states([MEGABYTE], **how),
+            encoder.strength([""] * 5000, errors="collect"),
+            encoder.shift([""] * 5000, ["a"] * 5000, errors="collect"),
+        ):
+            assert len(repr(results)) < 5000
+            assert len(results._repr_html_()) < 100_000
+            assert len(html.html_page(results._as_list())) < 100_000
 
     def test_windows(self) -> None:
         """100,000 identical words: every token has a value."""

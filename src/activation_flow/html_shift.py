@@ -6,7 +6,7 @@ Computes no statistics. Rows, scale and legend are in picture_shift.py.
 from collections.abc import Iterator, Sequence
 
 from activation_flow.markup import errors, escape, heading, hover, legend, level, note
-from activation_flow.picture import number, token_text
+from activation_flow.picture import number, shortened, token_text
 from activation_flow.picture_shift import (
     OVERVIEW,
     Row,
@@ -40,10 +40,7 @@ def _overview(picture: ShiftPicture) -> str:
     """A row for each comparison."""
     rows = []
     for n, result in zip(picture.listed.numbers, picture.listed, strict=True):
-        a, b = (
-            f"{text[:_TEXT]}…" if len(text) > _TEXT else text
-            for text in contrast(result.a.text, result.b.text, _TEXT)
-        )
+        a, b = (shortened(text, _TEXT) for text in contrast(result.a.text, result.b.text, _TEXT))
         texts = "".join(f'<td class="afn-wrap"><bdi>{escape(text)}</bdi></td>' for text in (a, b))
         numbers = "".join(f"<td>{value}</td>" for value in overview(result))
         rows.append(f"<tr><td>{n:,}</td>{texts}{numbers}</tr>")

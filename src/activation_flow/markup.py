@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from activation_flow.picture import Legend, reading_note, visible
+from activation_flow.picture import Legend, failure_lines, reading_note, shortened, visible
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.results import Results, StrengthResult
 
 # Steps of colour: one class each in report.css.
 LEVELS = 40
+# Characters of a text above its tokens.
+_QUOTED = 2000
 _LOOKS = {"HIGH": "<b>HIGH</b>", "special": '<span class="afn-t afn-special">special</span>'}
 
 
@@ -52,8 +54,12 @@ def heading(lead: str, text: StrengthResult | HiddenStates) -> Iterator[str]:
     """A text, each segment on its own line, and how it was read if it was long."""
     lead = f'<span class="afn-number">{escape(lead)}</span> ' if lead else ""
     segments = [text.text] if text.text_pair is None else [text.text, text.text_pair]
-    quoted = "<br>".join(f"<bdi>{escape(segment) or '(empty)'}</bdi>" for segment in segments)
+    shown = [shortened(segment, _QUOTED) or "(empty)" for segment in segments]
+    quoted = "<br>".join(f"<bdi>{escape(segment)}</bdi>" for segment in shown)
     yield f'<p class="afn-title">{lead}{quoted}</p>'
+    if any(len(segment) > _QUOTED for segment in segments):
+        long = " and ".join(f"{len(segment):,}" for segment in segments)
+        yield note(f"{long} characters, of which the first {_QUOTED:,} are quoted")
     if how := reading_note(text):
         yield note(how)
 
@@ -72,8 +78,7 @@ def legend(meanings: Legend, ends: tuple[str, str]) -> str:
 def errors(results: Results[Any]) -> Iterator[str]:
     """The texts, or pairs of texts, without a result."""
     if results.errors:
-        lines = (f"{results.noun} {e.text_number}: {e.reason}" for e in results.errors)
-        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        items = "".join(f"<li>{escape(line)}</li>" for line in failure_lines(results))
         yield f'<p class="afn-title">Without a result</p><ul>{items}</ul>'
 
 

@@ -76,12 +76,28 @@ def visible(text: str) -> str:
 
 
 def token_text(token: str) -> str:
-    """A token as it is shown: visible, with its spaces, and if it is empty.
+    """A token as it is shown: visible, with its spaces, if it is empty, and not all of a huge one.
 
     >>> token_text(" the"), token_text("")
     ('␣the', "''")
     """
-    return visible(token).replace(" ", "␣") or "''"
+    return visible(shortened(token, 100)).replace(" ", "␣") or "''"
+
+
+def shortened(text: str, n: int) -> str:
+    """The text, or its first n characters and a mark.
+
+    >>> shortened("abc", 3), shortened("abcd", 3)
+    ('abc', 'abc…')
+    """
+    return text if len(text) <= n else f"{text[:n]}…"
+
+
+def failure_lines(results: Results[Any], n: int = 20) -> list[str]:
+    """Texts, or pairs of texts, without a result: the first ones, and how many more there are."""
+    lines = [f"{results.noun} {e.text_number}: {e.reason}" for e in results.errors[:n]]
+    more = len(results.errors) - n
+    return [*lines, f"… {more:,} more; .errors and .json files hold all"] if more > 0 else lines
 
 
 def number(value: float) -> str:

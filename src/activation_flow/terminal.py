@@ -12,6 +12,7 @@ import numpy as np
 from activation_flow.picture import (
     RAMP,
     Legend,
+    failure_lines,
     number,
     reading_note,
     shade,
@@ -158,8 +159,8 @@ class Page:
         """The texts, or pairs of texts, without a result."""
         if results.errors:
             yield self.text("\nWithout a result", "bold")
-        for error in results.errors:
-            yield self.text(visible(f"{results.noun} {error.text_number}: {error.reason}"))
+        for line in failure_lines(results):
+            yield self.text(visible(line))
 
 
 def fit(text: str, width: int) -> str:
