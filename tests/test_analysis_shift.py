@@ -44,7 +44,7 @@ class TestAgainstEager:
     @pytest.mark.parametrize("align", ["diff", "position"])
     def test_every_number(self, tiny: Any, a: str, b: str, layer: int, align: str) -> None:
         live = tiny("bert")
-        result = af.Encoder.from_pretrained(live).shift(a, b, layer=layer, align=align)
+        result = af.Encoder.from_pretrained(live).shift(a, b, layers=layer, align=align)
         (tokens_a, h_a, special_a), (tokens_b, h_b, _) = (eager(live, t, layer) for t in (a, b))
         assert result.layer == layer
         norms = np.linalg.norm(h_a, axis=1)
@@ -115,7 +115,7 @@ class TestBuckets:
             assert result.unpaired_high == alone
 
     def test_high_tokens_without_a_partner_are_counted_apart(self, minilm: af.Encoder) -> None:
-        result = minilm.shift("the prime minister of Canada", "the minister of", layer=4)
+        result = minilm.shift("the prime minister of Canada", "the minister of", layers=4)
         gone = [pair for pair in result.pairs if pair.change == "deleted"]
         assert [pair.a for pair in gone] == ["prime", "canada"]
         high = [pair for pair in result.pairs if pair.high]
@@ -166,7 +166,7 @@ class TestBuckets:
 
 class TestThePaper:
     def test_only_the_replaced_words_of_prompts_a_and_b(self, minilm: af.Encoder) -> None:
-        result = minilm.shift(PROMPT_A, PROMPT_B, layer=4)
+        result = minilm.shift(PROMPT_A, PROMPT_B, layers=4)
         replaced = [pair for pair in result.pairs if pair.change == "replaced"]
         assert [(pair.a, pair.b) for pair in replaced] == [("day", "walk"), ("park", "beach")]
         kept = [pair for pair in result.pairs if pair.change == "same"]
@@ -267,8 +267,8 @@ class TestOptions:
             ({"align": "fuzzy"}, "align='fuzzy' is not one of diff, position"),
             ({"bucket_by": "c"}, "bucket_by='c' is not one of a, b, union"),
             ({"words": "median"}, "words='median' is not one of max, mean"),
-            ({"layer": "0-2"}, "a shift is of one layer, and '0-2' is 3"),
-            ({"layer": 99}, "layer 99 is out of range"),
+            ({"layers": "0-2"}, "a shift is of one layer, and '0-2' is 3"),
+            ({"layers": 99}, "layer 99 is out of range"),
             ({"quantile": 2}, "quantile 2 is not between"),
             ({"threshold_scope": "x"}, "threshold scope 'x'"),
             ({"errors": "ignore"}, "errors='ignore' is not one of raise, collect"),
@@ -313,12 +313,42 @@ class TestSubtracting:
         with pytest.raises(ActivationFlowError, match="layer 3 and layer 4"):
             b.at(4) - a.at(3)
         assert (b.at(3) - a.at(3)).shift.tolist() == (
-            minilm.shift(PROMPT_A, PROMPT_B, layer=3).shift.tolist()
+            minilm.shift(PROMPT_A, PROMPT_B, layers=3).shift.tolist()
         )
 
     def test_another_model(self, minilm: af.Encoder, tiny_encoder: af.Encoder) -> None:
         with pytest.raises(ActivationFlowError, match="cannot be subtracted: their model is"):
             minilm.hidden_states("a") - tiny_encoder.hidden_states("a")
+
+    def test_another_engine_or_setting(self, tiny: Any) -> None:
+        encoder = af.Encoder.from_pretrained(tiny("bert"))
+        eager = af.Encoder.from_pretrained(tiny("bert"), engine="torch")
+        a = encoder.hidden_states("the dog")
+        for b, message in (
+            (eager.hidden_states("the cat"), "their engine is openvino and torch"),
+            (encoder.hidden_states("the cat", kinds="none"), "their kinds is list and none"),
+            (encoder.hidden_states("the cat", truncate=True), "their truncate is False and True"),
+        ):
+            with pytest.raises(ActivationFlowError, match=message):
+                b - a
+
+    def test_lists(self, minilm: af.Encoder) -> None:
+        texts = [PROMPT_A, "x", PROMPT_B]
+        a, b = minilm.hidden_states(texts), minilm.hidden_states(texts[::-1])
+        assert b - a == minilm.shift(texts, texts[::-1])
+        with pytest.raises(ActivationFlowError, match="hold texts 1, 2, 3 and 1, 2"):
+            a - b[:2]
+        with pytest.raises(ActivationFlowError, match="subtract hidden states of one text from"):
+            a - b[0]
+        strengths = minilm.strength(texts)
+        for attempt in (
+            lambda: strengths - strengths,
+            lambda: (b - a) - (b - a),
+            lambda: (b - a)[0] - (b - a)[0],
+            lambda: a - strengths,
+        ):
+            with pytest.raises(ActivationFlowError, match="only hidden states can be subtracted"):
+                attempt()
 
     def test_windows(self, tiny_encoder: af.Encoder) -> None:
         a, b = tiny_encoder.hidden_states(["the dog", "the dog " * 20], max_length=16)
@@ -329,7 +359,7 @@ class TestSubtracting:
         a, b = tiny_encoder.strength(["the dog", "the cat"])
         states = tiny_encoder.hidden_states("the dog")
         for attempt in (lambda: b - a, lambda: states - a, lambda: a - states):
-            with pytest.raises(ActivationFlowError, match="a strength carries no vector"):
+            with pytest.raises(ActivationFlowError, match="only hidden states can be subtracted"):
                 attempt()
 
     def test_something_else(self, tiny_encoder: af.Encoder) -> None:
@@ -375,7 +405,7 @@ def test_saved_and_read_back(minilm: af.Encoder, tmp_path: Path, ending: str) ->
 
 
 def test_the_document_is_the_one_of_the_design(minilm: af.Encoder) -> None:
-    result = minilm.shift(PROMPT_A, PROMPT_B, layer=4)
+    result = minilm.shift(PROMPT_A, PROMPT_B, layers=4)
     document = result.to_dict()
     assert document["schema"] == "shift/1"
     assert (document["layer"], document["layers"], document["align"]) == (4, [4], "diff")
@@ -385,6 +415,6 @@ def test_the_document_is_the_one_of_the_design(minilm: af.Encoder) -> None:
     assert document["pairs"][4]["a"] == "day"
     for name in ("total_shift", "high_ratio", "high_share", "enrichment", "p_value", "p_floor"):
         assert isinstance(document[name], float), name
-    several = minilm.shift([PROMPT_A], [PROMPT_B], layer=4).to_dict()
+    several = minilm.shift([PROMPT_A], [PROMPT_B], layers=4).to_dict()
     (only,) = several["comparisons"]
     assert {**several, **only, "comparisons": 0} == {**document, "comparisons": 0}

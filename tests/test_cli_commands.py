@@ -28,7 +28,7 @@ class TestShift:
         expected = minilm.shift(
             DAY,
             "A long walk.",
-            layer=2,
+            layers=2,
             align="position",
             bucket_by="union",
             words="mean",

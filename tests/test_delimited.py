@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activation_flow.delimited import read_rows
+from activation_flow.delimited import read_csv, read_tsv
 
 Rows = list[tuple[int, list[bytes] | str]]
 
 
-def read(content: bytes, delimiter: bytes = b",") -> Rows:
-    return list(read_rows(iter(enumerate(io.BytesIO(content), 1)), delimiter))
+def read(content: bytes) -> Rows:
+    return list(read_csv(iter(enumerate(io.BytesIO(content), 1))))
+
+
+def tabs(content: bytes) -> Rows:
+    return list(read_tsv(iter(enumerate(io.BytesIO(content), 1))))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,36 @@ def test_rows(content, rows):
 
 
 def test_the_delimiter_is_never_guessed():
-    assert read(b"a;b\tc,d\n", b"\t") == [(1, [b"a;b", b"c,d"])]
+    assert tabs(b"a;b\tc,d\n") == [(1, [b"a;b", b"c,d"])]
+    assert read(b"a;b\tc,d\n") == [(1, [b"a;b\tc", b"d"])]
+
+
+LOOKS = (
+    "field {} looks quoted, as in CSV, and in a .tsv file a quote is text; save the table as .csv "
+    "or .jsonl"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"a\tb\r\nc\t\n", [(1, [b"a", b"b"]), (2, [b"c", b""])]),
+        (b"\n \r\n\t\n", [(1, []), (2, []), (3, [b"", b""])]),
+        # a quote is text, and opens nothing
+        (
+            b'"He left\there\nShe said no"\tgood',
+            [(1, [b'"He left', b"here"]), (2, [b'She said no"', b"good"])],
+        ),
+        (b'"yes"\t""\n"\t5"', [(1, [b'"yes"', b'""']), (2, [b'"', b'5"'])]),
+        (b'"a" b\t""c\n', [(1, [b'"a" b', b'""c'])]),
+        # but what a program wrote as CSV with tabs is no text with quotes twice
+        (b'a\t"say ""x"""\nb\tc', [(1, LOOKS.format(2)), (2, [b"b", b"c"])]),
+        (b'""""\tc', [(1, LOOKS.format(1))]),
+        (b"", []),
+    ],
+)
+def test_rows_of_tabs(content, rows):
+    assert tabs(content) == rows
 
 
 OPEN = 'the quote that opens field {} is not closed; inside quotes, a quote is written ""'
@@ -81,13 +114,24 @@ fields = st.text(st.characters(exclude_categories=["Cs"])) | st.text('",\t\r\n '
 tables = st.lists(st.lists(fields, min_size=2, max_size=4))
 
 
-@given(tables, st.sampled_from(",\t"), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
-def test_what_the_csv_module_writes_is_read_back(table, delimiter, quoting):
+@given(tables, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+def test_what_the_csv_module_writes_is_read_back(table, quoting):
     written = io.StringIO(newline="")
     # With a line end of \r\n the writer puts quotes around a field with either of them.
-    csv.writer(written, delimiter=delimiter, quoting=quoting).writerows(table)
-    rows = read(written.getvalue().encode(), delimiter.encode())
+    csv.writer(written, quoting=quoting).writerows(table)
+    rows = read(written.getvalue().encode())
     assert [[field.decode() for field in row] for _, row in rows] == table
+
+
+@given(tables)
+def test_a_table_of_tabs_written_as_csv_is_read_as_it_was_or_not_at_all(table):
+    """What pandas and spreadsheets call TSV: no field is ever taken for another text."""
+    written = io.StringIO(newline="")
+    csv.writer(written, delimiter="\t", lineterminator="\n").writerows(table)
+    if not any("\n" in field or "\r" in field for row in table for field in row):
+        for (_, found), row in zip(tabs(written.getvalue().encode()), table, strict=True):
+            if isinstance(found, list) and len(found) == len(row):
+                assert [field.decode() for field in found] == row or row == [""]
 
 
 def plain_row(text: bytes) -> tuple[list[bytes] | None, int]:

@@ -26,6 +26,7 @@ ORDER = (
     "alignment",
     "stats",
     "shift",
+    "comparing",
     "results",
     "result_shift",
     "result_hidden",

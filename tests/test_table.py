@@ -50,6 +50,10 @@ COLUMNS = {
     "threshold": "double",
     "rank": "int64",
     "bucket": "dictionary<values=string, indices=int32, ordered=0>",
+    "text": "string",
+    "text_pair": "string",
+    "n_windows": "int32",
+    "n_dropped": "int64",
 }
 
 
@@ -158,7 +162,7 @@ def any_result(draw, layers: tuple[int, ...]) -> StrengthResult:
     text = st.text(characters, max_size=20)
     return make(
         draw(text),
-        draw(st.lists(st.one_of(own, special), max_size=5)),
+        draw(st.lists(st.one_of(own, special), min_size=1, max_size=5)),
         layers,
         draw(per_layer(st.floats(0, allow_nan=False, allow_infinity=False))),
         text_pair=draw(text) if paired else None,
@@ -336,6 +340,8 @@ def test_the_head_stands_in_the_metadata_of_the_parquet_file(tmp_path):
     assert head["schema"] == "strength/1"
     assert (head["model"], head["layers"]) == ("tiny", [8, 3])
     assert head["errors"] == [{"text_number": 2, "reason": "it is empty"}]
+    # No text stands there: readers refuse a file whose metadata is too large.
+    assert "слово" not in metadata[b"activation_flow"].decode("unicode_escape")
 
 
 def test_one_row_per_token_and_layer():
@@ -358,7 +364,12 @@ def test_one_row_per_token_and_layer():
         "threshold": 1.65,
         "rank": None,
         "bucket": None,
+        "text": "the слово",
+        "text_pair": None,
+        "n_windows": 1,
+        "n_dropped": 0,
     }
+    assert [r["text"] for r in rows] == ["the слово", *[None] * 5, "a", *[None] * 5]
     assert [r["segment"] for r in rows[2::2]] == [0, 0, 0, None, 1]
     assert rows[3]["strength"] == 3.25
     assert rows[3]["bucket"] == "HIGH"

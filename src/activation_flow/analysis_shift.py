@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from activation_flow.tokens import Encoded
 
 BUCKET_BY = ("a", "b", "union")
+# What two results must have in common to be subtracted, so that one head is true of both.
+_ORIGIN, _READING = (
+    ("model", "revision", "engine", "precision"),
+    ("kinds", "max_length", "truncate"),
+)
 
 Side = tuple[TokenizedText, Strength, "Pairs"]  # tokens; S [1 tokens]; vectors [tokens width]
 Sides = tuple[int, "Encoded", "Encoded"]  # number of the pair, its texts
@@ -74,7 +79,7 @@ def shift(
     a: "str | Sequence[str]",
     b: "str | Sequence[str]",
     *,
-    layer: "int | str | None" = None,
+    layers: "int | str | Sequence[int] | None" = None,
     align: str = "diff",
     bucket_by: str = "a",
     quantile: float = 0.75,
@@ -97,7 +102,7 @@ def shift(
         encoder: the model.
         a: one text, or a list of them.
         b: the text to compare it with, or as many.
-        layer: 8, -1; default two thirds of the depth.
+        layers: one, such as 8 or -1; default two thirds of the depth.
         align: "diff" (a longest common subsequence), or "position" (index by index, the paper's).
         bucket_by: HIGH by the strengths of "a", of "b", or of either ("union").
         quantile: of S over a text's tokens that makes τ.
@@ -129,14 +134,17 @@ def shift(
     comparing = Comparing(align=align, bucket_by=bucket_by, words=words)
     (one, first), (also_one, second) = analysis.as_list(a, errors), analysis.as_list(b, errors)
     if one != also_one or len(first) != len(second):
-        raise ActivationFlowError(
-            f"a holds {len(first)} texts and b {len(second)}; give two texts, or two lists of "
-            "equal length"
+        is_a, is_b = (
+            "one text" if single else f"a list of {len(texts)}"
+            for single, texts in ((one, first), (also_one, second))
         )
-    wanted = encoder.layers_from(layer)
+        raise ActivationFlowError(
+            f"a is {is_a} and b is {is_b}; give two texts, or two lists of equal length"
+        )
+    wanted = encoder.layers_from(layers)
     if len(wanted) != 1:
         raise ActivationFlowError(
-            f"a shift is of one layer, and {layer!r} is {len(wanted)}; ask layer by layer"
+            f"a shift is of one layer, and {layers!r} is {len(wanted)}; ask layer by layer"
         )
     how = {"kinds": kinds, "max_length": max_length, "long": "cut" if truncate else "refused"}
     sides, reasons = _tokenize(encoder, first, second, how)
@@ -171,14 +179,16 @@ def between(a: HiddenStates, b: HiddenStates) -> ShiftResult:
     """The shift of two texts whose hidden states are at hand, with the defaults of ``shift``.
 
     Raises:
-        ActivationFlowError: they are of different models, of different layers or of more than
-            one, or were read in windows.
+        ActivationFlowError: they are of different models, engines or settings, of different layers
+            or of more than one, or were read in windows.
     """
-    for name in ("model", "revision", "precision"):
-        ours, theirs = getattr(a.provenance, name), getattr(b.provenance, name)
-        if ours != theirs:
+    ours, theirs = a.provenance, b.provenance
+    alike = {name: (getattr(ours, name), getattr(theirs, name)) for name in _ORIGIN}
+    alike |= {name: (ours.settings[name], theirs.settings[name]) for name in _READING}
+    for name, (of_a, of_b) in alike.items():
+        if of_a != of_b:
             raise ActivationFlowError(
-                f"these two cannot be subtracted: their {name} is {ours} and {theirs}"
+                f"these two cannot be subtracted: their {name} is {of_a} and {of_b}"
             )
     if a.layers != b.layers or len(a.layers) != 1:
         raise ActivationFlowError(
@@ -192,9 +202,8 @@ def between(a: HiddenStates, b: HiddenStates) -> ShiftResult:
                 "shorten it, or cut it with truncate=True"
             )
     buckets, comparing = Buckets(), Comparing()
-    kept = {name: a.provenance.settings[name] for name in ("kinds", "max_length", "truncate")}
-    settings = {**asdict(buckets), **asdict(comparing), **kept}
-    provenance = replace(a.provenance, settings=settings)
+    kept = {name: ours.settings[name] for name in _READING}
+    provenance = replace(ours, settings={**asdict(buckets), **asdict(comparing), **kept})
     first, second = ((states, states.strength, states.hidden[0]) for states in (a, b))
     compared = _compare(1, first, second, comparing)
     return _judge([compared], buckets, comparing, provenance, a.layers)[0]

@@ -96,7 +96,7 @@ def _strength(
 @click.option(
     "--columns", default="a,b", show_default=True, help="The two columns of FILE that hold them."
 )
-@click.option("-l", "--layer", help="8, -1. Default: two thirds of the depth.")
+@click.option("-l", "--layer", "layers", help="8, -1. Default: two thirds of the depth.")
 @click.option(
     "--align",
     default="diff",

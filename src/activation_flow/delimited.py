@@ -1,7 +1,8 @@
-"""Lines of a CSV or TSV file -> rows of fields, as bytes (RFC 4180). Knows no names and no texts.
+"""Lines of a CSV or TSV file -> rows of fields, as bytes. Knows no names and no texts.
 
-Not Python's csv module: its limit on the size of a field is global, it wants decoded text, and a
-quote that is never closed takes in every row that follows.
+CSV as in RFC 4180, TSV as registered with IANA: there a quote is text, and a field holds neither
+tabs nor line ends. Not Python's csv module: its limit on the size of a field is global, it wants
+decoded text, and a quote that is never closed takes in every row that follows.
 """
 
 import re
@@ -12,11 +13,32 @@ Line = tuple[int, bytes]  # its number, and the bytes with the line end
 
 _INSIDE = re.compile(rb'[^"]*+(?:""[^"]*+)*+')  # of a quoted field, as far as the line goes
 _LINE_ENDS = (b"", b"\n", b"\r\n", b"\r")
+_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)++"')  # and with a quote inside, written twice
+_LOOKS_QUOTED = (
+    "field {} looks quoted, as in CSV, and in a .tsv file a quote is text; save the table as .csv "
+    "or .jsonl"
+)
 _TWICE = 'inside quotes, a quote is written ""'
 
 
-def read_rows(lines: Iterator[Line], delimiter: bytes) -> Iterator[tuple[int, list[bytes] | str]]:
-    """The rows of a table, with constant memory: the row being read is held, and no more.
+Rows = Iterator[tuple[int, list[bytes] | str]]
+
+
+def read_tsv(lines: Iterator[Line]) -> Rows:
+    """The rows of a table of tabs. What looks quoted as in CSV is refused, not taken for text.
+
+    Yields:
+        (line of the row, its fields, none if it holds only spaces; or what is wrong with it)
+    """
+    for number, line in lines:
+        row = line.removesuffix(b"\n").removesuffix(b"\r")
+        fields = row.split(b"\t") if row.strip(b" ") else []
+        looks = [k for k, field in enumerate(fields, 1) if _QUOTED.fullmatch(field)]
+        yield number, _LOOKS_QUOTED.format(looks[0]) if looks else fields
+
+
+def read_csv(lines: Iterator[Line]) -> Rows:
+    """The rows of a table of commas, with constant memory: the row being read is held, and no more.
 
     A row with wrong quotes costs its first line only. The other lines that an open quote took in
     are read again, each for itself, so no line is read more than twice. Until that is known they
@@ -33,7 +55,7 @@ def read_rows(lines: Iterator[Line], delimiter: bytes) -> Iterator[tuple[int, li
         following = iter(()) if again else _noted(lines, taken)
         fields: list[bytes] | str = []
         if line[1].strip(b" \r\n"):
-            fields = _fields(line[1], following, delimiter)
+            fields = _fields(line[1], following)
         if isinstance(fields, str):
             again.extendleft(reversed(taken))
         yield line[0], fields
@@ -45,7 +67,7 @@ def _noted(lines: Iterator[Line], taken: list[Line]) -> Iterator[bytes]:
         yield line[1]
 
 
-def _fields(line: bytes, following: Iterator[bytes], delimiter: bytes) -> list[bytes] | str:
+def _fields(line: bytes, following: Iterator[bytes]) -> list[bytes] | str:
     """The fields of the row that begins with this line, or what is wrong with its quotes.
 
     A field is quoted if a quote is its first character; elsewhere a quote is text.
@@ -65,10 +87,10 @@ def _fields(line: bytes, following: Iterator[bytes], delimiter: bytes) -> list[b
             end += 1
             if line[end : end + 3] in _LINE_ENDS:
                 return fields
-            if not line.startswith(delimiter, end):
+            if not line.startswith(b",", end):
                 return f"field {len(fields)} goes on after its closing quote; {_TWICE}"
         else:
-            end = line.find(delimiter, start)
+            end = line.find(b",", start)
             if end < 0:
                 return [*fields, line[start:].removesuffix(b"\n").removesuffix(b"\r")]
             fields.append(line[start:end])

@@ -1,6 +1,7 @@
 """Where results are written: a path checked before any work, a file whole or not at all."""
 
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +25,16 @@ def check_path(path: str | Path, endings: Sequence[str]) -> Path:
             f"{path}: cannot tell what to write from the ending {path.suffix!r}; it must be one "
             f"of {', '.join(endings)}"
         )
-    if not path.parent.is_dir():
-        raise ActivationFlowError(f"{path}: there is no folder {path.parent}; make it first")
-    if path.is_dir():
-        raise ActivationFlowError(f"{path} is a folder; give the name of a file")
+    try:
+        if not path.parent.is_dir():
+            raise ActivationFlowError(f"{path}: there is no folder {path.parent}; make it first")
+        if path.is_dir():
+            raise ActivationFlowError(f"{path} is a folder; give the name of a file")
+        temporary = _beside(path)
+        temporary.touch()
+        temporary.unlink()
+    except OSError as problem:
+        raise _cannot_write(path, problem) from problem
     return path
 
 
@@ -38,13 +45,20 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         ActivationFlowError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = _beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
     except OSError as problem:
-        raise ActivationFlowError(
-            f"{path} cannot be written: {problem.strerror or problem}"
-        ) from problem
+        raise _cannot_write(path, problem) from problem
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """A name that nothing else has, and that is never too long."""
+    return path.with_name(f".afn-{os.getpid()}-{uuid.uuid4().hex[:8]}{path.suffix}")
+
+
+def _cannot_write(path: Path, problem: OSError) -> ActivationFlowError:
+    return ActivationFlowError(f"{path} cannot be written: {problem.strerror or problem}")

@@ -1,13 +1,13 @@
 """The activations themselves: hidden states of texts, with their tokens; ``b - a`` is a shift."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from activation_flow.data import ActivationFlowError, Hidden, Provenance, Strength, TokenizedText
-from activation_flow.results import Exports, Results, StrengthResult, layer_index
+from activation_flow.results import NO_VECTORS, Exports, Results, layer_index
 
 if TYPE_CHECKING:
-    from activation_flow.result_shift import ShiftResult
+    from activation_flow.result_shift import ShiftResult, ShiftResults
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -36,6 +36,12 @@ class HiddenStates(Exports, TokenizedText):
     def _as_list(self) -> "HiddenResults":
         return HiddenResults((self,), self.provenance, self.layers)
 
+    def size_of(self, name: str) -> Any:
+        """A vector is as large as its length."""
+        if name == "hidden":
+            return self.strength[..., None]
+        return super().size_of(name)
+
     def at(self, layer: int) -> "HiddenStates":
         """The same text, one layer of it.
 
@@ -55,14 +61,17 @@ class HiddenStates(Exports, TokenizedText):
         """
         from activation_flow import analysis_shift
 
-        if isinstance(other, StrengthResult):
-            raise ActivationFlowError(
-                "a strength carries no vector, and the shift is the length of a difference of "
-                "vectors: subtract what encoder.hidden_states() gives"
-            )
-        if not isinstance(other, HiddenStates):
+        if not isinstance(other, Exports):
             return NotImplemented
+        if not isinstance(other, HiddenStates):
+            raise ActivationFlowError(_of_one_kind(other))
         return analysis_shift.between(other, self)
+
+
+def _of_one_kind(other: object) -> str:
+    if isinstance(other, (HiddenStates, HiddenResults)):
+        return "subtract hidden states of one text from those of one text, or a list from a list"
+    return NO_VECTORS
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,3 +79,25 @@ class HiddenResults(Results[HiddenStates]):
     """The hidden states of a list of texts, in the order given."""
 
     schema: ClassVar[str] = "hidden/1"
+
+    def __sub__(self, other: object) -> "ShiftResults":
+        """``b - a``: the shift of each text from the text of the same number.
+
+        Raises:
+            ActivationFlowError: see ``HiddenStates``; or the two hold other texts, by number.
+        """
+        from activation_flow.result_shift import ShiftResults
+
+        if not isinstance(other, Exports):
+            return NotImplemented
+        if not isinstance(other, HiddenResults):
+            raise ActivationFlowError(_of_one_kind(other))
+        if self.numbers != other.numbers:
+            ours, theirs = (", ".join(map(str, one.numbers)) for one in (self, other))
+            raise ActivationFlowError(
+                f"these two cannot be subtracted: they hold texts {ours} and {theirs}"
+            )
+        if not len(self):
+            raise ActivationFlowError("these two cannot be subtracted: they hold no text")
+        shifts = tuple(b - a for b, a in zip(self, other, strict=True))
+        return ShiftResults(shifts, shifts[0].provenance, self.layers, numbers=self.numbers)

@@ -1,7 +1,7 @@
 """What comparing two texts gives: shift of every aligned pair of tokens, and who carries it."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -80,6 +80,11 @@ class ShiftResult(Exports):
 
     def _as_list(self) -> "ShiftResults":
         return ShiftResults((self,), self.provenance, self.a.layers)
+
+    def size_of(self, name: str) -> Any:
+        """A shift is as large as the vectors that it lies between, a cosine distance as 1."""
+        sizes = {"shift": max(self.a.strength.max(), self.b.strength.max()), "cosine_distance": 1.0}
+        return sizes.get(name) or super().size_of(name)
 
     def __len__(self) -> int:
         """Number of rows."""

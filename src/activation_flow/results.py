@@ -5,12 +5,13 @@ report and html, words and kinds in analysis.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import numpy as np
 
+from activation_flow.comparing import close, equal
 from activation_flow.data import (
     ActivationFlowError,
     Bucket,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result", covariant=True)
 
-# What follows from the other numbers, or says who made them: not looked at by ``allclose``.
-_NOT_MEASURED = ("provenance", "rank", "bucket", "high")
+NO_VECTORS = (
+    "only hidden states can be subtracted, as a shift is the length of a difference of vectors: "
+    "use encoder.shift(a, b), or subtract what encoder.hidden_states() gives"
+)
 
 
 class Exports:
@@ -85,36 +88,34 @@ class Exports:
 
     def __eq__(self, other: object) -> bool:
         """The same kind of result, and the same in every value, text, setting and version."""
-        return type(self) is type(other) and _equal(self, other, None)
+        return type(self) is type(other) and equal(self, other)
 
     # Arrays cannot be hashed; by identity, two equal results would differ.
     __hash__ = None  # type: ignore[assignment]
 
+    def __sub__(self, other: object) -> Any:
+        """Refused for all but hidden states.
+
+        Raises:
+            ActivationFlowError: of any two results; it says what to do.
+        """
+        if not isinstance(other, Exports):
+            return NotImplemented
+        raise ActivationFlowError(NO_VECTORS)
+
     def allclose(self, other: Self, rtol: float = 1e-5) -> bool:
         """The same texts and tokens, and every measured number as close as ``rtol``, relatively.
 
-        Who measured (model, engine, settings, versions) may differ; so may ranks and buckets,
-        which a last digit can change.
+        A vector is held to its own length, a shift to the largest strength of the two texts, a
+        cosine distance to 1; all others to themselves. Who measured (model, engine, settings,
+        versions) may differ, and so may what a last digit can change: ranks, buckets, R_H.
         """
-        return type(self) is type(other) and _equal(self, other, rtol)
+        return type(self) is type(other) and close(self, other, rtol)
 
-
-def _equal(a: Any, b: Any, rtol: float | None) -> bool:
-    if isinstance(a, np.ndarray):
-        if a.shape != b.shape or a.dtype.kind != b.dtype.kind:
-            return False
-        if rtol is not None and a.dtype.kind == "f":
-            return np.allclose(a, b, rtol=rtol, atol=0, equal_nan=True)
-        return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-    if is_dataclass(a) and type(a) is type(b):
-        names = [field.name for field in fields(a)]
-        skip = () if rtol is None else _NOT_MEASURED
-        return all(_equal(getattr(a, n), getattr(b, n), rtol) for n in names if n not in skip)
-    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
-        return len(a) == len(b) and all(_equal(x, y, rtol) for x, y in zip(a, b, strict=True))
-    if rtol is not None and isinstance(a, float) and isinstance(b, float):
-        return bool(np.isclose(a, b, rtol=rtol, atol=0, equal_nan=True))
-    return bool(a == b)
+    def size_of(self, name: str) -> Any:
+        """What the numbers of a field are held to by ``allclose``."""
+        value = getattr(self, name)
+        return np.abs(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -253,17 +254,6 @@ class StrengthResult(Exports, TokenizedText):
                 "τ is over all texts, which one result does not know: call words() on all of them"
             )
         return analysis.words(self._as_list(), how)[0]
-
-    def __sub__(self, other: object) -> Any:
-        """Refused: the difference of two norms is not the shift.
-
-        Raises:
-            ActivationFlowError: always; it says what to do.
-        """
-        raise ActivationFlowError(
-            "a strength carries no vector, and the shift is the length of a difference of "
-            "vectors: use encoder.shift(a, b), or subtract what encoder.hidden_states() gives"
-        )
 
 
 def layer_index(layers: tuple[int, ...], layer: int) -> int:

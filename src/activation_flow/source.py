@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from activation_flow.data import ActivationFlowError, Failure
-from activation_flow.delimited import Line, read_rows
+from activation_flow.delimited import Line, Rows, read_csv, read_tsv
 
 # Tables hold more than a text in a line; taking their lines for texts would be a silent mistake.
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".conllu", ".xlsx", ".gz", ".zst")
-DELIMITERS = {".csv": b",", ".tsv": b"\t"}
+# Ending: how its rows are read, and what to keep in mind when the number of fields is wrong.
+TABLES_OF_PAIRS = {
+    ".csv": (read_csv, "a field that holds a comma or a line end must be in quotes"),
+    ".tsv": (read_tsv, "a field of a .tsv file holds no tab and no line end"),
+}
 
 T = TypeVar("T")
 Found = tuple[int, tuple[str, ...] | str]  # line of a row; its texts (() if blank), or what is bad
@@ -144,8 +148,9 @@ def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
     ending = ".jsonl" if path == "-" else Path(path).suffix.lower()
     if columns[0] == columns[1]:
         raise ActivationFlowError(f"--columns names {columns[0]!r} twice; a pair takes two columns")
-    if ending in DELIMITERS:
-        table = partial(_table, delimiter=DELIMITERS[ending], columns=columns, name=_name(path))
+    if ending in TABLES_OF_PAIRS:
+        read, rule = TABLES_OF_PAIRS[ending]
+        table = partial(_table, read=read, rule=rule, columns=columns, name=_name(path))
         return Source(path, "pair", table)
     if ending != ".jsonl":
         raise ActivationFlowError(
@@ -263,10 +268,14 @@ def _json_pair(line: bytes, columns: tuple[str, str]) -> tuple[str, ...]:
 
 
 def _table(
-    lines: Iterator[Line], delimiter: bytes, columns: tuple[str, str], name: str
+    lines: Iterator[Line],
+    read: Callable[[Iterator[Line]], Rows],
+    rule: str,
+    columns: tuple[str, str],
+    name: str,
 ) -> Iterator[Found]:
     """The pairs of a CSV or TSV file; its first row names the columns."""
-    rows = read_rows(lines, delimiter)
+    rows = read(lines)
     for line, header in rows:
         if not header:  # a blank row
             yield line, ()
@@ -276,7 +285,7 @@ def _table(
             places = [_place(names, column) for column in columns]
         except _BadRow as problem:
             raise ActivationFlowError(f"{name}, line {line}: {problem}") from problem
-        yield from _each(rows, partial(_table_pair, width=len(names), places=places))
+        yield from _each(rows, partial(_table_pair, rule, len(names), places))
 
 
 def _decoded(fields: list[bytes] | str) -> list[str]:
@@ -285,11 +294,10 @@ def _decoded(fields: list[bytes] | str) -> list[str]:
     return [_utf8(field, f"field {k}") for k, field in enumerate(fields, 1)]
 
 
-def _table_pair(row: list[bytes] | str, width: int, places: list[int]) -> tuple[str, ...]:
+def _table_pair(
+    rule: str, width: int, places: list[int], row: list[bytes] | str
+) -> tuple[str, ...]:
     fields = _decoded(row)
     if fields and len(fields) != width:
-        raise _BadRow(
-            f"number of fields: {len(fields)}, in the header: {width}; a field that holds a "
-            "delimiter or a line end must be in quotes"
-        )
+        raise _BadRow(f"number of fields: {len(fields)}, in the header: {width}; {rule}")
     return tuple(fields[place] for place in places) if fields else ()
