@@ -8,9 +8,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
+import fuzz
 import hostile
 import numpy as np
 import pytest
@@ -32,7 +34,7 @@ from transformers import PreTrainedTokenizerFast
 
 import activation_flow as af
 from activation_flow import document, html, table
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, Failure
 from activation_flow.results import TextsFailed
 from activation_flow.words import find_words
 
@@ -563,3 +565,89 @@ class TestMegabyte:
         assert result.word[-2] == 99_999
         check_strengths(result)
         assert len(repr(result)) < 3000
+
+
+# the fuzz benchmark, so that it cannot rot
+
+
+class TestFuzz:
+    def test_a_small_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert fuzz.main(["--texts", "100", "--seed", "1", "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["texts"] == 100 == result["results"] + sum(result["errors"].values())
+        assert result["unexpected"] == []
+        assert result["others"]["shift"] == fuzz.FEW - 1
+        assert result["others"]["afn strength"] > 80
+        fuzz.show(result)
+        assert re.search(r"^unexpected +0$", capsys.readouterr().out, re.MULTILINE)
+
+    def test_texts_can_be_made_again(self) -> None:
+        texts = hostile.texts(5, 0, 300)
+        assert [*map(repr, hostile.texts(5, 120, 130))] == [*map(repr, texts[120:130])]
+        assert hostile.texts(6, 0, 300) != texts
+        lengths = sorted(len(text) for text in texts if isinstance(text, str))
+        assert lengths[150] < 30
+        assert lengths[-1] > 500
+
+    def run(self, encoder: Any, monkeypatch: pytest.MonkeyPatch) -> fuzz.Tally:
+        """Of 60 texts in two calls, without the other calls."""
+        monkeypatch.setattr(fuzz, "other_calls", lambda *_: None)
+        monkeypatch.setattr(fuzz, "through_the_command", lambda *_: None)
+        tokenizer = model_of("wordpiece")[1]
+        *_, tally = fuzz.fuzz(encoder, tokenizer, "none", 0, 60, chunk=30)
+        assert tally.texts == 60
+        return tally
+
+    def test_what_raises_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoder, texts = encoder_of("wordpiece"), hostile.texts(0, 0, 60)
+
+        class Broken:
+            def strength(self, some: list[Any], errors: str) -> Any:
+                if texts[17] in some:
+                    raise RuntimeError("boom")
+                return encoder.strength(some, errors=errors)
+
+        assert self.run(encoder, monkeypatch).unexpected == []
+        tally = self.run(Broken(), monkeypatch)
+        (odd,) = tally.unexpected
+        assert (odd["what"], odd["number"]) == ("strength", 17)
+        assert odd["problem"] == "RuntimeError: boom"
+        assert odd["text"] == ascii(texts[17])
+        assert tally.lost() == 30
+
+    def test_what_is_lost_or_unknown_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoder = encoder_of("wordpiece")
+
+        class Broken:
+            def strength(self, some: list[Any], errors: str) -> Any:
+                found = encoder.strength(some, errors=errors)
+                odd = Failure(found.numbers[3], "it was not nice")
+                return replace(found[1:], errors=(*found.errors, odd))
+
+        tally = self.run(Broken(), monkeypatch)
+        assert tally.errors["unknown"] == 2
+        assert {odd["problem"] for odd in tally.unexpected} == {
+            "the numbers of results and errors do not add up",
+            "it was not nice",
+        }
+
+    @pytest.mark.parametrize(
+        ("change", "problem"),
+        [
+            ({"text": "another"}, "the text is not the one"),
+            ({"end": lambda r: r.end + 4}, "an offset is outside"),
+            ({"start": lambda r: -r.start}, "an offset is outside"),
+            ({"start": lambda r: r.start[::-1]}, "offsets go back"),
+            ({"start": lambda r: r.start * 0}, "a special token has a place"),
+            ({"special": lambda r: ~r.special}, "special tokens do not frame"),
+            ({"strength": lambda r: r.strength * np.nan}, "a strength is not finite"),
+            ({"ids": lambda r: r.ids + 1}, "the ids are not those"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, change: dict[str, Any], problem: str) -> None:
+        result = encoder_of("wordpiece").strength("the dog")
+        ids = result.ids.tolist()
+        assert [*fuzz.problems(result, "the dog", ids)] == []
+        made = {name: new(result) if callable(new) else new for name, new in change.items()}
+        found = [*fuzz.problems(replace(result, **made), "the dog", ids)]
+        assert any(line.startswith(problem) for line in found)
