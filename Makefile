@@ -11,7 +11,7 @@ PIP_FLAGS := -q --disable-pip-version-check
 PIP := $(BIN)/python -m pip install $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench wheel lock clean
+.PHONY: help demo test lint bench fuzz wheel lock clean
 
 help: ## this list
 	@echo "make TARGET [PYTHON=python3.12]; the first target that needs it sets up .venv (2-3 minutes):"
@@ -32,6 +32,9 @@ lint: $(STAMP) ## ruff and mypy, as CI runs them
 bench: $(STAMP) ## throughput against the paper's recipe, and what early exit saves (5-10 minutes)
 	@$(BIN)/python benchmarks/throughput.py
 	@$(BIN)/python benchmarks/early_exit.py
+
+fuzz: $(STAMP) ## 100,000 hostile texts: no traceback, none lost (10-20 minutes)
+	@$(BIN)/python benchmarks/fuzz.py
 
 wheel: $(STAMP) ## the package as a wheel in dist/ (DIST=folder)
 	@$(BIN)/python -m build --wheel --no-isolation --outdir "$(DIST)" .

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import activation_flow as af
-from activation_flow import runner
+from activation_flow import runner, tokens
 from activation_flow.data import ActivationFlowError
 from activation_flow.results import TextsFailed
 
@@ -112,11 +112,76 @@ def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder)
     assert sorted(seen) == [(i, w) for i, e in enumerate(encoded) for w in range(len(e.windows))]
 
 
+def owners_of(encoder: af.Encoder, text: str, max_length: int) -> Any:
+    """The window that each token of a text is taken from."""
+    (encoded,), _ = encoder.tokenize([text], max_length=max_length)
+    content = tokens.owners(encoded.windows[-1][1], encoded.windows, encoder.causal)
+    last = len(encoded.windows) - 1
+    return np.r_[[0] * encoded.lead, content, [last] * encoded.trail]
+
+
 class TestLongTexts:
     def test_a_text_that_just_fits_is_read_whole(self, tiny_encoder: af.Encoder) -> None:
         text = "a " * (tiny_encoder.max_length - 2)
         assert tiny_encoder.strength(text).n_windows == 1
         assert tiny_encoder.strength(text + "a").n_windows > 1
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_a_limit_that_is_not_reached_changes_no_bit(
+        self, tiny_encoder: af.Encoder, text: str
+    ) -> None:
+        whole = tiny_encoder.strength(text, layers="all")
+        n = len(whole)
+        for limit in (n, n + 1, tiny_encoder.max_length):
+            for truncate in (False, True):
+                how: Any = {"layers": "all", "max_length": limit, "truncate": truncate}
+                result = tiny_encoder.strength(text, **how)
+                np.testing.assert_array_equal(result.strength, whole.strength)
+                assert (result.n_windows, result.n_dropped) == (1, 0)
+        assert tiny_encoder.strength(text, max_length=n - 1).n_windows == 2
+        cut = tiny_encoder.strength(text, max_length=n - 1, truncate=True)
+        assert (cut.n_windows, cut.n_dropped, len(cut)) == (1, 1, n - 1)
+
+    def test_windows_and_the_whole_differ_where_context_is_missing(
+        self, tiny_encoder: af.Encoder
+    ) -> None:
+        """How far apart they are, of a model with absolute positions that reads both ways."""
+        text = " ".join(TEXTS[0].split()[i % 7] for i in range(60))
+        whole = tiny_encoder.strength(text, layers="all")
+        assert whole.n_windows == 1
+        read = tiny_encoder.strength(text, layers="all", max_length=len(whole) // 2)
+        assert read.ids.tolist() == whole.ids.tolist()
+        apart = np.abs(read.strength / whole.strength - 1)
+        print(f"windows against the whole: mean {apart.mean():.4f}, largest {apart.max():.4f}")
+        # Much more than noise (1e-6), much less than what tokens differ by.
+        assert 0.005 < apart.mean() < 0.05
+        assert apart.max() < 0.3
+        # Where position 1 of the first window is position 1 of the whole, layer 0 is the same.
+        first = owners_of(tiny_encoder, text, len(whole) // 2) == 0
+        np.testing.assert_allclose(read.strength[0, first], whole.strength[0, first], rtol=1e-6)
+        assert apart[0, ~first].min() > 1e-4
+
+    def test_a_causal_models_first_window_is_the_beginning_of_the_whole(self, tiny: Any) -> None:
+        encoder = af.Encoder.from_pretrained(tiny("gpt2"))
+        text = " ".join(TEXTS)
+        whole = encoder.strength(text, layers="all")
+        assert whole.n_windows == 1
+        read = encoder.strength(text, layers="all", max_length=40)
+        own = owners_of(encoder, text, 40)
+        first = (own == 0) & ~whole.special
+        assert 30 < first.sum() < len(whole) - 10
+        np.testing.assert_allclose(read.strength[:, first], whole.strength[:, first], rtol=1e-5)
+        apart = np.abs(read.strength / whole.strength - 1)[:, own > 0]
+        assert np.median(apart) > 1e-3
+
+    def test_without_positions_the_embeddings_do_not_depend_on_windows(self, tiny: Any) -> None:
+        encoder = af.Encoder.from_pretrained(tiny("t5"))
+        text = " ".join(TEXTS)
+        whole = encoder.strength(text, layers="all")
+        read = encoder.strength(text, layers="all", max_length=24)
+        assert read.n_windows > 5
+        np.testing.assert_array_equal(read.strength[0], whole.strength[0])
+        assert np.median(np.abs(read.strength[-1] / whole.strength[-1] - 1)) > 1e-3
 
     def test_every_token_has_the_value_of_its_window(self, tiny_encoder: af.Encoder) -> None:
         """Against each window fed as a text of its own."""
@@ -143,6 +208,65 @@ class TestLongTexts:
             if w == len(encoded.windows) - 1:
                 assert strength[0, -1] == norms[0, 0, -1]
         assert strength[0, 1:-1].tolist() == [best[place][1] for place in range(content)]
+
+    @pytest.mark.parametrize("pair", [None, TEXTS[1]])
+    @pytest.mark.parametrize("length", [5, 12, 13])
+    def test_cut_texts_equal_those_of_transformers(
+        self, tiny: Any, length: int, pair: str | None
+    ) -> None:
+        import torch
+
+        model, tokenizer = tiny("bert")
+        encoder = af.Encoder.from_pretrained((model, tokenizer))
+        how: Any = {"max_length": length, "truncate": True, "layers": "all"}
+        result = encoder.strength(TEXTS[3], pair, **how)
+        inputs = tokenizer(TEXTS[3], pair, truncation=True, max_length=length, return_tensors="pt")
+        with torch.no_grad():
+            hidden = model(**inputs, output_hidden_states=True).hidden_states
+        assert result.ids.tolist() == inputs["input_ids"][0].tolist()
+        truth = np.stack([h[0].norm(dim=-1).numpy() for h in hidden])
+        np.testing.assert_allclose(result.strength, truth, rtol=1e-5)
+        whole = encoder.strength(TEXTS[3], pair)
+        assert result.n_dropped + len(result) == len(whole)
+
+    def test_cut_results_are_whole_results(self, tiny_encoder: af.Encoder, tmp_path: Any) -> None:
+        """τ, ranks and buckets are of what was read; so are they after a file."""
+        results = tiny_encoder.strength([*TEXTS, "a"], max_length=9, truncate=True, layers="2-3")
+        whole = tiny_encoder.strength([*TEXTS, "a"])
+        dropped = [len(a) - len(b) for a, b in zip(whole, results, strict=True)]
+        assert [result.n_dropped for result in results] == dropped
+        assert dropped[-1] == 0
+        assert min(dropped[:-1]) > 0
+        for result in results[:-1]:
+            own = result.strength[:, 1:-1].astype(float)
+            truth = np.quantile(own, 0.75, axis=1, method="midpoint")
+            np.testing.assert_array_equal(result.threshold, truth)
+            assert sorted(result.rank[0, 1:-1]) == [*range(1, 8)]
+        for name in ("x.json", "x.parquet"):
+            results.save(tmp_path / name)
+            assert af.load(tmp_path / name) == results
+            results.words().save(tmp_path / name)
+            assert af.load(tmp_path / name) == results.words()
+        table = results.to_arrow()
+        assert table.num_rows == 2 * sum(map(len, results))
+
+    def test_of_a_word_at_the_cut_only_what_was_read_is_given(self, minilm: af.Encoder) -> None:
+        text = "The connoisseur's story"
+        pieces = minilm.strength(text, max_length=5, truncate=True)
+        words = pieces.words()
+        assert pieces.tokens.tolist() == ["[CLS]", "the", "con", "##no", "[SEP]"]
+        assert words.tokens.tolist() == ["[CLS]", "The", "conno", "[SEP]"]
+        assert (words.start.tolist(), words.end.tolist()) == ([-1, 0, 4, -1], [-1, 3, 9, -1])
+        assert words.n_dropped == pieces.n_dropped == len(minilm.strength(text)) - 5
+        for length in (len(minilm.strength(text)), 512):
+            whole = minilm.strength(text, max_length=length, truncate=True, words="max")
+            assert whole.tokens.tolist() == ["[CLS]", "The", "connoisseur's", "story", "[SEP]"]
+        pair = minilm.strength("a dog", text, max_length=8, truncate=True, words="max")
+        assert pair.tokens.tolist() == ["[CLS]", "a", "dog", "[SEP]", "The", "conno", "[SEP]"]
+
+    def test_a_stride_is_refused_where_texts_are_cut(self, tiny_encoder: af.Encoder) -> None:
+        with pytest.raises(ActivationFlowError, match=r"stride 5 is how much windows share.*trunc"):
+            tiny_encoder.strength("a", stride=5, truncate=True)
 
     def test_pairs_that_are_too_long_fail_with_their_number(self, tiny_encoder: Any) -> None:
         results = tiny_encoder.strength(["a", "a"], ["b", "b " * 300], errors="collect")

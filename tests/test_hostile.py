@@ -8,9 +8,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
+import fuzz
 import hostile
 import numpy as np
 import pytest
@@ -32,7 +34,7 @@ from transformers import PreTrainedTokenizerFast
 
 import activation_flow as af
 from activation_flow import document, html, table
-from activation_flow.data import ActivationFlowError
+from activation_flow.data import ActivationFlowError, Failure
 from activation_flow.results import TextsFailed
 from activation_flow.words import find_words
 
@@ -298,7 +300,7 @@ def check_strengths(result: Any) -> None:
 
 def hidden_characters(shown: str) -> set[str]:
     """What would not be seen, or would change how the rest is seen."""
-    odd = {c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    odd = {c for c in {*shown} if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     return odd - {"\n", "\u200c", "\u200d"}
 
 
@@ -339,18 +341,18 @@ class TestTable:
         for error in results.errors:
             assert not readable(kind, GIVEN[error.text_number - 1])
             assert cause(GIVEN[error.text_number - 1]) in error.reason
-        check_pictures(results)
 
     @every_kind
     def test_cut(self, kind: str) -> None:
-        results = encoder_of(kind).layers(GIVEN, errors="collect", max_length=20, truncate=True)
+        how: Any = {"layers": "1,3", "max_length": 20, "truncate": True}
+        results = encoder_of(kind).layers(GIVEN, errors="collect", **how)
         comes_out_once(results, len(GIVEN))
         for number, result in zip(results.numbers, results, strict=True):
             check_tokens(kind, GIVEN[number - 1], result, max_length=20)
             check_strengths(result)
         check_exports(results)
-        check_exports(results.words())
-        check_pictures(results)
+        check_exports(results[::4].words())
+        check_pictures(results[::4])
 
     @every_kind
     def test_shift(self, kind: str) -> None:
@@ -374,7 +376,13 @@ class TestTable:
                 if not readable(kind, text):
                     assert cause(text) in error.reason
         check_exports(results)
-        check_pictures(results)
+        check_pictures(results[::4])
+
+    def test_pictures(self) -> None:
+        """Of all texts."""
+        encoder = encoder_of("wordpiece")
+        check_pictures(encoder.strength(GIVEN, errors="collect"))
+        check_pictures(encoder.strength(GIVEN, words="max", errors="collect"))
 
     @every_kind
     def test_hidden_states(self, kind: str) -> None:
@@ -445,7 +453,7 @@ def cause(text: Any) -> str:
 
 class TestRandom:
     @every_kind
-    @settings(max_examples=30)
+    @settings(max_examples=15)
     @given(texts=st.lists(random_texts, min_size=1, max_size=5), cut=st.booleans())
     def test_strength(self, kind: str, texts: list[str], cut: bool) -> None:
         how = {"max_length": 12, "truncate": True} if cut else {}
@@ -460,7 +468,7 @@ class TestRandom:
         check_pictures(results)
 
     @every_kind
-    @settings(max_examples=30)
+    @settings(max_examples=15)
     @given(pairs=st.lists(st.tuples(random_texts, random_texts), min_size=1, max_size=3))
     def test_shift(self, kind: str, pairs: list[tuple[str, str]]) -> None:
         a, b = map(list, zip(*pairs, strict=True))
@@ -506,7 +514,7 @@ class TestRandom:
 
 MEGABYTE = "dog " * 250_000
 LONG = {
-    "identical words": MEGABYTE,
+    "identical words": "dog " * 25_000,
     "one word": "a" * 100_000,
     "no spaces": "日本語" * 30_000,
     "spaces": " " * 100_000 + "dog",
@@ -540,12 +548,13 @@ class TestMegabyte:
 
     def test_pictures_stay_small(self) -> None:
         """Of a long text, a long token, and many texts without a result."""
-        encoder, how = encoder_of("wordpiece"), {"truncate": True, "max_length": 64}
+        encoder: Any = encoder_of("wordpiece")
+        how, long = {"truncate": True, "max_length": 64}, LONG["identical words"]
         for results in (
-            encoder.strength(MEGABYTE, **how),
-            encoder.strength(["a" * 1_000_000], words="max"),
-            encoder.shift(MEGABYTE, "a" * 1_000_000, **how),
-            encoder.hidden_states([MEGABYTE], **how),
+            encoder.strength(long, **how),
+            encoder.strength(["a" * 100_000], words="max"),
+            encoder.shift(long, "a" * 100_000, **how),
+            encoder.hidden_states([long], **how),
             encoder.strength([""] * 5000, errors="collect"),
             encoder.shift([""] * 5000, ["a"] * 5000, errors="collect"),
         ):
@@ -563,3 +572,89 @@ class TestMegabyte:
         assert result.word[-2] == 99_999
         check_strengths(result)
         assert len(repr(result)) < 3000
+
+
+# the fuzz benchmark, so that it cannot rot
+
+
+class TestFuzz:
+    def test_a_small_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert fuzz.main(["--texts", "100", "--seed", "1", "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["texts"] == 100 == result["results"] + sum(result["errors"].values())
+        assert result["unexpected"] == []
+        assert result["others"]["shift"] == fuzz.FEW - 1
+        assert result["others"]["afn strength"] > 80
+        fuzz.show(result)
+        assert re.search(r"^unexpected +0$", capsys.readouterr().out, re.MULTILINE)
+
+    def test_texts_can_be_made_again(self) -> None:
+        texts = hostile.texts(5, 0, 300)
+        assert [*map(repr, hostile.texts(5, 120, 130))] == [*map(repr, texts[120:130])]
+        assert hostile.texts(6, 0, 300) != texts
+        lengths = sorted(len(text) for text in texts if isinstance(text, str))
+        assert lengths[150] < 30
+        assert lengths[-1] > 500
+
+    def run(self, encoder: Any, monkeypatch: pytest.MonkeyPatch) -> fuzz.Tally:
+        """Of 60 texts in two calls, without the other calls."""
+        monkeypatch.setattr(fuzz, "other_calls", lambda *_: None)
+        monkeypatch.setattr(fuzz, "through_the_command", lambda *_: None)
+        tokenizer = model_of("wordpiece")[1]
+        *_, tally = fuzz.fuzz(encoder, tokenizer, "none", 0, 60, chunk=30)
+        assert tally.texts == 60
+        return tally
+
+    def test_what_raises_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoder, texts = encoder_of("wordpiece"), hostile.texts(0, 0, 60)
+
+        class Broken:
+            def strength(self, some: list[Any], errors: str) -> Any:
+                if texts[17] in some:
+                    raise RuntimeError("boom")
+                return encoder.strength(some, errors=errors)
+
+        assert self.run(encoder, monkeypatch).unexpected == []
+        tally = self.run(Broken(), monkeypatch)
+        (odd,) = tally.unexpected
+        assert (odd["what"], odd["number"]) == ("strength", 17)
+        assert odd["problem"] == "RuntimeError: boom"
+        assert odd["text"] == ascii(texts[17])
+        assert tally.lost() == 30
+
+    def test_what_is_lost_or_unknown_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoder = encoder_of("wordpiece")
+
+        class Broken:
+            def strength(self, some: list[Any], errors: str) -> Any:
+                found = encoder.strength(some, errors=errors)
+                odd = Failure(found.numbers[3], "it was not nice")
+                return replace(found[1:], errors=(*found.errors, odd))
+
+        tally = self.run(Broken(), monkeypatch)
+        assert tally.errors["unknown"] == 2
+        assert {odd["problem"] for odd in tally.unexpected} == {
+            "the numbers of results and errors do not add up",
+            "it was not nice",
+        }
+
+    @pytest.mark.parametrize(
+        ("change", "problem"),
+        [
+            ({"text": "another"}, "the text is not the one"),
+            ({"end": lambda r: r.end + 4}, "an offset is outside"),
+            ({"start": lambda r: -r.start}, "an offset is outside"),
+            ({"start": lambda r: r.start[::-1]}, "offsets go back"),
+            ({"start": lambda r: r.start * 0}, "a special token has a place"),
+            ({"special": lambda r: ~r.special}, "special tokens do not frame"),
+            ({"strength": lambda r: r.strength * np.nan}, "a strength is not finite"),
+            ({"ids": lambda r: r.ids + 1}, "the ids are not those"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, change: dict[str, Any], problem: str) -> None:
+        result = encoder_of("wordpiece").strength("the dog")
+        ids = result.ids.tolist()
+        assert [*fuzz.problems(result, "the dog", ids)] == []
+        made = {name: new(result) if callable(new) else new for name, new in change.items()}
+        found = [*fuzz.problems(replace(result, **made), "the dog", ids)]
+        assert any(line.startswith(problem) for line in found)

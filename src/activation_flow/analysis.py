@@ -303,15 +303,21 @@ def check_offsets(texts: Iterable[TokenizedText], model: str) -> None:
 
 
 def to_words(text: TokenizedText, s: Strength, how: str) -> tuple[TokenizedText, Strength]:
-    """One entry per word; pieces of no word (punctuation, special tokens) stay as they are."""
+    """One entry per word; pieces of no word (punctuation, special tokens) stay as they are.
+
+    Of a word that was cut off in its middle, only what was read stands in the result.
+    """
     begins = word_starts(text)
     first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(text)) - 1
+    at_cut = (np.diff(text.segment, append=-1)[last] != 0) & (text.n_dropped > 0)
     names, start, end = text.tokens[first], text.start[first], text.end[first]
     spans = [(0, a, b) for a, b in find_words(text.text)]
     spans += [(1, a, b) for a, b in find_words(text.text_pair or "")]
     segments = (text.text, text.text_pair or "")
     for i in np.flatnonzero(text.word[first] >= 0):
         segment, start[i], end[i] = spans[text.word[first[i]]]
+        end[i] = min(end[i], text.end[last[i]]) if at_cut[i] else end[i]
         names[i] = segments[segment][start[i] : end[i]]
     grouped = TokenizedText(
         text=text.text,
