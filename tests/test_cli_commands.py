@@ -60,9 +60,10 @@ class TestShift:
             import io
 
             out = io.StringIO()
-            writer = csv.writer(out, delimiter="," if ending == ".csv" else "\t")
-            writer.writerows([("n", "x", "y"), *((k, *pair) for k, pair in enumerate(pairs))])
-            rows = out.getvalue().splitlines()
+            table = [("n", "x", "y"), *((str(k), *pair) for k, pair in enumerate(pairs))]
+            csv.writer(out).writerows(table)
+            tabs = ["\t".join(row) for row in table]
+            rows = out.getvalue().splitlines() if ending == ".csv" else tabs
         path.write_text("\n".join(rows) + "\n", encoding="utf-8")
         code, out_text, _ = afn("shift", "-f", str(path), "--columns", "x, y", *MINILM, "--json")
         assert code == 0
@@ -192,6 +193,13 @@ class TestHidden:
         out = afn("hidden", "a dog", *MINILM)[1]
         assert "384" in out
 
+    def test_of_a_file_all_is_for_keeping(self, afn: Any, tmp_path: Path) -> None:
+        (tmp_path / "t.txt").write_text("one\ntwo\n")
+        code, out, err = afn("hidden", "-f", str(tmp_path / "t.txt"), *MINILM)
+        assert (code, out) == (2, "")
+        assert "give --save PATH (or --json)" in err
+        assert afn("hidden", "-f", str(tmp_path / "t.txt"), *MINILM, "--json")[0] == 0
+
     def test_json_or_save(self, afn: Any, tmp_path: Path) -> None:
         code, _, err = afn("hidden", "a", *MINILM, "--json", "--save", str(tmp_path / "x.npz"))
         assert code == 2
@@ -209,7 +217,7 @@ class TestLongTexts:
             command, "a", LONG, *MINILM, "-l", "1", "--max-length", "100", "--truncate", *save
         )
         assert code == 0
-        assert "text 2: cut to 100 tokens, 502 dropped" in err
+        assert "text 2: cut to 98 tokens; 502 dropped" in err
         assert "text 1:" not in err
 
     def test_shift_refuses_unless_truncated(self, afn: Any) -> None:
@@ -219,7 +227,7 @@ class TestLongTexts:
         assert err.count("\n") == 1
         code, out, err = afn("shift", "the dog", LONG, *MINILM, "--truncate", "--json")
         assert code == 0
-        assert "pair 1, text B: cut to 512 tokens, 90 dropped" in err
+        assert "pair 1, text B: cut to 510 tokens; 90 dropped" in err
         assert json.loads(out)["b"]["n_dropped"] == 90
 
     def test_windows_are_counted(self, afn: Any) -> None:
@@ -228,3 +236,38 @@ class TestLongTexts:
         code, _, err = afn("strength", LONG, *MINILM, "--truncate", "--stride", "9")
         assert code == 1
         assert "no text is read in windows" in err
+
+
+class TestWhatIsTold:
+    def test_many_failures_are_counted(self, afn: Any, tmp_path: Path) -> None:
+        rows = ['{"x": "a", "y": "b"}'] * 50
+        (tmp_path / "p.jsonl").write_text("\n".join(rows))
+        code, out, err = afn("shift", "-f", str(tmp_path / "p.jsonl"), *MINILM, "--json")
+        assert code == 1
+        assert len(json.loads(out)["errors"]) == 50
+        assert err.count("there is no column 'a'") == 20
+        assert "afn: ... and 30 more without a result" in err
+
+    def test_what_cannot_be_saved_is_printed_all_the_same(
+        self, afn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.replace", full)
+        path = tmp_path / "x.json"
+        code, out, err = afn("strength", "a dog", "", *MINILM, "--json", "--save", str(path))
+        assert code == 1
+        assert [t["text"] for t in json.loads(out)["texts"]] == ["a dog"]
+        assert "afn: text 2: it has no token of its own (it is empty)" in err
+        assert f"{path} cannot be written: No space left on device" in err
+        assert not path.exists()
+        assert [*tmp_path.iterdir()] == []
+
+    def test_a_path_is_tried_before_any_work(self, afn: Any, tmp_path: Path) -> None:
+        folder = tmp_path / "closed"
+        folder.mkdir()
+        long = folder / ("x" * 300 + ".json")
+        code, out, err = afn("strength", "a", "-m", "no/such", "--save", str(long))
+        assert (code, out) == (1, "")
+        assert "cannot be written: File name too long" in err

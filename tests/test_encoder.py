@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import activation_flow as af
-from activation_flow import runner, tokens
+from activation_flow import lengths, runner
 from activation_flow.data import ActivationFlowError
 from activation_flow.results import TextsFailed
 
@@ -115,7 +115,7 @@ def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder)
 def owners_of(encoder: af.Encoder, text: str, max_length: int) -> Any:
     """The window that each token of a text is taken from."""
     (encoded,), _ = encoder.tokenize([text], max_length=max_length)
-    content = tokens.owners(encoded.windows[-1][1], encoded.windows, encoder.causal)
+    content = lengths.owners(encoded.windows[-1][1], encoded.windows, encoder.causal)
     last = len(encoded.windows) - 1
     return np.r_[[0] * encoded.lead, content, [last] * encoded.trail]
 

@@ -18,8 +18,8 @@ import activation_flow as af
 from activation_flow import artifact, identity, loading
 from activation_flow.data import ActivationFlowError
 from activation_flow.folder import EngineFolder
+from activation_flow.lengths import owners
 from activation_flow.slow import SlowTokenizer, Untokenizable
-from activation_flow.tokens import owners
 
 TEXT = "Who is the walker? the A K L."
 # With the names of special tokens of all kinds, typed by the user: they are text.

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from activation_flow.data import ActivationFlowError, Failure
-from activation_flow.tokens import Encoded, Limits, encode_all, limits, owners, stitch, windows
+from activation_flow.lengths import Limits, limits, owners, windows
+from activation_flow.tokens import Encoded, encode_all, stitch
 
 CORPUS = [
     "Who is the prime minister of Canada?",

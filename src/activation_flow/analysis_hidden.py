@@ -1,7 +1,6 @@
 """The composition for hidden states: an encoder and texts -> vectors, in order, a few at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,9 +14,10 @@ if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
     from activation_flow.tokens import Encoded
 
-# Texts that are tokenized at once, and tokens times layers whose vectors are held at once (of one
-# text at least): 100 MB at a width of 768.
-TEXTS, CELLS = 256, 2**15
+# Texts, and letters of texts, that are tokenized at once: enough to fill batches of one length.
+TEXTS, LETTERS = 2048, 2**20
+# Tokens times layers whose vectors are held at once, of one text at least: 100 MB, 768 wide.
+CELLS = 2**15
 
 Item = TypeVar("Item")
 Outcome = tuple[int, HiddenStates] | Failure
@@ -112,8 +112,7 @@ def stream(
     provenance = encoder.provenance(settings)
 
     def outcomes() -> Iterator[Outcome]:
-        rest = iter(texts)
-        while some := list(islice(rest, TEXTS)):
+        for some in _chunks(texts):
             encoded, failures = tokenize([text for _, text in some])
             failed = {failure.text_number: failure.reason for failure in failures}
             ready = measure(
@@ -137,6 +136,19 @@ def stream(
                 )
 
     return provenance, wanted, outcomes()
+
+
+def _chunks(texts: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    some: list[tuple[int, str]] = []
+    letters = 0
+    for number, text in texts:
+        some.append((number, text))
+        letters += len(text) if isinstance(text, str) else 0
+        if len(some) == TEXTS or letters >= LETTERS:
+            yield some
+            some, letters = [], 0
+    if some:
+        yield some
 
 
 def in_groups(items: Iterable[Item], cells: Callable[[Item], int]) -> Iterator[list[Item]]:

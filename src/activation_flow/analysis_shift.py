@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activation_flow import alignment, analysis
+from activation_flow import alignment, analysis, grouping
 from activation_flow import shift as formulas
 from activation_flow import strength as strengths
 from activation_flow.alignment import Alignment
@@ -149,7 +149,7 @@ def shift(
     how = {"kinds": kinds, "max_length": max_length, "long": "cut" if truncate else "refused"}
     sides, reasons = _tokenize(encoder, first, second, how)
     if words is not None:
-        analysis.check_offsets((e.text for _, *both in sides for e in both), encoder.model)
+        grouping.check_offsets((e.text for _, *both in sides for e in both), encoder.model)
     settings = {
         **asdict(buckets),
         **asdict(comparing),
@@ -245,7 +245,8 @@ def _measure(
 
 
 def _compare(number: int, a: Side, b: Side, comparing: Comparing) -> _Compared:
-    keys_a, keys_b = list(a[0].tokens), list(b[0].tokens)
+    # By number, not by name: " <mask>" and "<mask>" are one token to a model.
+    keys_a, keys_b = [*map(str, a[0].ids)], [*map(str, b[0].ids)]
     if comparing.words is not None:
         keys_a, a = _as_words(a, comparing.words)
         keys_b, b = _as_words(b, comparing.words)
@@ -261,13 +262,13 @@ def _compare(number: int, a: Side, b: Side, comparing: Comparing) -> _Compared:
 def _as_words(side: Side, how: str) -> tuple[list[str], Side]:
     """Words, and by what they are told apart: the pieces that the model reads, not the spelling."""
     text, norms, vectors = side
-    begins = analysis.word_starts(text)
+    begins = grouping.word_starts(text)
     first = np.flatnonzero(begins)
     counts = np.diff(first, append=len(text))
     mean = np.add.reduceat(vectors.astype(np.float64), first, axis=0) / counts[:, None]
     pieces = np.split(text.ids, first[1:])
     keys = [" ".join(map(str, ids)) for ids in pieces]
-    return keys, (*analysis.to_words(text, norms, how), mean)
+    return keys, (*grouping.to_words(text, norms, how), mean)
 
 
 def _judge(

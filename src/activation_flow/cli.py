@@ -17,6 +17,7 @@ from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
     from activation_flow.analysis_hidden import Outcome
+    from activation_flow.encoder import Encoder
     from activation_flow.source import Given, Source
 
 log = logging.getLogger("activation_flow")
@@ -162,28 +163,34 @@ def hidden_command(
 ) -> None:
     """Hidden states of every token of every TEXT: [layers tokens width], for work to go on from.
 
-    With --save they go to the file as they come, so that a FILE of any size can be read.
+    With --save they go to the file as they come, so that a FILE of any size can be read (into
+    .safetensors, about 70,000 sentences).
     """
-    from activation_flow import analysis_hidden, output, tensors
+    from activation_flow import output, tensors
     from activation_flow.encoder import Encoder
 
     if save is not None:
         output.check_path(save, tensors.ENDINGS)
         if as_json:
             raise click.UsageError("give --json or --save, not both: they are two forms of one")
+    elif file is not None and not as_json:
+        raise click.UsageError("give --save PATH (or --json): of a file, all is for keeping")
     given = _given([(text,) for text in texts], file)
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
-    if save is None:
-        rows = list(given)
-        results = encoder.hidden_states([row.texts[0] for row in rows], errors="collect", **how)
-        results = results.renumber([row.number for row in rows], given.bad)
-        screen.deliver(results, results, given, None, as_json)
+    if save is not None:
+        _hidden_to_file(encoder, given, save, how)
         return
-    cut: list[str] = []
+    rows = list(given)
+    results = encoder.hidden_states([row.texts[0] for row in rows], errors="collect", **how)
+    results = results.renumber([row.number for row in rows], given.bad)
+    screen.deliver(results, results, given, None, as_json)
 
-    def texts_read() -> Iterator[tuple[int, str]]:
-        yield from ((row.number, row.texts[0]) for row in given)
+
+def _hidden_to_file(encoder: "Encoder", given: "Given", path: str, how: dict[str, Any]) -> None:
+    from activation_flow import analysis_hidden, tensors
+
+    cut: list[str] = []
 
     def noted(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
         with screen.progress() as show:
@@ -195,10 +202,12 @@ def hidden_command(
                 yield outcome
         yield from given.bad  # known when all rows have been read
 
-    provenance, layers, outcomes = analysis_hidden.stream(encoder, texts_read(), **how)
-    written, failures = tensors.write(save, noted(outcomes), provenance, layers)
-    log.info("Saved %s: %d texts", save, written)
+    texts = ((row.number, row.texts[0]) for row in given)
+    provenance, layers, outcomes = analysis_hidden.stream(encoder, texts, **how)
+    written, failures = tensors.write(path, noted(outcomes), provenance, layers)
+    log.info("Saved %s: %d %s", path, written, "text" if written == 1 else "texts")
     screen.tell(cut, failures, given, "text")
+    screen.stop_if(failures)
 
 
 def _check_output(path: str | None, as_json: bool, top: int | None) -> None:

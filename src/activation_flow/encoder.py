@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 import tokenizers
 
-from activation_flow import __version__, artifact, identity, tokens
+from activation_flow import __version__, artifact, identity, lengths, tokens
 from activation_flow.data import (
     ActivationFlowError,
     Failure,
@@ -266,7 +266,7 @@ class Encoder:
             self._tokenizer,
             texts,
             pairs,
-            tokens.limits(self.max_length, max_length, stride, long),
+            lengths.limits(self.max_length, max_length, stride, long),
             vocabulary=self._runner.prepared.meta["vocabulary"],
             kinds=kinds,
         )

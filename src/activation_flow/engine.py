@@ -1,7 +1,8 @@
 """Run a tap: compiled by OpenVINO, or eagerly by torch. The only file that knows engines.
 
 Both take texts of equal length only, so nothing is ever padded. Measured (docs/design.md): such
-batches give, bit for bit, the numbers that each text gives alone, and cost no speed.
+batches give, bit for bit, the numbers that each text gives alone (eager torch: but for the last
+bits), and cost no speed.
 """
 
 import hashlib

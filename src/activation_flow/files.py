@@ -14,7 +14,7 @@ from activation_flow.results import Exports, Results
 
 
 def _json(result: Exports, path: Path) -> None:
-    text = json.dumps(document.to_dict(result), ensure_ascii=False, indent=1, allow_nan=False)
+    text = json.dumps(document.to_dict(result), ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 

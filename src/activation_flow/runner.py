@@ -1,7 +1,7 @@
 """Tokens in, numbers out: batches, windows put together again, a damaged engine mended.
 
 Knows no text and no tokenizer. Batches hold texts of one length only, so no text is ever padded,
-and each gives the same bits alone and in company.
+and each gives the same bits alone and in company (eager torch: but for the last ones).
 """
 
 import logging

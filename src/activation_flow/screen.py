@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from activation_flow.data import Failure
+from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
     from activation_flow.results import Exports, Results
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("activation_flow")
 
+TOLD = 20  # texts that were cut, or have no result: so many are told one by one
 LONG = 200  # texts: from here on a bar shows how far the work is
 
 
@@ -49,12 +50,20 @@ def deliver(
     as_json: bool,
     top: int | None = None,
 ) -> None:
-    """Save, print, and tell of every text that was cut or has no result."""
+    """Save, print, and tell of every text that was cut or has no result.
+
+    Raises:
+        ActivationFlowError: it could not be saved; what was computed has been printed.
+    """
     from activation_flow import document, report
 
+    not_saved = None
     if save is not None:
-        result.save(save)
-        log.info("Saved %s", save)
+        try:
+            result.save(save)
+            log.info("Saved %s", save)
+        except ActivationFlowError as problem:
+            not_saved = problem
     if as_json:
         print_json(document.to_dict(result))
     else:
@@ -63,28 +72,39 @@ def deliver(
     numbered = zip(results.numbers, results, strict=True)
     lines = [line for number, one in numbered for line in cut(results.noun, number, one)]
     tell(lines, results.errors, given, results.noun)
+    if not_saved is not None:
+        raise not_saved
+    stop_if(results.errors)
 
 
 def cut(noun: str, number: int, result: Any) -> Iterator[str]:
     """Which texts of a result were cut, and by how much."""
+    from activation_flow.picture import reading_note
+
     texts = {"": result} if noun == "text" else {" A": result.a, " B": result.b}
     for name, text in texts.items():
         if text.n_dropped:
-            yield (
-                f"{noun} {number}{name and f', text{name}'}: cut to {len(text)} tokens, "
-                f"{text.n_dropped} dropped"
-            )
+            yield f"{noun} {number}{name and f', text{name}'}: {reading_note(text)}"
 
 
 def tell(lines: Sequence[str], failures: Sequence[Failure], given: "Given", noun: str) -> None:
-    """On stderr: what was left out, what was cut, every text without a result; the exit code."""
+    """On stderr: what was left out, which texts were cut, and which have no result."""
     if given.blank:
         log.warning("%s: blank lines left out: %d", given.name, given.blank)
-    for line in lines:
+    for line in lines[:TOLD]:
         log.warning("%s", line)
-    for failure in failures:
+    if len(lines) > TOLD:
+        log.warning("... and %d more were cut; results and files say which", len(lines) - TOLD)
+    for failure in failures[:TOLD]:
         where = given.where(failure.text_number)
         error(f"{where}{noun} {failure.text_number}: {failure.reason}")
+    if len(failures) > TOLD:
+        more = len(failures) - TOLD
+        error(f"... and {more} more without a result; --json and --save give the reason of each")
+
+
+def stop_if(failures: Sequence[Failure]) -> None:
+    """Leave with exit code 1 if a text has no result."""
     if failures:
         import click
 

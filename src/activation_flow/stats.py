@@ -4,6 +4,7 @@ Knows no token, no shift and no model. Source: Phipson and Smyth (2010), "Permut
 should never be zero".
 """
 
+from functools import lru_cache
 from itertools import chain, combinations
 from math import comb
 from typing import TYPE_CHECKING
@@ -17,13 +18,14 @@ TIE = 1e-9  # of the sum of all values: arithmetic noise must not decide an orde
 CELLS = 2**20  # numbers that are shuffled at once: bounds the memory
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
 
     Values = Float[np.ndarray, "values"]
     Chosen = Bool[np.ndarray, "values"]
     Sums = Float[np.ndarray, "choices"]
+    Choices = Int[np.ndarray, "choices k"]
 else:
-    Values = Chosen = Sums = np.ndarray
+    Values = Chosen = Sums = Choices = np.ndarray
 
 
 def permutation_p(
@@ -64,7 +66,7 @@ def permutation_p(
         values, chosen, largest, k = -values, ~chosen, ~largest, n - k
     ways = comb(n, k)
     exact = ways <= EXACT_UP_TO
-    sums = _all_sums(values, k, ways) if exact else _random_sums(values, k, draws, seed)
+    sums = _all_sums(values, k) if exact else _random_sums(values, k, draws, seed)
     own = 0 if exact else 1  # the choice that was made counts as one of the draws
     p, floor = (
         float(own + np.count_nonzero(sums >= values[which].sum() - slack)) / (own + len(sums))
@@ -73,10 +75,17 @@ def permutation_p(
     return p, floor, exact
 
 
-def _all_sums(values: Values, k: int, ways: int) -> Sums:
-    terms = chain.from_iterable(combinations(values.tolist(), k))
-    sums: Sums = np.fromiter(terms, np.float64, ways * k).reshape(ways, k).sum(axis=1)
+def _all_sums(values: Values, k: int) -> Sums:
+    sums: Sums = values[_choices(len(values), k)].sum(axis=1)
     return sums
+
+
+@lru_cache(maxsize=64)  # texts of one length are many; a table has at most 300,000 numbers
+def _choices(n: int, k: int) -> Choices:
+    """Every way to choose k of n, a row each."""
+    ways = comb(n, k)
+    terms = chain.from_iterable(combinations(range(n), k))
+    return np.fromiter(terms, np.int32, ways * k).reshape(ways, k)
 
 
 def _random_sums(values: Values, k: int, draws: int, seed: int) -> Sums:

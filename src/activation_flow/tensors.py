@@ -31,6 +31,7 @@ from typing import Any, Self, overload
 import numpy as np
 
 from activation_flow import document
+from activation_flow.analysis_hidden import Outcome
 from activation_flow.containers import READERS, WRITERS, Reader
 from activation_flow.data import ActivationFlowError, Failure, Provenance
 from activation_flow.output import check_path, replacing
@@ -42,8 +43,6 @@ ARRAYS: dict[str, np.dtype[Any]] = {
     **dict.fromkeys(("ids", "start", "end", "segment", "word"), np.dtype("<i8")),
     "special": np.dtype(bool),
 }
-
-Outcome = tuple[int, HiddenStates] | Failure
 
 
 def write(
