@@ -284,8 +284,13 @@ def said(result):
             "so without a shift: 1 of A and 2 of B. No R_H: there is no pair that is not special.",
         ),
         (  # no shift
-            shifted(["a", "b"], ["a", "b"], [0, 0], "a"),
+            shifted(["a", "b"], ["a", "b"], [0, 0], "a", texts=("a b", "a b")),
             "Total shift 0.000, over 2 aligned pairs. No R_H: the 2 pairs did not shift at all.",
+        ),
+        (  # another text, and the same tokens, as where both are unknown to the tokenizer
+            shifted(["a", "[UNK]"], ["a", "[UNK]"], [0, 0], "a"),
+            "Total shift 0.000, over 2 aligned pairs. The two texts differ, and the model reads both "
+            "as the same tokens. No R_H: the 2 pairs did not shift at all.",
         ),
         (  # k = n
             shifted(["a", "b"], ["a", "c"], [1, 2], "ab"),

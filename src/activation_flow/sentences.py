@@ -28,7 +28,8 @@ def _shift_words(result: ShiftResult) -> Iterator[str]:
     if any(alone.values()):
         named = " and ".join(f"{n:,} of {name}" for name, n in alone.items() if n)
         yield f"Without a partner, so without a shift: {named}."
-    if (result.change == "same").all() and result.a.text != result.b.text:
+    same = result.total == 0 and (result.change == "same").all()
+    if same and result.a.text != result.b.text:
         yield "The two texts differ, and the model reads both as the same tokens."
 
 
