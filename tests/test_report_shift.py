@@ -289,8 +289,8 @@ def said(result):
         ),
         (  # another text, and the same tokens, as where both are unknown to the tokenizer
             shifted(["a", "[UNK]"], ["a", "[UNK]"], [0, 0], "a"),
-            "Total shift 0.000, over 2 aligned pairs. The two texts differ, and the model reads both "
-            "as the same tokens. No R_H: the 2 pairs did not shift at all.",
+            "Total shift 0.000, over 2 aligned pairs. The two texts differ, and the model reads "
+            "both as the same tokens. No R_H: the 2 pairs did not shift at all.",
         ),
         (  # k = n
             shifted(["a", "b"], ["a", "c"], [1, 2], "ab"),
