@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from architectures import TEXTS
+from equality import assert_same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -61,22 +62,15 @@ def written(path: Path, outcomes: Any, layers: tuple[int, ...] = (8,)) -> Hidden
 
 def same(a: HiddenResults, b: HiddenResults) -> None:
     """Equal in everything, arrays bit for bit and of one dtype."""
-    for name in ("provenance", "layers", "errors", "numbers"):
-        assert getattr(a, name) == getattr(b, name)
-    assert len(a) == len(b)
-    for x, y in zip(a, b, strict=True):
-        assert vars(x).keys() == vars(y).keys()
-        for name, value in vars(x).items():
-            other = getattr(y, name)
-            if isinstance(value, np.ndarray):
-                assert (value.dtype, value.shape) == (other.dtype, other.shape), name
-                if value.dtype == object:
-                    assert value.tolist() == other.tolist(), name
-                else:
-                    assert value.tobytes() == other.tobytes(), name
-            else:
-                assert value == other, name
-                assert type(value) is type(other), name
+
+    def arrays(value: np.ndarray, other: np.ndarray, name: str) -> None:
+        assert (value.dtype, value.shape) == (other.dtype, other.shape), name
+        if value.dtype == object:
+            assert value.tolist() == other.tolist(), name
+        else:
+            assert value.tobytes() == other.tobytes(), name
+
+    assert_same(a, b, arrays)
     assert a == b
 
 

@@ -24,6 +24,7 @@ from activation_flow.grouping import check_offsets, to_words
 from activation_flow.results import (
     KindAtLayer,
     LayersResult,
+    Results,
     StrengthResult,
     StrengthResults,
     TextsFailed,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("text", "corpus")
 
+All = TypeVar("All", bound=Results[Any])
 Many = TypeVar("Many", bound=StrengthResults)
 Measured = tuple[int, TokenizedText, Strength]  # number of the text, its tokens, S
 
@@ -115,7 +117,7 @@ def strength(
         include_special=include_special,
     )
     if words is not None:
-        formulas.aggregate(np.zeros((1, 1)), np.zeros(1, dtype=np.int64), words)  # known?
+        formulas.check_aggregate(words)
     one, many = as_list(texts, errors)
     pairs = [text_pair] if isinstance(text_pair, str) else text_pair
     wanted = encoder.layers_from(layers)
@@ -150,14 +152,11 @@ def strength(
     }
     if words is not None:
         measured = [(n, *to_words(text, norms, words)) for n, text, norms in measured]
-    judged = judge(measured, buckets, encoder.provenance(settings), wanted)
+    provenance = encoder.provenance(settings)
+    judged = judge(measured, buckets, provenance, wanted)
     numbers = tuple(number for number, _, _ in measured)
-    results = StrengthResults(
-        judged, encoder.provenance(settings), wanted, tuple(failures), numbers
-    )
-    if failures and (errors == "raise" or one):
-        raise TextsFailed(results)
-    return results[0] if one else results
+    results = StrengthResults(judged, provenance, wanted, tuple(failures), numbers)
+    return one_or_all(results, one, errors)
 
 
 def as_list(texts: object, errors: str) -> tuple[bool, list[str]]:
@@ -175,6 +174,17 @@ def as_list(texts: object, errors: str) -> tuple[bool, list[str]]:
             f"texts is {type(texts).__name__}; give a string or a list of strings"
         )
     return False, list(texts)
+
+
+def one_or_all(results: All, one: bool, errors: str) -> All | Any:
+    """What a call gives back: its only result, or all of them.
+
+    Raises:
+        TextsFailed: there are failures, and ``errors`` is "raise" or one result was asked for.
+    """
+    if results.errors and (errors == "raise" or one):
+        raise TextsFailed(results)
+    return results[0] if one else results
 
 
 def not_finite(text: TokenizedText, norms: Strength, layers: Sequence[int]) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 from activation_flow import analysis, room
 from activation_flow.data import Failure, Hidden, Provenance, Strength, TokenizedText
 from activation_flow.result_hidden import HiddenResults, HiddenStates
-from activation_flow.results import TextsFailed
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -63,9 +62,7 @@ def hidden_states(
         tuple(failures),
         tuple(number for number, _ in found),
     )
-    if failures and (errors == "raise" or one):
-        raise TextsFailed(results)
-    return results[0] if one else results
+    return analysis.one_or_all(results, one, errors)
 
 
 def stream(

@@ -18,7 +18,6 @@ from activation_flow.analysis_hidden import in_groups, measure
 from activation_flow.data import ActivationFlowError, Failure, Provenance, Strength, TokenizedText
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.result_shift import ShiftResult, ShiftResults
-from activation_flow.results import TextsFailed
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -59,7 +58,7 @@ class Comparing:
             )
         alignment.align([], [], self.align)  # refuses what it does not know
         if self.words is not None:
-            strengths.aggregate(np.zeros((1, 1)), np.zeros(1, dtype=np.int64), self.words)
+            strengths.check_aggregate(self.words)
 
 
 @dataclass(frozen=True)
@@ -170,9 +169,7 @@ def shift(
     failures = tuple(Failure(number, reasons[number]) for number in sorted(reasons))
     numbers = tuple(item.number for item in compared)
     results = ShiftResults(found, provenance, wanted, failures, numbers)
-    if failures and (errors == "raise" or one):
-        raise TextsFailed(results)
-    return results[0] if one else results
+    return analysis.one_or_all(results, one, errors)
 
 
 def between(a: HiddenStates, b: HiddenStates) -> ShiftResult:

@@ -127,6 +127,16 @@ def percentile(strength: Strength, rank: Rank) -> Strength:
     return 100 * places
 
 
+def check_aggregate(how: str) -> None:
+    """Refuse an unknown way to aggregate, before any work is done.
+
+    Raises:
+        ActivationFlowError: it is not one of ``AGGREGATES``.
+    """
+    if how not in AGGREGATES:
+        raise ActivationFlowError(f"words={how!r} is not one of {', '.join(AGGREGATES)}")
+
+
 def aggregate(strength: Strength, group: Ids, how: str = "max") -> Strength:
     """One value for each run of tokens with the same group number, in order.
 
@@ -141,8 +151,7 @@ def aggregate(strength: Strength, group: Ids, how: str = "max") -> Strength:
     >>> aggregate(np.array([[3.0, 4.0, 9.0]]), np.array([0, 0, 1]), "l2")
     array([[5., 9.]])
     """
-    if how not in AGGREGATES:
-        raise ActivationFlowError(f"words={how!r} is not one of {', '.join(AGGREGATES)}")
+    check_aggregate(how)
     (first,) = np.nonzero(np.diff(group, prepend=-1))
     if how == "first":
         return strength[:, first]

@@ -52,7 +52,7 @@ TEXTS: Columns = {
     "strength": STRENGTH,
 }
 THRESHOLD = ("double", "tau, unit of strength (eq. 3)")
-STRENGTHS: Columns = {**TEXTS, "threshold": THRESHOLD, "rank": RANK, "bucket": BUCKET}
+STRENGTHS: Columns = {**TEXTS, "threshold": THRESHOLD, "rank": RANK, "bucket": BUCKET, **TEXT}
 SIDE: Columns = {
     "index": ("int32", "place of the token in its text, from 0; null: it is in the other only"),
     **TOKEN,
@@ -95,7 +95,7 @@ def to_arrow(result: Exports) -> "pyarrow.Table":
         return _table(PAIRS, _pair_columns(results), head)
     if isinstance(results, HiddenResults):
         return _hidden_table(results, head)
-    return _table({**STRENGTHS, **TEXT}, _strength_columns(results), head)
+    return _table(STRENGTHS, _strength_columns(results), head)
 
 
 def _table(columns: Columns, values: dict[str, list[Any]], head: document.Json) -> "pyarrow.Table":
@@ -137,7 +137,7 @@ def _text_columns(columns: Columns, results: Results[Any]) -> dict[str, list[Any
 
 
 def _strength_columns(results: Results[StrengthResult]) -> dict[str, list[Any]]:
-    filled = _text_columns({**STRENGTHS, **TEXT}, results)
+    filled = _text_columns(STRENGTHS, results)
     for result in results:
         filled["threshold"] += result.threshold.tolist() * len(result)
         filled["rank"] += [rank or None for rank in result.rank.T.ravel().tolist()]
