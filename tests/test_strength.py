@@ -14,10 +14,12 @@ from activation_flow.strength import (
     TIE,
     aggregate,
     bucket,
+    moments,
     percentile,
     rank,
     strength,
     threshold,
+    thresholds,
 )
 
 # The paper's published strengths, layer 8 of bert-base-uncased.
@@ -343,7 +345,9 @@ def test_an_unknown_aggregate():
 
 
 RAGGED = st.lists(
-    st.lists(st.tuples(st.sampled_from([1.0, 2.0, 2.0000001, 3.5, 9.0]), st.booleans()), min_size=1),
+    st.lists(
+        st.tuples(st.sampled_from([1.0, 2.0, 2.0000001, 3.5, 9.0]), st.booleans()), min_size=1
+    ),
     min_size=1,
     max_size=8,
 )
@@ -357,24 +361,24 @@ def laid_out(texts):
     return values, part, np.repeat(np.arange(len(texts)), [len(text) for text in texts])
 
 
-@given(RAGGED, st.sampled_from(formulas.QUANTILE_METHODS), st.floats(0, 1))
+@given(RAGGED, st.sampled_from(QUANTILE_METHODS), st.floats(0, 1))
 def test_many_texts_at_once_are_each_text_alone(texts, method, quantile):
     values, part, text = laid_out(texts)
-    tau = formulas.thresholds(values, part, text, quantile, method)
-    ranks = formulas.rank(values, part, text)
-    percentiles = formulas.percentile(values, ranks, text)
+    tau = thresholds(values, part, text, quantile, method)
+    ranks = rank(values, part, text)
+    percentiles = percentile(values, ranks, text)
     for k in range(len(texts)):
         own, mine = values[:, text == k], part[text == k]
-        assert np.array_equal(tau[:, k], formulas.threshold(own[:, mine], quantile, method))
-        assert np.array_equal(ranks[:, text == k], formulas.rank(own, mine))
-        alone = formulas.percentile(own, formulas.rank(own, mine))
+        assert np.array_equal(tau[:, k], threshold(own[:, mine], quantile, method))
+        assert np.array_equal(ranks[:, text == k], rank(own, mine))
+        alone = percentile(own, rank(own, mine))
         assert np.array_equal(percentiles[:, text == k], alone)
 
 
 @given(RAGGED)
 def test_moments_are_those_of_scipy(texts):
     values, part, text = laid_out(texts)
-    mean, deviation, skew = formulas.moments(values, part, text)
+    mean, deviation, skew = moments(values, part, text)
     for k in range(len(texts)):
         own = values[:, part & (text == k)].astype(np.float64)
         assert np.allclose(mean[:, k], own.mean(axis=1))
@@ -384,6 +388,6 @@ def test_moments_are_those_of_scipy(texts):
             assert np.isnan(deviation[:, k]).all()
         for layer in range(2):
             if np.ptp(own[layer]) > 1e-5:
-                assert np.isclose(skew[layer, k], scipy.stats.skew(own[layer]))
+                assert np.isclose(skew[layer, k], stats.skew(own[layer]))
             elif np.ptp(own[layer]) < 1e-7:
                 assert np.isnan(skew[layer, k])
