@@ -1,0 +1,334 @@
+"""One shard of a corpus -> its part files: one pure function, whoever calls it.
+
+What comes out depends on the shard, the job and the model only, so that a shard that was
+interrupted is simply run again. Reading and tokenizing, the model, and writing work side by side
+on different blocks of texts; memory holds three blocks, however large the shard is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from activation_flow import analysis, grouping, room, words
+from activation_flow.conllu import Gold
+from activation_flow.data import ActivationFlowError, Hidden, Names, Strength, TokenizedText
+from activation_flow.formats import Reading, Record
+from activation_flow.part import Layout, Measured, PartWriter
+from activation_flow.shards import Shard, read
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+    from activation_flow.tokens import Encoded
+
+FILE_STEP = 10**12  # text_id = number of the file times this, and the line
+
+# Texts, and letters of texts, that are worked on at once: enough to fill batches of one length.
+BLOCK_TEXTS, BLOCK_LETTERS = 2048, 2**20
+# With vectors, letters times layers: about 100 MB of vectors 768 wide, if a token has 4 letters.
+BLOCK_CELLS = 2**17
+# Letters of a shard's texts that are remembered, to know the same text again.
+KEPT_LETTERS = 2**22
+
+Item = TypeVar("Item")
+_END: Any = object()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with every shard of a run.
+
+    Attributes:
+        out: folder of the run.
+        reading: how rows are read.
+        layout: what the tables hold.
+        kinds: where kinds come from: "list", "none" or "gold".
+        words: how pieces are put together to words; None: they are not.
+        max_length: longest input.
+        stride: tokens that neighbouring windows share; None: half.
+        truncate: cut longer texts instead.
+        on_error: "reject" a row that has no result, or "fail".
+        head: what stands in the metadata of every file.
+    """
+
+    out: Path
+    reading: Reading
+    layout: Layout
+    kinds: str
+    words: str | None
+    max_length: int | None
+    stride: int | None
+    truncate: bool
+    on_error: str
+    head: dict[str, Any]
+
+
+@dataclass
+class Counts:
+    """How many there were of what; rows = texts + rejects.
+
+    Attributes:
+        rows: of the input that are not blank.
+        texts: rows that have a result.
+        tokens: of those texts.
+        rejects: rows that have none.
+        blank: blank rows, left out.
+        computed: texts that the model had to read; the others were the same as one before.
+    """
+
+    rows: int = 0
+    texts: int = 0
+    tokens: int = 0
+    rejects: int = 0
+    blank: int = 0
+    computed: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Count on."""
+        for name, value in asdict(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass
+class _Once:
+    """A text that stands in a shard, once or more often, and what became of it."""
+
+    text: TokenizedText | None = None
+    strength: Strength | None = None
+    hidden: Hidden | None = None
+    tag: Names | None = None
+    reason: str = ""
+
+
+@dataclass
+class _Block:
+    """Some rows of a shard, the text of each, and those of the texts that are to be run."""
+
+    records: list[Record]
+    texts: list[_Once]
+    encoded: "list[Encoded]"
+    to_run: list[_Once]
+    blank: int
+
+
+def run_shard(
+    encoder: "Encoder",
+    job: Job,
+    shard: Shard,
+    watch: Callable[[Counts], None] = lambda counts: None,
+) -> Counts:
+    """Measure all texts of a shard and write its part files.
+
+    Args:
+        encoder: the model.
+        job: what is done with every shard.
+        shard: the piece of the input.
+        watch: told after each block what was in it; may raise to stop the work.
+
+    Raises:
+        ActivationFlowError: the input cannot be read or has changed; a row has no result and
+            ``on_error`` is "fail".
+        OSError: the parts cannot be written.
+    """
+    total = Counts()
+    with (
+        PartWriter(job.out, shard.number, job.layout, job.head) as parts,
+        ThreadPoolExecutor(1) as aside,
+    ):
+        written: Future[None] | None = None
+        for block in _ahead(_blocks(encoder, job, shard)):
+            _run(encoder, job, block)
+            rows, rejects = _rows(job, shard, block)
+            if written is not None:
+                written.result()
+            written = aside.submit(parts.write, rows, rejects)
+            counts = _count(block, rows, rejects)
+            total.add(counts)
+            watch(counts)
+        if written is not None:
+            written.result()
+        parts.finish(asdict(total))
+    return total
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made while the one before it is worked on."""
+    with ThreadPoolExecutor(1) as aside:
+        coming = aside.submit(next, items, _END)
+        while (item := coming.result()) is not _END:
+            coming = aside.submit(next, items, _END)
+            yield item
+
+
+def _blocks(encoder: "Encoder", job: Job, shard: Shard) -> Iterator[_Block]:
+    """The rows of a shard, tokenized; a text that was there before is not tokenized again."""
+    known: dict[Any, _Once] = {}
+    letters = 0
+    for records, blank in _chunks(read(shard, job.reading), job.layout):
+        if letters > KEPT_LETTERS or job.layout.vectors:  # vectors are too large to be kept
+            known, letters = {}, 0
+        texts, new = [], dict[Any, _Once]()
+        for record in records:
+            if record.reason:
+                texts.append(_Once(reason=record.reason))
+                continue
+            key = record.text, record.gold
+            if key not in known:
+                known[key] = new[key] = _Once()
+                letters += len(record.text)
+            texts.append(known[key])
+        encoded = _tokenize(encoder, job, new)
+        to_run = [one for one in new.values() if not one.reason]
+        yield _Block(records, texts, encoded, to_run, blank)
+
+
+def _chunks(
+    rows: Iterator[Record | None], layout: Layout
+) -> Iterator[tuple[list[Record], int]]:
+    """Rows, and the number of blank ones among them, a block at a time."""
+    room_for = BLOCK_CELLS // len(layout.vectors) if layout.vectors else BLOCK_LETTERS
+    records: list[Record] = []
+    blank = letters = 0
+    for row in rows:
+        if row is None:
+            blank += 1
+            continue
+        records.append(row)
+        letters += len(row.text)
+        if len(records) == BLOCK_TEXTS or letters >= room_for:
+            yield records, blank
+            records, blank, letters = [], 0, 0
+    if records or blank:
+        yield records, blank
+
+
+def _tokenize(encoder: "Encoder", job: Job, new: dict[Any, _Once]) -> "list[Encoded]":
+    """Tokens of texts that were not there before; a text that has none gets its reason."""
+    texts = list(new.values())
+    encoded, failures = encoder.tokenize(
+        [text for text, _ in new],
+        kinds="none" if job.kinds == "gold" else job.kinds,
+        max_length=job.max_length,
+        stride=job.stride,
+        long="cut" if job.truncate else "windows",
+    )
+    for failure in failures:
+        texts[failure.text_number - 1].reason = failure.reason
+    golds = [gold for _, gold in new]
+    if job.words is not None:
+        grouping.check_offsets([one.text for one in encoded], encoder.model)
+    for one in encoded:
+        text, tag = _with_gold(one.text, golds[one.number - 1], job.kinds)
+        texts[one.number - 1].text, texts[one.number - 1].tag = text, tag
+    return encoded
+
+
+def _with_gold(
+    text: TokenizedText, gold: Gold | None, kinds: str
+) -> tuple[TokenizedText, Names | None]:
+    """The tags of the input's own, piece by piece; kinds from them, where that is asked for."""
+    if gold is None:
+        return text, None
+    word = words.map_pieces(gold.spans, text.start, text.end)
+    tag = np.array([*gold.tags, ""], dtype=object)[word]
+    if kinds != "gold":
+        return text, tag
+    kind = np.array([*map(words.kind_of_tag, gold.tags), ""], dtype="<U11")[word]
+    kind[text.special] = "special"
+    return replace(text, kind=kind), tag
+
+
+def _run(encoder: "Encoder", job: Job, block: _Block) -> None:
+    """Strengths, and vectors where they are kept, of the texts of a block that are new."""
+    layout = job.layout
+    fit = []
+    for encoded, one in zip(block.encoded, block.to_run, strict=True):
+        one.reason = _too_large(encoder, encoded, layout)
+        if not one.reason:
+            fit.append((encoded, one))
+    run = encoder.run([encoded for encoded, _ in fit], layout.layers, layout.vectors)
+    for i, norms, hidden in run:
+        encoded, one = fit[i]
+        one.reason = _why_none(encoded.text, norms, hidden, layout)
+        one.strength, one.hidden = norms, hidden
+        if job.words is not None and not one.reason:
+            _to_words(one, job.words)
+    block.encoded = []
+
+
+def _too_large(encoder: "Encoder", encoded: "Encoded", layout: Layout) -> str:
+    """Why the vectors of a text cannot be had, or ""."""
+    if not layout.vectors:
+        return ""
+    return room.why_no_states(len(encoded.text), len(layout.vectors), encoder.width)
+
+
+def _why_none(text: TokenizedText, norms: Strength, hidden: Hidden | None, layout: Layout) -> str:
+    """Why a text that was run has no result, or ""."""
+    if not np.isfinite(norms).all():
+        return analysis.not_finite(text, norms, layout.layers)
+    if hidden is not None and not (finite := np.isfinite(hidden).all(axis=-1)).all():
+        return analysis.not_finite(text, np.where(finite, 0, np.nan), layout.vectors)
+    return ""
+
+
+def _to_words(one: _Once, how: str) -> None:
+    assert one.text is not None and one.strength is not None
+    if one.tag is not None:
+        one.tag = one.tag[grouping.word_starts(one.text)]
+    one.text, one.strength = grouping.to_words(one.text, one.strength, how)
+
+
+def _rows(job: Job, shard: Shard, block: _Block) -> tuple[list[Measured], list[dict[str, Any]]]:
+    """What the tables are made of, and the rows that have no result.
+
+    Raises:
+        ActivationFlowError: a row has none, and ``on_error`` is "fail".
+    """
+    file = shard.source.path
+    rows: list[Measured] = []
+    rejects: list[dict[str, Any]] = []
+    for record, one in zip(block.records, block.texts, strict=True):
+        text_id = shard.file * FILE_STEP + record.line
+        if one.reason and job.on_error == "fail":
+            raise ActivationFlowError(
+                f"{where(shard, record.line)}: {one.reason}; --on-error reject goes on without "
+                "such rows and lists them"
+            )
+        if one.reason:
+            about = {"file": file, "line": record.line, "text_id": text_id}
+            rejects.append({**about, "reason": one.reason})
+            continue
+        assert one.text is not None and one.strength is not None
+        rows.append(
+            Measured(
+                text_id=text_id,
+                id=record.id,
+                file=file,
+                line=record.line,
+                text=one.text,
+                strength=one.strength,
+                tag=one.tag,
+                hidden=one.hidden,
+            )
+        )
+    return rows, rejects
+
+
+def where(shard: Shard, line: int) -> str:
+    """A row of the input, to stand before a message."""
+    return f"{shard.source.path}, {'row' if shard.source.format == 'parquet' else 'line'} {line}"
+
+
+def _count(block: _Block, rows: Sequence[Measured], rejects: Sequence[object]) -> Counts:
+    return Counts(
+        rows=len(block.records),
+        texts=len(rows),
+        tokens=sum(len(row.text) for row in rows),
+        rejects=len(rejects),
+        blank=block.blank,
+        computed=sum(one.strength is not None for one in block.to_run),
+    )
