@@ -44,6 +44,7 @@ ORDER = (
     "runner",
     "encoder",
     "delimited",
+    "fields",
     "source",
     "grouping",
     "analysis",
