@@ -46,6 +46,8 @@ ORDER = (
     "delimited",
     "fields",
     "source",
+    "conllu",
+    "formats",
     "grouping",
     "analysis",
     "analysis_hidden",
@@ -53,6 +55,9 @@ ORDER = (
     "document",
     "table",
     "output",
+    "inputs",
+    "parquet",
+    "shards",
     "containers",
     "tensors",
     "files",
@@ -244,6 +249,8 @@ def test_a_wrong_arrow_is_seen(module, source, target):
 
 @pytest.mark.parametrize(
     "source",
+    "conllu",
+    "formats",
     [
         "if TYPE_CHECKING:\n from activation_flow import cli",
         "if typing.TYPE_CHECKING:\n from activation_flow.cli import main",

@@ -97,7 +97,7 @@ def json_values(line: bytes, columns: Sequence[str], hints: Sequence[str]) -> li
     Args:
         line: as it stands in the file.
         columns: the keys that are wanted.
-        hints: of each, the option that names another.
+        hints: of each, in this order, the option that names another.
 
     Raises:
         BadRow: it is no JSON object, or has not each of these keys once.
@@ -113,7 +113,7 @@ def json_values(line: bytes, columns: Sequence[str], hints: Sequence[str]) -> li
     if not isinstance(value, tuple):
         raise BadRow(f"it is {kind_of(value)}, not a JSON object")
     names = [key for key, _ in value]
-    return [value[place(names, *wanted)][1] for wanted in zip(columns, hints, strict=True)]
+    return [value[place(names, *wanted)][1] for wanted in zip(columns, hints, strict=False)]
 
 
 def decoded(fields: list[bytes] | str) -> list[str]:
