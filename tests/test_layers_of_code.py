@@ -48,6 +48,9 @@ ORDER = (
     "source",
     "conllu",
     "formats",
+    "inputs",
+    "parquet",
+    "shards",
     "grouping",
     "analysis",
     "analysis_hidden",
@@ -55,9 +58,7 @@ ORDER = (
     "document",
     "table",
     "output",
-    "inputs",
-    "parquet",
-    "shards",
+    "finding",
     "containers",
     "tensors",
     "files",
@@ -249,8 +250,6 @@ def test_a_wrong_arrow_is_seen(module, source, target):
 
 @pytest.mark.parametrize(
     "source",
-    "conllu",
-    "formats",
     [
         "if TYPE_CHECKING:\n from activation_flow import cli",
         "if typing.TYPE_CHECKING:\n from activation_flow.cli import main",
