@@ -7,7 +7,8 @@ on different blocks of texts; memory holds three blocks, however large the shard
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,14 @@ import numpy as np
 
 from activation_flow import analysis, grouping, room, words
 from activation_flow.conllu import Gold
-from activation_flow.data import ActivationFlowError, Hidden, Names, Strength, TokenizedText
+from activation_flow.data import (
+    ActivationFlowError,
+    Failure,
+    Hidden,
+    Names,
+    Strength,
+    TokenizedText,
+)
 from activation_flow.formats import Reading, Record
 from activation_flow.part import Layout, Measured, PartWriter
 from activation_flow.shards import Shard, read
@@ -51,7 +59,8 @@ class Job:
         stride: tokens that neighbouring windows share; None: half.
         truncate: cut longer texts instead.
         on_error: "reject" a row that has no result, or "fail".
-        head: what stands in the metadata of every file.
+        files: what the tables call each file of the input.
+        head: what stands in the metadata of every part.
     """
 
     out: Path
@@ -63,7 +72,8 @@ class Job:
     stride: int | None
     truncate: bool
     on_error: str
-    head: dict[str, Any]
+    files: tuple[str, ...] = ()
+    head: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass
@@ -129,12 +139,11 @@ def run_shard(
         watch: told after each block what was in it; may raise to stop the work.
 
     Raises:
-        ActivationFlowError: the input cannot be read or has changed; a row has no result and
-            ``on_error`` is "fail".
-        OSError: the parts cannot be written.
+        ActivationFlowError: whatever went wrong; it says in which shard.
     """
     total = Counts()
     with (
+        _failing(job, shard),
         PartWriter(job.out, shard.number, job.layout, job.head) as parts,
         ThreadPoolExecutor(1) as aside,
     ):
@@ -152,6 +161,24 @@ def run_shard(
             written.result()
         parts.finish(asdict(total))
     return total
+
+
+@contextmanager
+def _failing(job: Job, shard: Shard) -> Iterator[None]:
+    """What can fail in a shard, in words; the rest of the run is not lost by it."""
+    which = f"shard {shard.number} ({where(shard, shard.first_line)} on)"
+    try:
+        yield
+    except ActivationFlowError:
+        raise
+    except OSError as problem:
+        raise ActivationFlowError(
+            f"{which} cannot be written into {job.out}: {problem.strerror or problem}"
+        ) from problem
+    except Exception as problem:
+        raise ActivationFlowError(
+            f"{which} failed: {type(problem).__name__}: {problem}"
+        ) from problem
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -185,9 +212,7 @@ def _blocks(encoder: "Encoder", job: Job, shard: Shard) -> Iterator[_Block]:
         yield _Block(records, texts, encoded, to_run, blank)
 
 
-def _chunks(
-    rows: Iterator[Record | None], layout: Layout
-) -> Iterator[tuple[list[Record], int]]:
+def _chunks(rows: Iterator[Record | None], layout: Layout) -> Iterator[tuple[list[Record], int]]:
     """Rows, and the number of blank ones among them, a block at a time."""
     room_for = BLOCK_CELLS // len(layout.vectors) if layout.vectors else BLOCK_LETTERS
     records: list[Record] = []
@@ -205,16 +230,27 @@ def _chunks(
         yield records, blank
 
 
-def _tokenize(encoder: "Encoder", job: Job, new: dict[Any, _Once]) -> "list[Encoded]":
-    """Tokens of texts that were not there before; a text that has none gets its reason."""
-    texts = list(new.values())
-    encoded, failures = encoder.tokenize(
-        [text for text, _ in new],
-        kinds="none" if job.kinds == "gold" else job.kinds,
+def tokenize(
+    encoder: "Encoder", job: Job, texts: Sequence[str]
+) -> "tuple[list[Encoded], list[Failure]]":
+    """Tokens of texts, read as the job says.
+
+    Raises:
+        ActivationFlowError: one of its options is not valid.
+    """
+    return encoder.tokenize(
+        texts,
+        kinds="none" if job.kinds == "gold" else job.kinds or "list",
         max_length=job.max_length,
         stride=job.stride,
         long="cut" if job.truncate else "windows",
     )
+
+
+def _tokenize(encoder: "Encoder", job: Job, new: dict[Any, _Once]) -> "list[Encoded]":
+    """Tokens of texts that were not there before; a text that has none gets its reason."""
+    texts = list(new.values())
+    encoded, failures = tokenize(encoder, job, [text for text, _ in new])
     for failure in failures:
         texts[failure.text_number - 1].reason = failure.reason
     golds = [gold for _, gold in new]
@@ -288,7 +324,7 @@ def _rows(job: Job, shard: Shard, block: _Block) -> tuple[list[Measured], list[d
     Raises:
         ActivationFlowError: a row has none, and ``on_error`` is "fail".
     """
-    file = shard.source.path
+    file = job.files[shard.file]
     rows: list[Measured] = []
     rejects: list[dict[str, Any]] = []
     for record, one in zip(block.records, block.texts, strict=True):
@@ -320,7 +356,7 @@ def _rows(job: Job, shard: Shard, block: _Block) -> tuple[list[Measured], list[d
 
 def where(shard: Shard, line: int) -> str:
     """A row of the input, to stand before a message."""
-    return f"{shard.source.path}, {'row' if shard.source.format == 'parquet' else 'line'} {line}"
+    return f"{shard.source.name}, {'row' if shard.source.format == 'parquet' else 'line'} {line}"
 
 
 def _count(block: _Block, rows: Sequence[Measured], rejects: Sequence[object]) -> Counts:

@@ -18,6 +18,7 @@ from activation_flow.shards import InputFile
 
 SCHEMA = "corpus/1"
 NAME = "manifest.json"
+REJECTS = "rejects.jsonl"
 AGAIN = "run the same command again to go on"
 
 Manifest = dict[str, Any]
@@ -37,10 +38,13 @@ def head(provenance: Provenance, layers: Sequence[int], vectors: Sequence[int]) 
     }
 
 
-def names(paths: Sequence[str]) -> list[str]:
+def names(files: Sequence[InputFile]) -> tuple[str, ...]:
     """What files are called in the tables: their paths from the folder that holds them all."""
-    common = os.path.commonpath([os.path.dirname(path) for path in paths])
-    return [os.path.relpath(path, common) for path in paths]
+    common = os.path.commonpath([os.path.dirname(file.path) for file in files])
+    return tuple(
+        file.name if file.name != file.path else os.path.relpath(file.path, common)
+        for file in files
+    )
 
 
 def load(out: Path) -> Manifest | None:

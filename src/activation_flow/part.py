@@ -74,18 +74,23 @@ class Layout:
         width: numbers in a vector.
         buckets: how HIGH is decided; one τ for the corpus is not known here, so then neither
             it nor ``high`` is written.
+        keep_text: write the texts themselves.
         tags: the input has tags of its own.
         ids: the input has ids of its own.
-        keep_text: write the texts themselves.
     """
 
     layers: tuple[int, ...]
     vectors: tuple[int, ...]
     width: int
     buckets: Buckets
-    tags: bool
-    ids: bool
-    keep_text: bool
+    keep_text: bool = False
+    tags: bool = False
+    ids: bool = False
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that are written, in the order in which their parts are renamed."""
+        return TABLES if self.vectors else TABLES[1:]
 
     def schemas(self) -> "dict[str, pyarrow.Schema]":
         """Of every table that is written."""
@@ -303,9 +308,8 @@ class PartWriter:
             writer.close()
         if counts["rejects"]:
             _put(self._rejects, rejects_path(self._out, self._shard))
-        for name in TABLES:
-            if name in self._files:
-                _put(self._files[name], part_path(self._out, name, self._shard))
+        for name in self._layout.tables:
+            _put(self._files[name], part_path(self._out, name, self._shard))
 
 
 def part_path(out: Path, table: str, shard: int) -> Path:
@@ -333,7 +337,7 @@ def counts_of(out: Path, layout: Layout, shard: int) -> dict[str, int] | None:
     from pyarrow import ArrowException, parquet
 
     found = None
-    for name in layout.schemas():
+    for name in layout.tables:
         try:
             metadata = parquet.read_metadata(part_path(out, name, shard)).metadata or {}
             counts: dict[str, int] = json.loads(metadata[COUNTS.encode()])

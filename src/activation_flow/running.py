@@ -1,4 +1,4 @@
-"""A whole corpus: planned, run shard by shard, here or on Ray, gone on with after any interruption.
+"""A whole corpus: planned, run shard by shard, here or on Ray; gone on with after an interruption.
 
 Who calls ``run_shard`` is all that differs between here and Ray.
 """
@@ -7,16 +7,22 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from activation_flow import corpus, formats, grouping, manifest, part, shards, summary
+from activation_flow import corpus, finding, manifest, part, shards, summary
+from activation_flow import strength as formulas
 from activation_flow.analysis import Buckets
 from activation_flow.corpus import Counts, Job
 from activation_flow.data import ActivationFlowError
 from activation_flow.formats import Reading
+from activation_flow.inputs import InputFile
+from activation_flow.manifest import AGAIN, REJECTS, Manifest
+from activation_flow.output import replacing
+from activation_flow.part import WORK, Layout
 from activation_flow.run import Run
 from activation_flow.shards import Shard
 
@@ -25,32 +31,307 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("activation_flow")
 
-SHARD_TEXTS = 8192
+# About two minutes of work at bert-base shape, or, of longer texts, as many letters as such a
+# shard has: what is lost when a run is killed.
+SHARD_TEXTS, SHARD_BYTES = 8192, 2**21
 ON_ERROR = ("reject", "fail")
 
-Done = Iterator[tuple[Shard, Counts]]
 
-
-@dataclass(frozen=True)
+@dataclass
 class State:
     """How far a run is.
 
     Attributes:
-        counts: of all that is done, before this start and since.
-        fresh: of what was done since this start.
-        seconds: since this start.
-        shards: number of shards that are done.
-        of_shards: number of all.
-        share: part of the input that is done, by size, 0 to 1.
-        fresh_share: part of the input that was done since this start.
-        last: the shard that was just finished, and its counts; None between.
+        shards: number of all shards.
+        size: of the input: the sum of what all shards hold, in bytes (of Parquet in rows).
+        done: what is done with, of all starts.
+        done_shards: number of shards that are done.
+        done_size: what these hold.
+        begun: number of shards and size that were done before this start.
+        fresh: what was done since this start.
+        since: when it was, by ``time.perf_counter``.
+        last: the shard that was finished just now, and its counts.
     """
 
-    counts: Counts
-    fresh: Counts
-    seconds: float
     shards: int
-    of_shards: int
-    share: float
-    fresh_share: float
+    size: int
+    done: Counts = field(default_factory=Counts)
+    done_shards: int = 0
+    done_size: int = 0
+    fresh: Counts = field(default_factory=Counts)
+    fresh_size: int = 0
+    since: float = field(default_factory=time.perf_counter)
     last: tuple[Shard, Counts] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since this start."""
+        return time.perf_counter() - self.since
+
+
+def run_corpus(
+    encoder: "Encoder",
+    source: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]",
+    *,
+    out: "str | os.PathLike[str]",
+    layers: "int | str | Sequence[int] | None" = None,
+    vectors: "int | str | Sequence[int] | None" = None,
+    format: str | None = None,
+    text_column: str = "text",
+    id_column: str | None = None,
+    shard_size: int | None = None,
+    keep_text: bool = False,
+    quantile: float = 0.75,
+    quantile_method: str = "midpoint",
+    threshold_scope: str = "text",
+    include_special: bool = False,
+    kinds: str | None = None,
+    words: str | None = None,
+    max_length: int | None = None,
+    stride: int | None = None,
+    truncate: bool = False,
+    on_error: str = "reject",
+    ray: str | bool = False,
+    progress: Callable[[State], None] | None = None,
+) -> Run:
+    """Measure a corpus of any size into Parquet files; started again, it goes on where it was.
+
+    Args:
+        encoder: the model.
+        source: a file, a folder, a pattern ("data/*.txt"), several of these, or "-": .txt .jsonl
+            .csv .tsv .parquet .conllu, all but Parquet also as .gz or .zst.
+        out: folder of the run: a new one, or that of the same run, which then goes on.
+        layers: 8, "6-9", -1, "all", a list; default two thirds of the depth.
+        vectors: layers of which hidden states are kept, too.
+        format: of the files, where their endings do not say it; of "-", default txt.
+        text_column: holds the texts.
+        id_column: holds ids of your own, which are kept.
+        shard_size: texts of a shard, the unit of work and of resume; default 8,192, or fewer that
+            are long.
+        keep_text: write the texts, too.
+        quantile: as in ``analysis.strength``, with the four below.
+        quantile_method: "midpoint" gives the paper's τ; any numpy method.
+        threshold_scope: "text", or "corpus": one exact τ over all tokens of the run.
+        include_special: let special tokens take part in τ, buckets and ranks.
+        kinds: "list", "none" or "gold" (the tags of .conllu files); default: gold if all files
+            are .conllu, else list.
+        words: aggregate pieces to words: max, mean, sum, first or l2.
+        max_length: longest input; a longer text is read in windows.
+        stride: tokens that neighbouring windows share; default half.
+        truncate: cut a longer text instead.
+        on_error: "reject" rows without a result into rejects.jsonl, or "fail" at the first.
+        ray: True: share the shards out on Ray, started here if there is none; or its address.
+        progress: called when something was done.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ActivationFlowError: an option or the input is not valid; the folder holds another run; a
+            shard failed. What is done stays, and the same call goes on.
+    """
+    buckets = Buckets(
+        quantile=quantile,
+        quantile_method=quantile_method,
+        threshold_scope=threshold_scope,
+        include_special=include_special,
+    )
+    job = Job(
+        out=Path(out).expanduser().absolute(),
+        reading=Reading(text_column, id_column),
+        layout=Layout(
+            layers=encoder.layers_from(layers),
+            vectors=() if vectors is None else encoder.layers_from(vectors),
+            width=encoder.width,
+            buckets=buckets,
+            keep_text=keep_text,
+        ),
+        kinds=kinds or "",
+        words=words,
+        max_length=max_length,
+        stride=stride,
+        truncate=truncate,
+        on_error=on_error,
+    )
+    _check(encoder, job)
+    with manifest.locked(job.out):
+        files = _find(source, format, job.out / WORK)
+        job = _with_files(encoder, job, files, shard_size)
+        plan = _plan(job, files, shard_size)
+        _run_all(encoder, job, plan, ray, progress)
+        return _finish(job, plan)
+
+
+def _check(encoder: "Encoder", job: Job) -> None:
+    """Refuse bad options before anything is read or written."""
+    if job.on_error not in ON_ERROR:
+        raise ActivationFlowError(f"on_error={job.on_error!r} is not one of {', '.join(ON_ERROR)}")
+    if job.words is not None:
+        formulas.check_aggregate(job.words)
+        if job.layout.vectors:
+            raise ActivationFlowError("vectors are those of pieces, not of words: leave out one")
+    if job.kinds != "gold":
+        corpus.tokenize(encoder, job, ["a"])
+
+
+def _find(
+    source: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]",
+    format: str | None,
+    work: Path,
+) -> list[InputFile]:
+    """The files of the input, by their absolute paths; standard input is kept in one first."""
+    given = [source] if isinstance(source, str | os.PathLike) else source
+    files: dict[str, InputFile] = {}
+    for each in map(os.fspath, given):
+        if each == "-":
+            found, left_out = [finding.spool(work, format or "txt")], []
+        else:
+            found, left_out = finding.find_files(each, format)
+        if left_out:
+            some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+            log.warning("%s: files with other endings left out: %d (%s)", each, len(left_out), some)
+        for file in found:
+            path = os.path.abspath(file.path)
+            files[path] = replace(file, path=path)
+    if not files:
+        raise ActivationFlowError("no input was given")
+    return list(files.values())
+
+
+def _with_files(
+    encoder: "Encoder", job: Job, files: Sequence[InputFile], shard_size: int | None
+) -> Job:
+    """The job, with what depends on the files: kinds, columns, and the head of all parts."""
+    gold = [file.format == "conllu" for file in files]
+    kinds = job.kinds or ("gold" if all(gold) else "list")
+    if kinds == "gold" and not all(gold):
+        other = files[gold.index(False)].name
+        raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other} is none")
+    layout = replace(job.layout, tags=any(gold), ids=any(gold) or job.reading.id_column is not None)
+    settings = {
+        **asdict(layout.buckets),
+        "kinds": kinds,
+        "words": job.words,
+        "max_length": job.max_length or encoder.max_length,
+        "stride": job.stride,
+        "truncate": job.truncate,
+        **asdict(job.reading),
+        "keep_text": layout.keep_text,
+        "shard_size": shard_size,
+    }
+    head = manifest.head(encoder.provenance(settings), layout.layers, layout.vectors)
+    return replace(job, kinds=kinds, layout=layout, head=head, files=manifest.names(files))
+
+
+def _plan(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Manifest:
+    """The manifest of the run: the one that is there if it is of the same run, else a new one."""
+    now = {**job.head, "files": [asdict(file) for file in files]}
+    before = manifest.load(job.out)
+    if before is not None:
+        manifest.refuse_if_other(job.out, before, now)
+        return before
+    pieces = shards.plan(files, job.reading, shard_size or SHARD_TEXTS, SHARD_BYTES)
+    if not pieces:
+        raise ActivationFlowError(f"{_shown(files)}: there is nothing in it")
+    plan = {**now, "shards": pieces, "finished": None}
+    for table in job.layout.tables:
+        (job.out / table).mkdir(exist_ok=True)
+    manifest.store(job.out, plan)
+    return plan
+
+
+def _run_all(
+    encoder: "Encoder",
+    job: Job,
+    plan: Manifest,
+    ray: str | bool,
+    progress: Callable[[State], None] | None,
+) -> None:
+    """Run the shards that are not done."""
+    weights = _weights(plan)
+    done = {
+        number: Counts(**counts)
+        for number in range(len(weights))
+        if (counts := part.counts_of(job.out, job.layout, number)) is not None
+    }
+    state = State(len(weights), sum(weights))
+    for number, counts in done.items():
+        _finished(state, weights[number], counts)
+    if job.on_error == "fail" and state.done.rejects:
+        raise ActivationFlowError(
+            f"{job.out}: {state.done.rejects} rows have been rejected already; --on-error reject "
+            "goes on without them, a new folder begins anew"
+        )
+    all_shards = shards.shards(manifest.files_of(plan), plan["shards"])
+    todo = (shard for shard in all_shards if shard.number not in done)
+
+    def watch(counts: Counts) -> None:
+        state.fresh.add(counts)
+        if progress is not None:
+            progress(state)
+
+    if ray:
+        from activation_flow import on_ray
+
+        finished = on_ray.run(encoder, job, todo, watch, address=ray)
+    else:
+        finished = ((s, corpus.run_shard(encoder, job, s, watch)) for s in todo)
+    try:
+        for shard, counts in finished:
+            _finished(state, weights[shard.number], counts)
+            state.fresh_size += weights[shard.number]
+            state.last = shard, counts
+            if progress is not None:
+                progress(state)
+            state.last = None
+    except ActivationFlowError as problem:
+        raise ActivationFlowError(
+            f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
+            f"mended, {AGAIN})"
+        ) from problem
+
+
+def _weights(plan: Manifest) -> list[int]:
+    """The size of each shard, in bytes of its file, also where it is a number of rows."""
+    pieces = [end - begin for _, begin, end in plan["shards"]]
+    of_file = Counter[int]()
+    for (file, *_), size in zip(plan["shards"], pieces, strict=True):
+        of_file[file] += size
+    return [
+        size * plan["files"][file]["size"] // of_file[file]
+        for (file, *_), size in zip(plan["shards"], pieces, strict=True)
+    ]
+
+
+def _finished(state: State, weight: int, counts: Counts) -> None:
+    state.done.add(counts)
+    state.done_shards += 1
+    state.done_size += weight
+
+
+def _finish(job: Job, plan: Manifest) -> Run:
+    """What can be said only when all shards are done: rejects, counts, one τ for all."""
+    total = Counts()
+    rejects: list[Path] = []
+    for number in range(len(plan["shards"])):
+        counts = part.counts_of(job.out, job.layout, number)
+        assert counts is not None  # just run, or found done
+        total.add(Counts(**counts))
+        if counts["rejects"]:
+            rejects.append(part.rejects_path(job.out, number))
+    with replacing(job.out / REJECTS) as temporary, temporary.open("wb") as file:
+        for path in rejects:
+            with path.open("rb") as some:
+                shutil.copyfileobj(some, file)
+    if not total.rows:
+        raise ActivationFlowError(f"{_shown(manifest.files_of(plan))}: there is no text in it")
+    done = {**plan, "finished": {**asdict(total), "threshold": None}}
+    if job.layout.buckets.threshold_scope == "corpus" and total.texts:
+        tau = summary.corpus_threshold(Run(job.out))
+        done["finished"]["threshold"] = {str(layer): tau[layer] for layer in tau}
+    manifest.store(job.out, done)
+    return Run(job.out)
+
+
+def _shown(files: Sequence[InputFile]) -> str:
+    return files[0].name if len(files) == 1 else f"the {len(files)} files of the input"

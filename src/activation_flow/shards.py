@@ -4,6 +4,7 @@ Pieces are planned without reading the files; the numbers of their lines are cou
 the work. What a row is stands in formats.py and parquet.py.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,7 +51,9 @@ class Shard:
     first_line: int
 
 
-def plan(files: Sequence[InputFile], reading: Reading, shard_size: int) -> list[Piece]:
+def plan(
+    files: Sequence[InputFile], reading: Reading, shard_size: int, most: int = sys.maxsize
+) -> list[Piece]:
     """Pieces of about so many rows that cover the files, the same for the same files.
 
     Rows of .csv may hold line ends and compressed files have no middle: each is one piece.
@@ -59,6 +62,7 @@ def plan(files: Sequence[InputFile], reading: Reading, shard_size: int) -> list[
         files: all of an input.
         reading: how rows are read.
         shard_size: number of rows in a piece; where rows are lines, about, from samples.
+        most: bytes of a piece, about, where a file is cut by bytes.
 
     Returns:
         (number of the file, begin, end) of each piece, in order; none of an empty file.
@@ -72,7 +76,7 @@ def plan(files: Sequence[InputFile], reading: Reading, shard_size: int) -> list[
     return [
         (number, begin, end)
         for number, source in enumerate(files)
-        for begin, end in _plan_file(source, reading, shard_size)
+        for begin, end in _plan_file(source, reading, shard_size, most)
     ]
 
 
@@ -136,7 +140,9 @@ def _header(source: InputFile, reading: Reading) -> Header | None:
         raise ActivationFlowError(f"{source.name}, {problem}") from problem
 
 
-def _plan_file(source: InputFile, reading: Reading, shard_size: int) -> list[tuple[int, int]]:
+def _plan_file(
+    source: InputFile, reading: Reading, shard_size: int, most: int
+) -> list[tuple[int, int]]:
     if source.format == "parquet":
         return plan_parquet(source, reading, shard_size)
     if source.format == "txt" and reading.id_column is not None:
@@ -151,17 +157,15 @@ def _plan_file(source: InputFile, reading: Reading, shard_size: int) -> list[tup
     if source.compression or source.format == "csv":
         return [(0, source.size)]
     with opened(source) as file:
-        return _cut(file, source, header.line if header else 0, shard_size)
+        count = max(round(_estimated_rows(file, source) / shard_size), source.size // most)
+        return _cut(file, source, header.line if header else 0, count)
 
 
-def _cut(
-    file: BinaryIO, source: InputFile, together: int, shard_size: int
-) -> list[tuple[int, int]]:
+def _cut(file: BinaryIO, source: InputFile, together: int, count: int) -> list[tuple[int, int]]:
     """Pieces of like size on borders between rows; the first lines, and one row, stay together."""
     for _ in range(together):
         _skip_line(file)
     first = file.tell()
-    count = round(_estimated_rows(file, source) / shard_size)
     borders = {0, source.size}
     for at in (source.size * k // count for k in range(1, count)):
         if at > first:
