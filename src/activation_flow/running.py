@@ -183,8 +183,9 @@ def _find(
     given = [source] if isinstance(source, str | os.PathLike) else source
     files: dict[str, InputFile] = {}
     for each in map(os.fspath, given):
+        left_out: list[str] = []
         if each == "-":
-            found, left_out = [finding.spool(work, format or "txt")], []
+            found = [finding.spool(work, format or "txt")]
         else:
             found, left_out = finding.find_files(each, format)
         if left_out:
@@ -249,14 +250,14 @@ def _run_all(
 ) -> None:
     """Run the shards that are not done."""
     weights = _weights(plan)
-    done = {
-        number: Counts(**counts)
-        for number in range(len(weights))
-        if (counts := part.counts_of(job.out, job.layout, number)) is not None
-    }
     state = State(len(weights), sum(weights))
-    for number, counts in done.items():
-        _finished(state, weights[number], counts)
+    done = set[int]()
+    for number, weight in enumerate(weights):
+        if (before := part.counts_of(job.out, job.layout, number)) is not None:
+            done.add(number)
+            _finished(state, weight, Counts(**before))
+    if progress is not None:
+        progress(state)
     if job.on_error == "fail" and state.done.rejects:
         raise ActivationFlowError(
             f"{job.out}: {state.done.rejects} rows have been rejected already; --on-error reject "
