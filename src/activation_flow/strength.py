@@ -3,6 +3,9 @@
 Knows nothing of models, texts or files. Source: paper eqs. 1-4 (arXiv 2605.22377, section 2.2).
 """
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from activation_flow.data import (
@@ -35,6 +38,25 @@ QUANTILE_METHODS = (
     "median_unbiased",
     "normal_unbiased",
 )
+
+# Of Hyndman and Fan's continuous methods, alpha and beta; "linear" is not computed by them.
+_PLATEAUS = {
+    "interpolated_inverted_cdf": (0, 1),
+    "hazen": (0.5, 0.5),
+    "weibull": (0, 0),
+    "median_unbiased": (1 / 3.0, 1 / 3.0),
+    "normal_unbiased": (3 / 8.0, 3 / 8.0),
+}
+# (fraction of the place, the value below it) -> weight of the value above.
+_WEIGHTS: dict[str, Callable[[float, int], float]] = {
+    "midpoint": lambda part, _: 0.5 * (part > 0),
+    "lower": lambda part, _: 0.0,
+    "higher": lambda part, _: float(part > 0),
+    "nearest": lambda part, below: float(part > 0.5 or (part == 0.5 and below % 2 == 1)),
+    "inverted_cdf": lambda part, _: float(part > 0),
+    "averaged_inverted_cdf": lambda part, _: 0.5 if part == 0 else 1.0,
+    "closest_observation": lambda part, below: float(part > 0 or below % 2 == 0),
+}
 
 AGGREGATES = ("max", "mean", "sum", "first", "l2")
 
@@ -72,6 +94,43 @@ def threshold(values: Strength, quantile: float = 0.75, method: str = "midpoint"
     if values.shape[-1] == 0:
         raise ActivationFlowError("a threshold needs at least one token")
     return np.quantile(values.astype(np.float64), quantile, axis=-1, method=method)  # type: ignore[call-overload, no-any-return]
+
+
+def order_statistics(n: int, quantile: float, method: str = "midpoint") -> tuple[int, int, float]:
+    """Which of n sorted values make their quantile, so that no others need to be at hand.
+
+    ``np.quantile([x[lower], x[upper]], weight)`` is then, bit for bit, ``np.quantile(x, quantile,
+    method=method)`` of the sorted float64 values x. At the borders numpy stays inside: where a
+    method's place is before the first value or after the last, that value is the quantile.
+
+    Args:
+        n: number of values, at least 1.
+        quantile: 0 to 1.
+        method: one of ``QUANTILE_METHODS``.
+
+    Returns:
+        lower, upper (from 0; upper is lower or the next) and weight, 0 to 1.
+
+    >>> order_statistics(6, 0.75), order_statistics(6, 0.75, "linear"), order_statistics(5, 0.75)
+    ((3, 4, 0.5), (3, 4, 0.75), (3, 3, 0.0))
+    """
+    if method in _PLATEAUS:
+        alpha, beta = _PLATEAUS[method]
+        # subtle: in numpy's own order of operations; another would round to another digit.
+        place = n * quantile + (alpha + quantile * (1 - alpha - beta)) - 1
+    elif method in ("inverted_cdf", "averaged_inverted_cdf"):
+        place = n * quantile - 1
+    elif method == "closest_observation":
+        place = n * quantile - 1 - 0.5
+    else:
+        place = (n - 1) * quantile
+    lower = math.floor(place)
+    weight = place - lower
+    if method in _WEIGHTS:
+        weight = _WEIGHTS[method](weight, lower)
+    if lower < 0 or lower >= n - 1:
+        lower, weight = min(max(lower, 0), n - 1), 0.0
+    return (lower, lower, 0.0) if weight == 0 else (lower, lower + 1, weight)
 
 
 def bucket(strength: Strength, threshold: PerLayer, takes_part: Mask) -> Bucket:
