@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEAST = 256 * 2**20  # bytes that DuckDB is allowed, however little is free
 ENDINGS = (".csv", ".json", ".parquet")
+REFUSED = "the query cannot be answered"
 
 
 @contextmanager
@@ -65,14 +66,13 @@ def told(what: str) -> Iterator[None]:
     """DuckDB's errors, in its own words, as errors of the user's.
 
     Raises:
-        ActivationFlowError: DuckDB, or Arrow that reads from it, raised an error.
+        ActivationFlowError: DuckDB raised an error.
     """
     import duckdb
-    import pyarrow
 
     try:
         yield
-    except (duckdb.Error, pyarrow.ArrowException) as problem:
+    except duckdb.Error as problem:
         raise ActivationFlowError(f"{what}: {str(problem).strip()}") from problem
 
 
@@ -110,15 +110,25 @@ def ask(connection: "duckdb.DuckDBPyConnection", query: str) -> "pyarrow.RecordB
     """The rows of a query, computed as they are read; no column where it gives none.
 
     Raises:
-        ActivationFlowError: DuckDB refuses the query.
+        ActivationFlowError: DuckDB refuses the query; or, from the reader, it gives up on the way.
     """
     import pyarrow as pa
 
-    with told("this query cannot be answered"):
+    with told(REFUSED):
         relation = connection.sql(query)
         if relation is None:  # nothing but a comment, or (before DuckDB 2) no SELECT
             return pa.schema([]).empty_table().to_reader()
-        return pa.RecordBatchReader.from_stream(relation)
+        reader = pa.RecordBatchReader.from_stream(relation)
+    return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
+
+
+def _batches(reader: "pyarrow.RecordBatchReader") -> "Iterator[pyarrow.RecordBatch]":
+    import pyarrow as pa
+
+    try:
+        yield from reader
+    except (pa.ArrowException, OSError) as problem:  # what DuckDB said, handed on by Arrow
+        raise ActivationFlowError(f"{REFUSED}: {str(problem).strip()}") from problem
 
 
 def plain(value: Any) -> Any:
@@ -175,7 +185,7 @@ def save(reader: "pyarrow.RecordBatchReader", path: str | Path) -> int:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice and ending == ".parquet":
         raise ActivationFlowError(f"two columns are called {twice[0]!r}: name them with AS")
-    with replacing(path) as temporary, told(str(path)):
+    with replacing(path) as temporary:
         if ending == ".json":
             found = document(reader)
             text = json.dumps(found, ensure_ascii=False, allow_nan=False)
@@ -185,16 +195,22 @@ def save(reader: "pyarrow.RecordBatchReader", path: str | Path) -> int:
 
 
 def _write(reader: "pyarrow.RecordBatchReader", path: Path, ending: str) -> int:
+    import pyarrow as pa
     from pyarrow import csv, parquet
 
     count = 0
-    writer = (
-        csv.CSVWriter(path, reader.schema)
-        if ending == ".csv"
-        else parquet.ParquetWriter(path, reader.schema, compression="zstd")
-    )
-    with writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            count += batch.num_rows
+    try:
+        writer = (
+            csv.CSVWriter(path, reader.schema)
+            if ending == ".csv"
+            else parquet.ParquetWriter(path, reader.schema, compression="zstd")
+        )
+        with writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                count += batch.num_rows
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as problem:
+        raise ActivationFlowError(
+            f"a {ending} file cannot hold such columns ({problem}); a .json file can"
+        ) from problem
     return count
