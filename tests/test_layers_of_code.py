@@ -62,6 +62,11 @@ ORDER = (
     "containers",
     "tensors",
     "files",
+    "database",
+    "selection",
+    "result_summary",
+    "summary",
+    "run",
     "inventory",
     "picture",
     "picture_hidden",
@@ -77,8 +82,11 @@ ORDER = (
     "report_shift",
     "report_strength",
     "report",
+    "report_summary",
+    "report_sql",
     "options",
     "screen",
+    "commands_corpus",
     "cli",
     "__main__",
 )
@@ -93,7 +101,7 @@ DOWNWARDS = {
     ("results", "Exports._repr_html_", "html"),
     ("results", "StrengthResult.words", "analysis"),
     ("results", "StrengthResults.words", "analysis"),
-    ("results", "LayersResult.kinds", "analysis"),
+    ("results", "LayersResult.kinds", "summary"),
     ("result_hidden", "HiddenStates.__sub__", "analysis_shift"),
     ("encoder", "Encoder.strength", "analysis"),
     ("encoder", "Encoder.layers", "analysis"),
@@ -109,9 +117,9 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "options"},
+    "click": {"cli", "commands_corpus", "options"},
 }
-HEAVY = {"torch", "transformers", "pyarrow", "pandas", "openvino", "altair", "huggingface_hub"}
+HEAVY = {"torch", "transformers", "pyarrow", "pandas", "duckdb", "openvino", "altair", "huggingface_hub"}
 
 Found = tuple[str, str]  # (the function, "" at import time; the imported name in full)
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from activation_flow import strength as formulas
 from activation_flow.data import (
-    KINDS,
     ActivationFlowError,
     Failure,
     Mask,
@@ -21,7 +20,6 @@ from activation_flow.data import (
 )
 from activation_flow.grouping import check_offsets, to_words
 from activation_flow.results import (
-    KindAtLayer,
     LayersResult,
     Results,
     StrengthResult,
@@ -263,20 +261,6 @@ def layers(
     found = strength(encoder, many, pairs, layers=layers, **options)
     assert isinstance(found, StrengthResults)
     return LayersResult(found.results, found.provenance, found.layers, found.errors, found.numbers)
-
-
-def by_kind(results: StrengthResults) -> tuple[KindAtLayer, ...]:
-    """For every layer and kind, the mean within-text rank percentile of its tokens."""
-    places = [formulas.percentile(result.strength, result.rank) for result in results]
-    kinds = np.concatenate([np.empty(0, dtype="<U11"), *(result.kind for result in results)])
-    found = []
-    for k, layer in enumerate(results.layers):
-        values = np.concatenate([np.empty(0), *(place[k] for place in places)])
-        for kind in (*KINDS, ""):
-            mine = values[(kinds == kind) & ~np.isnan(values)]
-            if len(mine):
-                found.append(KindAtLayer(layer, kind, len(mine), float(mine.mean())))
-    return tuple(found)
 
 
 def words(results: Many, how: str = "max") -> Many:
