@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from activation_flow.data import ActivationFlowError, Provenance
+from activation_flow.inputs import InputFile
 from activation_flow.output import replacing
 from activation_flow.part import TEMPORARY, WORK
-from activation_flow.shards import InputFile
 
 SCHEMA = "corpus/1"
 NAME = "manifest.json"

@@ -9,20 +9,20 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from activation_flow import corpus, finding, manifest, part, shards, summary
-from activation_flow import strength as formulas
+from activation_flow import corpus, manifest, part, planning, selection, shards
 from activation_flow.analysis import Buckets
-from activation_flow.corpus import Counts, Job
+from activation_flow.blocks import Job
+from activation_flow.corpus import Counts
 from activation_flow.data import ActivationFlowError
 from activation_flow.formats import Reading
-from activation_flow.inputs import InputFile
 from activation_flow.manifest import AGAIN, REJECTS, Manifest
 from activation_flow.output import replacing
-from activation_flow.part import WORK, Layout
+from activation_flow.part import WORK
+from activation_flow.part_tables import Layout
 from activation_flow.run import Run
 from activation_flow.shards import Shard
 
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("activation_flow")
 
-# About two minutes of work at bert-base shape, or, of longer texts, as many letters as such a
-# shard has: what is lost when a run is killed.
-SHARD_TEXTS, SHARD_BYTES = 8192, 2**21
-ON_ERROR = ("reject", "fail")
-
 
 @dataclass
 class State:
@@ -43,12 +38,12 @@ class State:
 
     Attributes:
         shards: number of all shards.
-        size: of the input: the sum of what all shards hold, in bytes (of Parquet in rows).
-        done: what is done with, of all starts.
-        done_shards: number of shards that are done.
-        done_size: what these hold.
-        begun: number of shards and size that were done before this start.
-        fresh: what was done since this start.
+        size: bytes of the input.
+        done: what is in the shards that are done.
+        done_shards: number of these.
+        done_size: their bytes.
+        fresh: what was done since this start, in shards that are not done, too.
+        fresh_size: bytes of the shards that were done since this start.
         since: when it was, by ``time.perf_counter``.
         last: the shard that was finished just now, and its counts.
     """
@@ -153,92 +148,13 @@ def run_corpus(
         truncate=truncate,
         on_error=on_error,
     )
-    _check(encoder, job)
+    planning.check(encoder, job)
     with manifest.locked(job.out):
-        files = _find(source, format, job.out / WORK)
-        job = _with_files(encoder, job, files, shard_size)
-        plan = _plan(job, files, shard_size)
+        files = planning.find(source, format, job.out / WORK)
+        job = planning.with_files(encoder, job, files, shard_size)
+        plan = planning.planned(job, files, shard_size)
         _run_all(encoder, job, plan, ray, progress)
         return _finish(job, plan)
-
-
-def _check(encoder: "Encoder", job: Job) -> None:
-    """Refuse bad options before anything is read or written."""
-    if job.on_error not in ON_ERROR:
-        raise ActivationFlowError(f"on_error={job.on_error!r} is not one of {', '.join(ON_ERROR)}")
-    if job.words is not None:
-        formulas.check_aggregate(job.words)
-        if job.layout.vectors:
-            raise ActivationFlowError("vectors are those of pieces, not of words: leave out one")
-    if job.kinds != "gold":
-        corpus.tokenize(encoder, job, ["a"])
-
-
-def _find(
-    source: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]",
-    format: str | None,
-    work: Path,
-) -> list[InputFile]:
-    """The files of the input, by their absolute paths; standard input is kept in one first."""
-    given = [source] if isinstance(source, str | os.PathLike) else source
-    files: dict[str, InputFile] = {}
-    for each in map(os.fspath, given):
-        left_out: list[str] = []
-        if each == "-":
-            found = [finding.spool(work, format or "txt")]
-        else:
-            found, left_out = finding.find_files(each, format)
-        if left_out:
-            some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
-            log.warning("%s: files with other endings left out: %d (%s)", each, len(left_out), some)
-        for file in found:
-            path = os.path.abspath(file.path)
-            files[path] = replace(file, path=path)
-    if not files:
-        raise ActivationFlowError("no input was given")
-    return list(files.values())
-
-
-def _with_files(
-    encoder: "Encoder", job: Job, files: Sequence[InputFile], shard_size: int | None
-) -> Job:
-    """The job, with what depends on the files: kinds, columns, and the head of all parts."""
-    gold = [file.format == "conllu" for file in files]
-    kinds = job.kinds or ("gold" if all(gold) else "list")
-    if kinds == "gold" and not all(gold):
-        other = files[gold.index(False)].name
-        raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other} is none")
-    layout = replace(job.layout, tags=any(gold), ids=any(gold) or job.reading.id_column is not None)
-    settings = {
-        **asdict(layout.buckets),
-        "kinds": kinds,
-        "words": job.words,
-        "max_length": job.max_length or encoder.max_length,
-        "stride": job.stride,
-        "truncate": job.truncate,
-        **asdict(job.reading),
-        "keep_text": layout.keep_text,
-        "shard_size": shard_size,
-    }
-    head = manifest.head(encoder.provenance(settings), layout.layers, layout.vectors)
-    return replace(job, kinds=kinds, layout=layout, head=head, files=manifest.names(files))
-
-
-def _plan(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Manifest:
-    """The manifest of the run: the one that is there if it is of the same run, else a new one."""
-    now = {**job.head, "files": [asdict(file) for file in files]}
-    before = manifest.load(job.out)
-    if before is not None:
-        manifest.refuse_if_other(job.out, before, now)
-        return before
-    pieces = shards.plan(files, job.reading, shard_size or SHARD_TEXTS, SHARD_BYTES)
-    if not pieces:
-        raise ActivationFlowError(f"{_shown(files)}: there is nothing in it")
-    plan = {**now, "shards": pieces, "finished": None}
-    for table in job.layout.tables:
-        (job.out / table).mkdir(exist_ok=True)
-    manifest.store(job.out, plan)
-    return plan
 
 
 def _run_all(
@@ -325,14 +241,14 @@ def _finish(job: Job, plan: Manifest) -> Run:
             with path.open("rb") as some:
                 shutil.copyfileobj(some, file)
     if not total.rows:
-        raise ActivationFlowError(f"{_shown(manifest.files_of(plan))}: there is no text in it")
+        raise ActivationFlowError(
+            f"{planning.shown(manifest.files_of(plan))}: there is no text in it"
+        )
     done = {**plan, "finished": {**asdict(total), "threshold": None}}
     if job.layout.buckets.threshold_scope == "corpus" and total.texts:
-        tau = summary.corpus_threshold(Run(job.out))
-        done["finished"]["threshold"] = {str(layer): tau[layer] for layer in tau}
+        buckets = job.layout.buckets
+        parts = [part.part_path(job.out, "tokens", k) for k in range(len(plan["shards"]))]
+        tau = selection.corpus_threshold(parts, buckets.quantile, buckets.quantile_method)
+        done["finished"]["threshold"] = {str(layer): value for layer, value in tau.items()}
     manifest.store(job.out, done)
     return Run(job.out)
-
-
-def _shown(files: Sequence[InputFile]) -> str:
-    return files[0].name if len(files) == 1 else f"the {len(files)} files of the input"
