@@ -94,6 +94,8 @@ ORDER = (
     "report_sql",
     "options",
     "screen",
+    "screen_corpus",
+    "command_corpus",
     "commands_corpus",
     "cli",
     "__main__",
@@ -127,7 +129,16 @@ LIBRARIES = {
     "tokenizers": {"tokens", "encoder"},
     "click": {"cli", "commands_corpus", "options"},
 }
-HEAVY = {"torch", "transformers", "pyarrow", "pandas", "duckdb", "openvino", "altair", "huggingface_hub"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "pyarrow",
+    "pandas",
+    "duckdb",
+    "openvino",
+    "altair",
+    "huggingface_hub",
+}
 
 Found = tuple[str, str]  # (the function, "" at import time; the imported name in full)
 

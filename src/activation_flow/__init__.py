@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         StrengthResults,
         TextsFailed,
     )
+    from activation_flow.run import Run
+    from activation_flow.running import run_corpus
 
 _HOME = {
     "ActivationFlowError": "data",
@@ -30,10 +32,12 @@ _HOME = {
     "LayersResult": "results",
     "ShiftResult": "result_shift",
     "ShiftResults": "result_shift",
+    "Run": "run",
     "StrengthResult": "results",
     "StrengthResults": "results",
     "TextsFailed": "results",
     "load": "files",
+    "run_corpus": "running",
 }
 
 __all__ = [
@@ -42,12 +46,14 @@ __all__ = [
     "HiddenResults",
     "HiddenStates",
     "LayersResult",
+    "Run",
     "ShiftResult",
     "ShiftResults",
     "StrengthResult",
     "StrengthResults",
     "TextsFailed",
     "load",
+    "run_corpus",
 ]
 
 

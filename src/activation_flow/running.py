@@ -39,21 +39,21 @@ class State:
     Attributes:
         shards: number of all shards.
         size: bytes of the input.
-        done: what is in the shards that are done.
-        done_shards: number of these.
-        done_size: their bytes.
-        fresh: what was done since this start, in shards that are not done, too.
-        fresh_size: bytes of the shards that were done since this start.
+        before: what was done before this start.
+        fresh: what was done since, in shards that are not done, too.
+        done_shards: number of shards that are done.
+        done_size: bytes of these.
+        fresh_size: bytes of those that were done since this start.
         since: when it was, by ``time.perf_counter``.
         last: the shard that was finished just now, and its counts.
     """
 
     shards: int
     size: int
-    done: Counts = field(default_factory=Counts)
+    before: Counts = field(default_factory=Counts)
+    fresh: Counts = field(default_factory=Counts)
     done_shards: int = 0
     done_size: int = 0
-    fresh: Counts = field(default_factory=Counts)
     fresh_size: int = 0
     since: float = field(default_factory=time.perf_counter)
     last: tuple[Shard, Counts] | None = None
@@ -62,6 +62,13 @@ class State:
     def seconds(self) -> float:
         """Since this start."""
         return time.perf_counter() - self.since
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all is done, if it goes on as it went; None before the first shard is done."""
+        if not self.fresh_size:
+            return None
+        return self.seconds * (self.size - self.done_size) / self.fresh_size
 
 
 def run_corpus(
@@ -171,12 +178,14 @@ def _run_all(
     for number, weight in enumerate(weights):
         if (before := part.counts_of(job.out, job.layout, number)) is not None:
             done.add(number)
-            _finished(state, weight, Counts(**before))
+            state.before.add(Counts(**before))
+            state.done_shards += 1
+            state.done_size += weight
     if progress is not None:
         progress(state)
-    if job.on_error == "fail" and state.done.rejects:
+    if job.on_error == "fail" and state.before.rejects:
         raise ActivationFlowError(
-            f"{job.out}: {state.done.rejects} rows have been rejected already; --on-error reject "
+            f"{job.out}: {state.before.rejects} rows have been rejected already; --on-error reject "
             "goes on without them, a new folder begins anew"
         )
     all_shards = shards.shards(manifest.files_of(plan), plan["shards"])
@@ -195,7 +204,8 @@ def _run_all(
         finished = ((s, corpus.run_shard(encoder, job, s, watch)) for s in todo)
     try:
         for shard, counts in finished:
-            _finished(state, weights[shard.number], counts)
+            state.done_shards += 1
+            state.done_size += weights[shard.number]
             state.fresh_size += weights[shard.number]
             state.last = shard, counts
             if progress is not None:
@@ -218,12 +228,6 @@ def _weights(plan: Manifest) -> list[int]:
         size * plan["files"][file]["size"] // of_file[file]
         for (file, *_), size in zip(plan["shards"], pieces, strict=True)
     ]
-
-
-def _finished(state: State, weight: int, counts: Counts) -> None:
-    state.done.add(counts)
-    state.done_shards += 1
-    state.done_size += weight
 
 
 def _finish(job: Job, plan: Manifest) -> Run:

@@ -163,6 +163,7 @@ def _plan_file(
 
 def _cut(file: BinaryIO, source: InputFile, together: int, count: int) -> list[tuple[int, int]]:
     """Pieces of like size on borders between rows; the first lines, and one row, stay together."""
+    file.seek(0)
     for _ in range(together):
         _skip_line(file)
     first = file.tell()

@@ -46,7 +46,9 @@ SELECT token::VARCHAR AS name, layer, coalesce(kind = 'special', false) AS speci
 FROM tokens WHERE layer IN ({layers}) GROUP BY ALL
 """
 
-_SPECIALS = "INSERT INTO measured SELECT 'special', name, layer, 0, {values} FROM types WHERE special"
+_SPECIALS = (
+    "INSERT INTO measured SELECT 'special', name, layer, 0, {values} FROM types WHERE special"
+)
 
 # Means are compared as float32, the precision of strength itself, so that the last digit of a sum,
 # which hangs on how it was split over cores, decides no order; then by name.
