@@ -3,10 +3,11 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
+from activation_flow.manifest import AGAIN
 from activation_flow.run import Run
 from activation_flow.running import State
 
@@ -37,11 +38,13 @@ def watching(verbose: bool) -> Iterator[tuple[Callable[[State], None], list[Stat
         if show is not None:
             show(state)
 
-    if bar is None:
-        yield watch, last
-        return
-    with bar:
-        yield watch, last
+    try:
+        with bar or nullcontext():
+            yield watch, last
+    except KeyboardInterrupt:
+        for state in last:
+            log.info("%d of %d shards are done; %s", state.done_shards, state.shards, AGAIN)
+        raise
 
 
 def _bar() -> tuple[Any, Callable[[State], None]]:
