@@ -104,16 +104,16 @@ def opened(source: InputFile) -> Iterator[BinaryIO]:
         if not source.compression:
             yield file
             return
-        try:
-            with _unpacked(file, source.compression) as stream:
+        with _unpacked(file, source.compression) as stream:
+            try:
                 yield stream
-        except (OSError, EOFError, zlib.error) as problem:
-            if isinstance(problem, OSError) and problem.errno:
-                raise
-            raise ActivationFlowError(
-                f"{source.name} is truncated or damaged: it cannot be unpacked beyond byte "
-                f"{file.tell()} ({problem}); get the file anew"
-            ) from problem
+            except (OSError, EOFError, zlib.error) as problem:
+                if isinstance(problem, OSError) and problem.errno:  # of the system
+                    raise
+                raise ActivationFlowError(
+                    f"{source.name} is truncated or damaged: it cannot be unpacked beyond byte "
+                    f"{file.tell()} ({problem}); get the file anew"
+                ) from problem
 
 
 def _unpacked(file: BinaryIO, compression: str) -> BinaryIO:
