@@ -61,7 +61,7 @@ def reading_errors(name: str) -> Iterator[None]:
         yield
     except OSError as problem:
         raise ActivationFlowError(
-            f"{name} cannot be read: {problem.strerror or problem}"
+            f"{name or repr(name)} cannot be read: {problem.strerror or problem}"
         ) from problem
 
 
