@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activation_flow import inputs
 from activation_flow.data import ActivationFlowError
 from activation_flow.finding import find_files
 from activation_flow.inputs import InputFile, check_beginning, check_unchanged, lines, opened
@@ -88,6 +89,17 @@ class TestCompressed:
         packed[place] ^= 1
         with pytest.raises(ActivationFlowError, match="is truncated or damaged"):
             list(lines(file(tmp_path, packed, "a.txt.gz")))
+
+    @pytest.mark.parametrize("ending", PACK)
+    def test_a_disk_that_fails_is_not_a_file_that_is_damaged(self, tmp_path, ending, monkeypatch):
+        class Failing(io.BytesIO):
+            def read(self, size: int | None = None) -> bytes:
+                raise OSError(5, "Input/output error")
+
+        source = file(tmp_path, PACK[ending](b"one"), f"a.txt.{ending}")
+        monkeypatch.setattr(inputs, "open", lambda *_: Failing(), raising=False)
+        with pytest.raises(ActivationFlowError, match="cannot be read: Input/output error"):
+            list(lines(source))
 
     @pytest.mark.parametrize("ending", PACK)
     def test_what_stands_before_the_damage_is_read(self, tmp_path, ending):

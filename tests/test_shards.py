@@ -187,6 +187,14 @@ class TestTogether:
                 : len(rows[k])
             ]
 
+    def test_lines_are_counted_anew_in_each_file(self, tmp_path):
+        files = [
+            write(tmp_path, "a.txt", b"a\n" * 10),
+            write(tmp_path, "b.txt", b"very much longer than this\n" * 10),
+        ]
+        for number, shard in enumerate(shards(files, plan(files, TEXT, 2))):
+            assert (shard.file, shard.first_line) == (number // 5, 2 * (number % 5) + 1)
+
     def test_some_pieces_are_enough(self, tmp_path):
         source = write(tmp_path, "a.txt", b"".join(b"line %d\n" % k for k in range(1, 101)))
         pieces = plan([source], TEXT, 10)
@@ -223,6 +231,16 @@ class TestPlan:
         assert len(pieces) == 7  # the first three of ten are one
         assert pieces[0][2] > 5204
         assert [row.line for row in all_rows([source], 10) if row] == list(range(5002, 5101))
+
+    def test_a_border_between_rows_stays_where_it_is(self, tmp_path):
+        source = write(tmp_path, "a.txt", b"ab\n" * 10)
+        assert plan([source], TEXT, 1) == [(0, k, k + 3) for k in range(0, 30, 3)]
+
+    def test_a_sentence_with_lines_longer_than_a_block_is_not_cut(self, tmp_path):
+        comment = b"#" * inputs.BLOCK + b"\n"  # its line end is read by itself
+        word = b"1\ta\t_\tX" + b"\t_" * 6 + b"\n"
+        source = write(tmp_path, "a.conllu", comment * 3 + word + b"\n" + word)
+        assert [row.line for row in all_rows([source], 1)] == [1, 6]
 
     def test_a_line_longer_than_any_sample(self, tmp_path):
         source = write(tmp_path, "a.txt", (b"x" * 3_000_000 + b"\n") * 3)

@@ -150,6 +150,6 @@ def lines(
             stream.seek(begin)
         for number, line in enumerate(stream, first_line):
             left -= len(line)
-            yield number, line if begin or number > 1 else line.removeprefix(_BOM)
+            yield number, line if number > 1 else line.removeprefix(_BOM)
             if left <= 0:
                 return
