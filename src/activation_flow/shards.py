@@ -23,8 +23,9 @@ from activation_flow.inputs import (
 )
 from activation_flow.parquet import plan_parquet, read_parquet
 
-# Where a sample is taken from a file, and how much at each place, to tell how long its rows are.
-_PLACES, _SAMPLE = 16, 2**14
+# At how many places a sample is taken from a file, and how much at each, to tell how long its rows
+# are. A prime: a file that repeats itself is not met at the same point each time.
+_PLACES, _SAMPLE = 17, 2**14
 
 Piece = tuple[int, int, int]  # number of the file, begin, end
 
