@@ -61,7 +61,7 @@ def reading_errors(name: str) -> Iterator[None]:
         yield
     except OSError as problem:
         raise ActivationFlowError(
-            f"{name} cannot be read: {problem.strerror or problem}"
+            f"{name or repr(name)} cannot be read: {problem.strerror or problem}"
         ) from problem
 
 
@@ -104,16 +104,16 @@ def opened(source: InputFile) -> Iterator[BinaryIO]:
         if not source.compression:
             yield file
             return
-        try:
-            with _unpacked(file, source.compression) as stream:
+        with _unpacked(file, source.compression) as stream:
+            try:
                 yield stream
-        except (OSError, EOFError, zlib.error) as problem:
-            if isinstance(problem, OSError) and problem.errno:
-                raise
-            raise ActivationFlowError(
-                f"{source.name} is truncated or damaged: it cannot be unpacked beyond byte "
-                f"{file.tell()} ({problem}); get the file anew"
-            ) from problem
+            except (OSError, EOFError, zlib.error) as problem:
+                if isinstance(problem, OSError) and problem.errno:  # of the system
+                    raise
+                raise ActivationFlowError(
+                    f"{source.name} is truncated or damaged: it cannot be unpacked beyond byte "
+                    f"{file.tell()} ({problem}); get the file anew"
+                ) from problem
 
 
 def _unpacked(file: BinaryIO, compression: str) -> BinaryIO:
@@ -150,6 +150,6 @@ def lines(
             stream.seek(begin)
         for number, line in enumerate(stream, first_line):
             left -= len(line)
-            yield number, line if begin or number > 1 else line.removeprefix(_BOM)
+            yield number, line if number > 1 else line.removeprefix(_BOM)
             if left <= 0:
                 return

@@ -24,8 +24,9 @@ from activation_flow.inputs import (
 )
 from activation_flow.parquet import plan_parquet, read_parquet
 
-# Where a sample is taken from a file, and how much at each place, to tell how long its rows are.
-_PLACES, _SAMPLE = 16, 2**14
+# At how many places a sample is taken from a file, and how much at each, to tell how long its rows
+# are. A prime: a file that repeats itself is not met at the same point each time.
+_PLACES, _SAMPLE = 17, 2**14
 
 Piece = tuple[int, int, int]  # number of the file, begin, end
 
@@ -182,7 +183,7 @@ def _estimated_rows(file: BinaryIO, source: InputFile) -> float:
         places, length = _PLACES, _SAMPLE
     rows = 0
     for k in range(places):
-        file.seek(source.size * k // places)
+        file.seek(source.size * (2 * k + 1) // (2 * places) - length // 2)
         full = [line.strip() != b"" for line in file.read(length).split(b"\n")[:-1]]
         if source.format == "conllu":  # a row ends where a blank line follows
             full = [line and not following for line, following in pairwise(full)]
