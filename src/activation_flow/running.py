@@ -8,8 +8,9 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,9 @@ class State:
         before: what was done before this start.
         fresh: what was done since, in shards that are not done, too.
         done_shards: number of shards that are done.
-        done_size: bytes of these.
-        fresh_size: bytes of those that were done since this start.
+        before_size: bytes of the shards that were done before this start.
+        fresh_size: bytes of those that were done since.
+        at_work: bytes of a shard at work that have been read, about.
         since: when it was, by ``time.perf_counter``.
         last: the shard that was finished just now, and its counts.
     """
@@ -53,8 +55,9 @@ class State:
     before: Counts = field(default_factory=Counts)
     fresh: Counts = field(default_factory=Counts)
     done_shards: int = 0
-    done_size: int = 0
+    before_size: int = 0
     fresh_size: int = 0
+    at_work: float = 0
     since: float = field(default_factory=time.perf_counter)
     last: tuple[Shard, Counts] | None = None
 
@@ -65,10 +68,14 @@ class State:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all is done, if it goes on as it went; None before the first shard is done."""
-        if not self.fresh_size:
-            return None
-        return self.seconds * (self.size - self.done_size) / self.fresh_size
+        """Until all is done, if it goes on as it went; None before anything is done."""
+        fresh = self.fresh_size + self.at_work
+        return self.seconds * (self.size - self.done_size) / fresh if fresh else None
+
+    @property
+    def done_size(self) -> float:
+        """Bytes of the input that are done with, about."""
+        return self.before_size + self.fresh_size + self.at_work
 
 
 def run_corpus(
@@ -173,49 +180,67 @@ def _run_all(
 ) -> None:
     """Run the shards that are not done."""
     weights = _weights(plan)
+    done = {
+        number: Counts(**counts)
+        for number in range(len(weights))
+        if (counts := part.counts_of(job.out, job.layout, number)) is not None
+    }
     state = State(len(weights), sum(weights))
-    done = set[int]()
-    for number, weight in enumerate(weights):
-        if (before := part.counts_of(job.out, job.layout, number)) is not None:
-            done.add(number)
-            state.before.add(Counts(**before))
-            state.done_shards += 1
-            state.done_size += weight
-    if progress is not None:
-        progress(state)
+    for number, before in done.items():
+        state.before.add(before)
+        state.before_size += weights[number]
+        state.done_shards += 1
+    tell = progress or (lambda state: None)
+    tell(state)
     if job.on_error == "fail" and state.before.rejects:
         raise ActivationFlowError(
             f"{job.out}: {state.before.rejects} rows have been rejected already; --on-error reject "
             "goes on without them, a new folder begins anew"
         )
-    all_shards = shards.shards(manifest.files_of(plan), plan["shards"])
-    todo = (shard for shard in all_shards if shard.number not in done)
+    every = shards.shards(manifest.files_of(plan), plan["shards"])
+    todo = (shard for shard in every if shard.number not in done)
 
-    def watch(counts: Counts) -> None:
+    def watch(counts: Counts, at_work: float = 0) -> None:
         state.fresh.add(counts)
-        if progress is not None:
-            progress(state)
+        state.at_work = at_work
+        tell(state)
 
     if ray:
         from activation_flow import on_ray
 
         finished = on_ray.run(encoder, job, todo, watch, address=ray)
     else:
-        finished = ((s, corpus.run_shard(encoder, job, s, watch)) for s in todo)
+        finished = _here(encoder, job, todo, watch, weights)
     try:
         for shard, counts in finished:
             state.done_shards += 1
-            state.done_size += weights[shard.number]
             state.fresh_size += weights[shard.number]
+            state.at_work = 0
             state.last = shard, counts
-            if progress is not None:
-                progress(state)
+            tell(state)
             state.last = None
     except ActivationFlowError as problem:
         raise ActivationFlowError(
             f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
             f"mended, {AGAIN})"
         ) from problem
+
+
+def _here(
+    encoder: "Encoder",
+    job: Job,
+    todo: Iterable[Shard],
+    watch: Callable[[Counts, float], None],
+    weights: Sequence[int],
+) -> Iterator[tuple[Shard, Counts]]:
+    """Run shards one after the other; each uses all cores."""
+
+    def told(weight: int, counts: Counts, share: float) -> None:
+        watch(counts, share * weight)
+
+    for shard in todo:
+        tell = partial(told, weights[shard.number])
+        yield shard, corpus.run_shard(encoder, job, shard, tell)
 
 
 def _weights(plan: Manifest) -> list[int]:

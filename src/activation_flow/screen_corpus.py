@@ -65,7 +65,7 @@ def _bar() -> tuple[Any, Callable[[State], None]]:
         bar.update(
             task,
             total=state.size or None,
-            completed=state.done_size if state.shards > 1 else 0,
+            completed=state.done_size,
             what=f"{state.before.texts + state.fresh.texts:,} texts",
             rates=", ".join([*_rates(state), *_left(state)]),
         )

@@ -17,6 +17,7 @@ from activation_flow.formats import Header, Reading, Record, find_header, record
 from activation_flow.inputs import (
     BLOCK,
     InputFile,
+    Meter,
     check_beginning,
     check_unchanged,
     lines,
@@ -97,8 +98,13 @@ def shards(files: Sequence[InputFile], pieces: Sequence[Piece]) -> Iterator[Shar
         yield Shard(number, file, source, begin, end, first_line)
 
 
-def read(shard: Shard, reading: Reading) -> Iterator[Record | None]:
+def read(shard: Shard, reading: Reading, meter: Meter | None = None) -> Iterator[Record | None]:
     """The rows of a shard, one at a time: a record, good or bad, or None for a blank row.
+
+    Args:
+        shard: the piece of a file.
+        reading: how rows are read.
+        meter: tells how far the file has been read, if its rows are lines.
 
     Raises:
         ActivationFlowError: the file cannot be read, or was changed since it was found.
@@ -109,7 +115,7 @@ def read(shard: Shard, reading: Reading) -> Iterator[Record | None]:
         yield from read_parquet(source, shard.begin, shard.end, reading)
     else:
         header = _header(source, reading)
-        part = lines(source, shard.begin, shard.end, shard.first_line)
+        part = lines(source, shard.begin, shard.end, shard.first_line, meter)
         yield from records(source.format, part, reading, header)
     check_unchanged(source)  # what was read may have been neither the old file nor the new one
 
