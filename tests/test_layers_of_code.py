@@ -112,7 +112,16 @@ LIBRARIES = {
     "tokenizers": {"tokens", "encoder"},
     "click": {"cli", "commands_corpus", "options"},
 }
-HEAVY = {"torch", "transformers", "pyarrow", "pandas", "duckdb", "openvino", "altair", "huggingface_hub"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "pyarrow",
+    "pandas",
+    "duckdb",
+    "openvino",
+    "altair",
+    "huggingface_hub",
+}
 
 Found = tuple[str, str]  # (the function, "" at import time; the imported name in full)
 

@@ -1,4 +1,4 @@
-"""The exact quantile of strengths that lie in files: which sorted values make it, found by counting.
+"""The exact quantile of strengths in files: which sorted values make it, found by counting.
 
 Memory does not grow with the number of tokens: nothing is sorted but what is left at the end.
 """
@@ -162,9 +162,7 @@ def _inside(ranges: Mapping[int, _Range], columns: str) -> str:
     )
 
 
-def _narrowed(
-    connection: "DuckDBPyConnection", ranges: Mapping[int, _Range]
-) -> dict[int, _Range]:
+def _narrowed(connection: "DuckDBPyConnection", ranges: Mapping[int, _Range]) -> dict[int, _Range]:
     """One pass: how many values are in each bin of each range; the bin of the value is the next."""
     # subtle: the bins need only be in the order of the values, so that rounding does no harm; and
     # the lowest value and the highest are in different ones, so that each pass narrows.

@@ -11,13 +11,12 @@ import numpy as np
 from activation_flow import strength as formulas
 from activation_flow.data import KINDS, ActivationFlowError
 from activation_flow.database import ask, connect, quoted
+from activation_flow.result_summary import SECTIONS
 from activation_flow.results import KindAtLayer, StrengthResults
 
 if TYPE_CHECKING:
     import pyarrow
     from duckdb import DuckDBPyConnection
-
-SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")
 
 # Of any set of tokens. In float64; the sum of two thousand million float32 is exact to 1e-9.
 _MEASURES = """
@@ -46,7 +45,9 @@ SELECT token::VARCHAR AS name, layer, coalesce(kind = 'special', false) AS speci
 FROM tokens WHERE layer IN ({layers}) GROUP BY ALL
 """
 
-_SPECIALS = "INSERT INTO measured SELECT 'special', name, layer, 0, {values} FROM types WHERE special"
+_SPECIALS = (
+    "INSERT INTO measured SELECT 'special', name, layer, 0, {values} FROM types WHERE special"
+)
 
 # Means are compared as float32, the precision of strength itself, so that the last digit of a sum,
 # which hangs on how it was split over cores, decides no order; then by name.
