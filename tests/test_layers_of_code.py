@@ -96,7 +96,7 @@ ORDER = (
     "screen",
     "screen_corpus",
     "command_corpus",
-    "commands_corpus",
+    "commands_run",
     "cli",
     "__main__",
 )
@@ -127,7 +127,7 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "commands_corpus", "options"},
+    "click": {"cli", "command_corpus", "commands_run", "options"},
 }
 HEAVY = {
     "torch",

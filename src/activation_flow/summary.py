@@ -11,13 +11,12 @@ import numpy as np
 from activation_flow import strength as formulas
 from activation_flow.data import KINDS, ActivationFlowError
 from activation_flow.database import ask, connect, quoted
+from activation_flow.result_summary import SECTIONS
 from activation_flow.results import KindAtLayer, StrengthResults
 
 if TYPE_CHECKING:
     import pyarrow
     from duckdb import DuckDBPyConnection
-
-SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")
 
 # Of any set of tokens. In float64; the sum of two thousand million float32 is exact to 1e-9.
 _MEASURES = """
