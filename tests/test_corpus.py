@@ -334,3 +334,33 @@ def test_a_part_says_what_it_is(tiny_encoder, tmp_path):
         assert all(field.metadata[b"about"] for field in schema)
         group = parquet.ParquetFile(run.path / name / "part-00000.parquet").metadata.row_group(0)
         assert {group.column(k).compression for k in range(group.num_columns)} == {"ZSTD"}
+
+
+def test_the_papers_corpus_in_numbers(minilm, tmp_path):
+    """Section 3.1.4 of the paper, counted: kinds, [CLS], and its examples ##fold, ##no, ##ant."""
+    source = data_file("paper-corpus/paper_corpus.txt")
+    run = af.run_corpus(minilm, source, out=tmp_path / "run")
+    finished = run.manifest["finished"]
+    assert (finished["rows"], finished["tokens"], finished["computed"]) == (732, 14283, 706)
+    frame = table(run, "tokens").to_pandas()
+    asked = ["##fold", "##no", "##ant"]
+    summary = run.summary(types=asked).table.to_pandas().set_index(["section", "name"])
+    for kind, own in frame.groupby("kind", observed=True):
+        row = summary.loc["kind", kind].iloc[0]
+        assert row.tokens == len(own)
+        assert row["mean"] == pytest.approx(own.strength.astype(float).mean())
+        assert row.sd == pytest.approx(own.strength.astype(float).std())
+        assert row.percentile == pytest.approx(own.percentile.astype(float).mean())
+        ranked = own[own["rank"].notna()]
+        if len(ranked):
+            high = frame[frame.high == True]  # noqa: E712
+            everyone = frame["rank"].notna().sum()
+            assert row.high_share == pytest.approx((ranked.high == True).mean())  # noqa: E712
+            share = (high.kind == kind).mean()
+            assert row.share_of_high == pytest.approx(share)
+            assert row.lift == pytest.approx(share / (len(ranked) / everyone))
+    percentile = summary.loc["kind"].percentile
+    assert percentile["content"] > 60 > 40 > percentile["function"] > percentile["punctuation"]
+    assert percentile["special"] < 10  # against the paper: [CLS] is not "consistently high"
+    # SCIENCE.md: each ##fold comes from "unfolds", ##no from "connoisseur", ##ant "nonchalant".
+    assert [summary.loc["type", name].iloc[0].tokens for name in asked] == [5, 2, 1]

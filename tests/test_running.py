@@ -321,6 +321,14 @@ def test_input_without_any_text(minilm, tmp_path):
         af.run_corpus(minilm, blank, out=tmp_path / "b")
 
 
+def test_a_run_within_its_input_does_not_read_itself(source, minilm, tmp_path):
+    shutil.copy(source, tmp_path / "texts.txt")
+    out = tmp_path / "run"
+    for _ in range(2):
+        run = af.run_corpus(minilm, tmp_path, out=out, shard_size=12)
+        assert [file["path"] for file in run.manifest["files"]] == [str(tmp_path / "texts.txt")]
+
+
 def test_standard_input_can_be_gone_on_with(source, whole, tmp_path):
     out = tmp_path / "run"
     text = source.read_bytes()
