@@ -346,7 +346,7 @@ def test_the_papers_corpus_in_numbers(minilm, tmp_path):
     asked = ["##fold", "##no", "##ant"]
     summary = run.summary(types=asked).table.to_pandas().set_index(["section", "name"])
     for kind, own in frame.groupby("kind", observed=True):
-        row = summary.loc["kind", kind].iloc[0]
+        row = summary.loc["kind", kind]
         assert row.tokens == len(own)
         assert row["mean"] == pytest.approx(own.strength.astype(float).mean())
         assert row.sd == pytest.approx(own.strength.astype(float).std())
@@ -363,4 +363,4 @@ def test_the_papers_corpus_in_numbers(minilm, tmp_path):
     assert percentile["content"] > 60 > 40 > percentile["function"] > percentile["punctuation"]
     assert percentile["special"] < 10  # against the paper: [CLS] is not "consistently high"
     # SCIENCE.md: each ##fold comes from "unfolds", ##no from "connoisseur", ##ant "nonchalant".
-    assert [summary.loc["type", name].iloc[0].tokens for name in asked] == [5, 2, 1]
+    assert [summary.loc["type", name].tokens for name in asked] == [5, 2, 1]

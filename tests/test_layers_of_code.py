@@ -113,6 +113,7 @@ DOWNWARDS = {
     ("results", "StrengthResults.words", "analysis"),
     ("results", "LayersResult.kinds", "summary"),
     ("result_hidden", "HiddenStates.__sub__", "analysis_shift"),
+    ("result_summary", "Summary.__repr__", "report_summary"),
     ("encoder", "Encoder.strength", "analysis"),
     ("encoder", "Encoder.layers", "analysis"),
     ("encoder", "Encoder.shift", "analysis_shift"),

@@ -24,7 +24,8 @@ def printed(summary: af.Summary, width: int = 80, **console: Any) -> str:
 
 
 def row_of(text: str, name: str) -> list[str]:
-    (line,) = re.findall(rf"^ *{re.escape(name)}  .*$", text, re.MULTILINE)
+    """The cells of its first row."""
+    line = re.findall(rf"^ *{re.escape(name)}  .*$", text, re.MULTILINE)[0]
     return re.split(r"  +", line.strip())
 
 
@@ -98,13 +99,13 @@ def test_what_was_read_and_what_was_not(summary: af.Summary, tmp_path: Path) -> 
     assert "Rows:" not in text
 
 
-@pytest.mark.parametrize("width", [24, 40, 60, 80, 120])
+@pytest.mark.parametrize("width", [26, 40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(folder: Path, width: int) -> None:
     text = printed(
         Run(folder).summary(types=["a very long type of token that is not there"]), width
     )
     assert max(map(cell_len, text.split("\n"))) <= width
-    for word in ("punctuation", "strongest", "weakest", "mean skew", "pooled skew"):
+    for word in ("punctu", "strongest", "weakest", "mean skew", "pooled skew"):
         assert word in text
 
 
@@ -112,7 +113,7 @@ def test_without_kinds_there_are_no_sentences(tmp_path: Path) -> None:
     make_run(tmp_path, kinds="none", include_special=True)
     text = printed(Run(tmp_path).summary())
     assert "Of the content tokens" not in text
-    assert row_of(text, "special")[5] != "-"
+    assert row_of(text, "special")[5].endswith(" %")
     assert "takes no part" not in text
     assert "their part of all tokens" in text
 
@@ -126,7 +127,7 @@ def test_places_have_the_colours_of_the_scale(summary: af.Summary) -> None:
     content = next(row for row in summary.rows("kind", 4) if row["name"] == "content")
     background = shade(content["percentile"] / 100)[0]
     red, green, blue = (int(background[k : k + 2], 16) for k in (1, 3, 5))
-    assert re.search(rf"48;2;{red};{green};{blue}m{content['percentile']:.1f}", text)
+    assert re.search(rf"48;2;{red};{green};{blue}m *{content['percentile']:.1f}", text)
     assert "\x1b" not in printed(summary, color_system=None)
 
 

@@ -122,18 +122,10 @@ class SummaryPage(Page):
         styles = [GREY if _apart(row) else "" for row in rows]
         lead = Column(head, names, styles, False)
         for layout in _LAYOUTS:
-            columns = [lead, *(self._column(name, rows, styles) for name in layout)]
+            columns = [lead, *(_column(name, rows, styles) for name in layout)]
             if width_of(columns) <= width:
                 break
         return self.table(columns)
-
-    def _column(self, name: str, rows: Sequence[Row], styles: Sequence[str]) -> Column:
-        cells = [_cell(name, row) for row in rows]
-        if name == "percentile":
-            places = [row[name] for row in rows]
-            shaded = ["" if p is None else "{1} on {0}".format(*shade(p / 100)) for p in places]
-            styles = [grey or shade_ for grey, shade_ in zip(styles, shaded, strict=True)]
-        return Column(_HEADS[name], cells, styles)
 
     def _extremes(
         self, strongest: Sequence[Row], weakest: Sequence[Row], width: int
@@ -143,21 +135,16 @@ class SummaryPage(Page):
             yield self.text("None occurs so often.")
             return
         room = max(min((width - 2 * 26) // 2, 24), 8)
-        a = self._ranked("strongest", strongest, room)
-        b = self._ranked("  weakest", weakest, room)
-        if width_of([*a, *b]) <= width:
-            yield self.table([*a, *b])
+        both = [*_ranked("strongest", strongest, room), *_ranked("  weakest", weakest, room)]
+        if width_of(both) <= width:
+            yield self.table(both)
             return
-        yield self.table(a)
-        yield self.text("")
-        yield self.table(self._ranked("weakest", weakest, room))
-
-    def _ranked(self, head: str, rows: Sequence[Row], room: int) -> list[Column]:
-        plain = [""] * len(rows)
-        values = [self._column(name, rows, plain) for name in ("tokens", "mean", "high_share")]
-        indent = " " * (len(head) - len(head.lstrip()))
-        names = [indent + fit(_name(row), room) for row in rows]
-        return [Column(head, names, plain, False), *values]
+        for head, rows in (("strongest", strongest), ("weakest", weakest)):
+            columns = _ranked(head, rows, room)
+            while width_of(columns) > width and len(columns) > 2:
+                del columns[1]
+            yield self.table(columns)
+            yield self.text("")
 
     def _texts(self, width: int) -> "Iterator[RenderableType]":
         rows = self.summary.texts.to_pylist()
@@ -213,6 +200,24 @@ def plain(summary: Summary) -> str:
     )
     console.print(SummaryPage(summary=summary, width=80))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip()
+
+
+def _column(name: str, rows: Sequence[Row], styles: Sequence[str]) -> Column:
+    cells = [_cell(name, row) for row in rows]
+    if name == "percentile":
+        places = [row[name] for row in rows]
+        shaded = ["" if p is None else "{1} on {0}".format(*shade(p / 100)) for p in places]
+        styles = [grey or colour for grey, colour in zip(styles, shaded, strict=True)]
+    return Column(_HEADS[name], cells, styles)
+
+
+def _ranked(head: str, rows: Sequence[Row], room: int) -> list[Column]:
+    """Types in their order; spaces before the head stand before each name, too."""
+    plain = [""] * len(rows)
+    indent = " " * (len(head) - len(head.lstrip()))
+    names = [indent + fit(_name(row), room) for row in rows]
+    values = [_column(name, rows, plain) for name in ("tokens", "mean", "high_share")]
+    return [Column(head, names, plain, False), *values]
 
 
 def _many(count: int | None, noun: str) -> str:
