@@ -37,7 +37,8 @@ def measure(
     work = {f"layer {layer}": partial(common.run_all, encoder, batch, layer) for layer in layers}
     for piece in work.values():
         piece()  # compiles and warms up
-    seconds, disturbed = common.take_turns(work, rounds, threads)
+    timed = {name: partial(common.timed, piece) for name, piece in work.items()}
+    seconds, disturbed = common.take_turns(timed, rounds, threads)
     rows = []
     for layer in layers:
         ms = {key: 1000 * value for key, value in common.summary(seconds[f"layer {layer}"]).items()}
