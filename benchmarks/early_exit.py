@@ -87,7 +87,7 @@ def main() -> None:
         models = [measure("minilm, 6 layers", load("minilm"), (2, 4, 6), texts, *turns)]
         if not options.quick:
             print("converting a model at bert-base shape (half a minute) ...", file=sys.stderr)
-            base = load(common.bert_base())
+            base = load(common.bert())
             models.append(measure("bert-base shape, 12 layers", base, (4, 8, 12), texts, *turns))
     result = {
         "benchmark": "early_exit",
