@@ -25,7 +25,7 @@ def prepare(packages: Sequence[str]) -> tuple[Path, dict[str, str]]:
     """
     python = FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = FOLDER / "installed"
-    wanted = "\n".join([sys.version, *packages, REQUIREMENTS.read_text(), LOCK.read_text()])
+    wanted = "\n".join([sys.version, *ALL, *packages, REQUIREMENTS.read_text(), LOCK.read_text()])
     if stamp.exists() and stamp.read_text() == wanted:
         return python, {}
     print(f"installing the peers into {FOLDER} (once, 1-2 minutes) ...", file=sys.stderr)

@@ -43,7 +43,7 @@ class Peak:
         for flop, product in self._products:
             self.product = max(self.product, *(flop / common.timed(product) for _ in range(3)))
         if self._program is not None:
-            self.fma = max(self.fma or 0.0, *(self._fma() for _ in range(3)))
+            self.fma = max(self.fma or 0.0, *(self._fma() for _ in range(6)))
 
     def _fma(self) -> float:
         command = [str(self._program), str(self._threads), "100"]
