@@ -49,7 +49,8 @@ def run(encoder: af.Encoder, texts: list[str]) -> list[tuple[np.ndarray, np.ndar
     """Norms and hidden states of all layers, in the order of the texts."""
     encoded, failures = encoder.tokenize(texts)
     assert not failures
-    out = {i: (s, h) for i, s, h in encoder.run(encoded, range(encoder.n_layers + 1), hidden=True)}
+    every = range(encoder.n_layers + 1)
+    out = {i: (s, h) for i, s, h in encoder.run(encoded, every, hidden=every)}
     return [out[i] for i in range(len(texts))]
 
 

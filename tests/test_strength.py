@@ -14,10 +14,12 @@ from activation_flow.strength import (
     TIE,
     aggregate,
     bucket,
+    moments,
     percentile,
     rank,
     strength,
     threshold,
+    thresholds,
 )
 
 # The paper's published strengths, layer 8 of bert-base-uncased.
@@ -337,3 +339,55 @@ def test_an_unknown_aggregate():
     names = re.escape(", ".join(AGGREGATES))
     with pytest.raises(ActivationFlowError, match=f"words='median' is not one of {names}"):
         aggregate(row([1]), np.array([0]), "median")
+
+
+# many texts at once
+
+
+RAGGED = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from([1.0, 2.0, 2.0000001, 3.5, 9.0]), st.booleans()), min_size=1
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def laid_out(texts):
+    """Two layers of strengths, who takes part (one token of each text at least), and whose."""
+    values = np.array([[s for text in texts for s, _ in text]])
+    values = np.concatenate([values, 10 - values]).astype(np.float32)
+    part = np.array([on or k == 0 for text in texts for k, (_, on) in enumerate(text)])
+    return values, part, np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+
+
+@given(RAGGED, st.sampled_from(QUANTILE_METHODS), st.floats(0, 1))
+def test_many_texts_at_once_are_each_text_alone(texts, method, quantile):
+    values, part, text = laid_out(texts)
+    tau = thresholds(values, part, text, quantile, method)
+    ranks = rank(values, part, text)
+    percentiles = percentile(values, ranks, text)
+    for k in range(len(texts)):
+        own, mine = values[:, text == k], part[text == k]
+        assert np.array_equal(tau[:, k], threshold(own[:, mine], quantile, method))
+        assert np.array_equal(ranks[:, text == k], rank(own, mine))
+        alone = percentile(own, rank(own, mine))
+        assert np.array_equal(percentiles[:, text == k], alone)
+
+
+@given(RAGGED)
+def test_moments_are_those_of_scipy(texts):
+    values, part, text = laid_out(texts)
+    mean, deviation, skew = moments(values, part, text)
+    for k in range(len(texts)):
+        own = values[:, part & (text == k)].astype(np.float64)
+        assert np.allclose(mean[:, k], own.mean(axis=1))
+        if own.shape[1] > 1:
+            assert np.allclose(deviation[:, k], own.std(axis=1, ddof=1))
+        else:
+            assert np.isnan(deviation[:, k]).all()
+        for layer in range(2):
+            if np.ptp(own[layer]) > 1e-5:
+                assert np.isclose(skew[layer, k], stats.skew(own[layer]))
+            elif np.ptp(own[layer]) < 1e-7:
+                assert np.isnan(skew[layer, k])

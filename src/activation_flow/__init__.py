@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from activation_flow.files import load
     from activation_flow.result_hidden import HiddenResults, HiddenStates
     from activation_flow.result_shift import ShiftResult, ShiftResults
+    from activation_flow.result_summary import Summary
     from activation_flow.results import (
         LayersResult,
         StrengthResult,
         StrengthResults,
         TextsFailed,
     )
+    from activation_flow.run import Run
+    from activation_flow.running import run_corpus
 
 _HOME = {
     "ActivationFlowError": "data",
@@ -28,12 +31,15 @@ _HOME = {
     "HiddenResults": "result_hidden",
     "HiddenStates": "result_hidden",
     "LayersResult": "results",
+    "Run": "run",
     "ShiftResult": "result_shift",
     "ShiftResults": "result_shift",
     "StrengthResult": "results",
     "StrengthResults": "results",
+    "Summary": "result_summary",
     "TextsFailed": "results",
     "load": "files",
+    "run_corpus": "running",
 }
 
 __all__ = [
@@ -42,12 +48,15 @@ __all__ = [
     "HiddenResults",
     "HiddenStates",
     "LayersResult",
+    "Run",
     "ShiftResult",
     "ShiftResults",
     "StrengthResult",
     "StrengthResults",
+    "Summary",
     "TextsFailed",
     "load",
+    "run_corpus",
 ]
 
 

@@ -172,7 +172,7 @@ def measure(
             i: why for i, one in enumerate(group) if (why := _too_large(encoder, one, layers))
         }
         fit = [i for i in range(len(group)) if i not in refused]
-        run = encoder.run([group[i] for i in fit], layers, hidden=True)
+        run = encoder.run([group[i] for i in fit], layers, hidden=layers)
         done = {fit[k]: (norms, hidden) for k, norms, hidden in run}
         for i, encoded in enumerate(group):
             if i in refused:

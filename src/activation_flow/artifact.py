@@ -279,7 +279,8 @@ def _compare(tap: "Tap", graph: engine.Engine, ids: Any, n_layers: int) -> tuple
     def run(which: engine.Engine, texts: Any) -> Any:
         fed = zip(tap.inputs, taps.feed(tap, texts), strict=True)
         inputs = {name: tensor.numpy() for name, tensor in fed}
-        return which.run(inputs, range(n_layers + 1), hidden=True)
+        every = range(n_layers + 1)
+        return which.run(inputs, every, hidden=every)
 
     (norms, states), (truth_norms, truth) = run(graph, ids), run(eager, ids)
     alone = np.concatenate([run(eager, ids[i : i + 1])[1] for i in range(len(ids))], axis=1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activation_flow import __version__, options, screen
+from activation_flow import __version__, command_corpus, commands_run, options, screen
 from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
@@ -261,6 +261,10 @@ def clear_command(model: str | None) -> None:
     removed, size = inventory.clear(model)
     folders = "1 engine folder" if removed == 1 else f"{removed} engine folders"
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
+
+
+app.add_command(command_corpus.corpus_command)
+commands_run.add_to(app)
 
 
 def main() -> None:

@@ -272,9 +272,9 @@ class Encoder:
         )
 
     def run(
-        self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: bool = False
+        self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: Sequence[int] = ()
     ) -> Iterator[tuple[int, Strength, Hidden | None]]:
-        """Strength, and the hidden states if asked for, of every token; see ``Runner.run``."""
+        """Strength at ``layers``, and the hidden states at ``hidden``; see ``Runner.run``."""
         return self._runner.run(encoded, layers, hidden)
 
 

@@ -45,9 +45,9 @@ class Engine(Protocol):
         self,
         inputs: Mapping[str, BatchIds],
         layers: Sequence[int],
-        hidden: bool = False,
+        hidden: Sequence[int] = (),
     ) -> tuple[BatchNorms, BatchStates | None]:
-        """Norms, and hidden states where asked for, of texts of equal length."""
+        """Norms at ``layers``, and the hidden states at ``hidden``, of texts of equal length."""
         ...
 
 
@@ -101,10 +101,10 @@ class OpenVINOEngine:
         self,
         inputs: Mapping[str, BatchIds],
         layers: Sequence[int],
-        hidden: bool = False,
+        hidden: Sequence[int] = (),
     ) -> tuple[BatchNorms, BatchStates | None]:
         """See Engine."""
-        names = [f"norm_{k}" for k in layers] + [f"hidden_{k}" for k in layers if hidden]
+        names = [f"norm_{k}" for k in layers] + [f"hidden_{k}" for k in hidden]
         with self._one_at_a_time:
             request = self._request(tuple(names))
             out = request.infer(dict(inputs))
@@ -226,7 +226,7 @@ class TorchEngine:
         self,
         inputs: Mapping[str, BatchIds],
         layers: Sequence[int],
-        hidden: bool = False,
+        hidden: Sequence[int] = (),
     ) -> tuple[BatchNorms, BatchStates | None]:
         """See Engine."""
         import torch
@@ -236,5 +236,5 @@ class TorchEngine:
             out = self._tap(*tensors)
         depth = len(out) // 2
         norms = np.stack([out[k].cpu().numpy() for k in layers])
-        states = np.stack([out[depth + k].cpu().numpy() for k in layers]) if hidden else None
+        states = np.stack([out[depth + k].cpu().numpy() for k in hidden]) if hidden else None
         return norms, states

@@ -308,6 +308,6 @@ class LayersResult(StrengthResults):
     @property
     def kinds(self) -> tuple[KindAtLayer, ...]:
         """For every layer and kind that occurs, the mean within-text rank percentile."""
-        from activation_flow import analysis
+        from activation_flow import summary
 
-        return analysis.by_kind(self)
+        return summary.by_kind(self)

@@ -48,9 +48,9 @@ class Runner:
         self._batch_tokens = batch_tokens
 
     def run(
-        self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: bool = False
+        self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: Sequence[int] = ()
     ) -> Iterator[tuple[int, Strength, Hidden | None]]:
-        """Strength, and the hidden states if asked for, of every token, batch by batch.
+        """Strength at ``layers``, and the hidden states at ``hidden``, of every token.
 
         A value that is not finite comes out as it is: whoever makes results of it must refuse.
 
@@ -81,7 +81,9 @@ class Runner:
         }
         return {name: values[name] for name in self.prepared.meta["inputs"]}
 
-    def _run_batch(self, inputs: dict[str, Any], layers: Sequence[int], hidden: bool) -> Any:
+    def _run_batch(
+        self, inputs: dict[str, Any], layers: Sequence[int], hidden: Sequence[int]
+    ) -> Any:
         try:
             return self.engine.run(inputs, layers, hidden)
         except Damaged as why:

@@ -74,57 +74,145 @@ def threshold(values: Strength, quantile: float = 0.75, method: str = "midpoint"
     return np.quantile(values.astype(np.float64), quantile, axis=-1, method=method)  # type: ignore[call-overload, no-any-return]
 
 
-def bucket(strength: Strength, threshold: PerLayer, takes_part: Mask) -> Bucket:
+def bucket(strength: Strength, threshold: PerLayer | Strength, takes_part: Mask) -> Bucket:
     """HIGH where S > τ, strictly; LOW where S ≤ τ (eq. 4); "" where a token takes no part.
+
+    τ is [layers], of all tokens, or [layers tokens], of each.
 
     >>> bucket(np.array([[2.0, 2.5, 9.0]]), np.array([2.0]), np.array([True, True, False]))
     array([['LOW', 'HIGH', '']], dtype='<U4')
     """
-    high = strength.astype(np.float64) > threshold[:, None]
+    high = strength.astype(np.float64) > threshold.reshape(len(threshold), -1)
     return np.where(takes_part, np.where(high, "HIGH", "LOW"), "")
 
 
-def rank(strength: Strength, takes_part: Mask) -> Rank:
+def thresholds(
+    values: Strength, takes_part: Mask, text: Ids, quantile: float = 0.75, method: str = "midpoint"
+) -> Strength:
+    """τ of each of many texts whose tokens stand one after the other: [layers texts].
+
+    The same as ``threshold`` of each; texts with the same number of tokens are done at once.
+
+    Args:
+        values: S of all tokens.
+        takes_part: the tokens over which τ is taken; at least one of every text.
+        text: number of the text of each token, from 0, rising by 0 or 1.
+        quantile: as in ``threshold``.
+        method: as in ``threshold``.
+
+    >>> values, text = np.array([[1.0, 3.0, 8.0, 6.0]]), np.array([0, 0, 1, 1])
+    >>> thresholds(values, np.ones(4, dtype=bool), text, quantile=0.5)
+    array([[2., 7.]])
+    """
+    (index,) = np.nonzero(takes_part)
+    counts = np.bincount(text[index])
+    begins = np.cumsum(counts) - counts
+    found = np.empty((len(values), len(counts)))
+    for n in np.unique(counts):
+        (those,) = np.nonzero(counts == n)
+        found[:, those] = threshold(
+            values[:, index[begins[those][:, None] + np.arange(n)]], quantile, method
+        )
+    return found
+
+
+def rank(strength: Strength, takes_part: Mask, text: Ids | None = None) -> Rank:
     """1 = strongest; neighbours closer than 1e-6 relative share the better rank; 0 = no part.
+
+    Args:
+        strength: S of the tokens of one text, or of many texts, one after the other.
+        takes_part: the tokens that are ranked.
+        text: number of the text of each token, never falling; None: they are of one.
 
     >>> rank(np.array([[5.0, 7.0, 5.0, 1.0]]), np.array([True, True, True, False]))
     array([[2, 1, 2, 0]])
     """
     ranks = np.zeros(strength.shape, dtype=np.int64)
     (index,) = np.nonzero(takes_part)
+    whose = np.zeros(len(index)) if text is None else text[index]
+    begins = np.diff(whose, prepend=-1) > 0
+    places = np.arange(len(index))
+    before = np.maximum.accumulate(np.where(begins, places, 0))  # tokens of the texts before
     for row, out in zip(strength.astype(np.float64), ranks, strict=True):
-        order = index[np.argsort(-row[index], kind="stable")]
+        order = index[np.lexsort((-row[index], whose))]
         falling = row[order]
-        apart = falling[:-1] - falling[1:] > TIE * np.abs(falling[:-1])
-        new_group = np.concatenate([[True], apart])[: len(order)]
-        places = np.arange(1, len(order) + 1)
-        out[order] = np.maximum.accumulate(np.where(new_group, places, 0))
+        apart = -np.diff(falling, prepend=np.inf) > TIE * np.abs(np.roll(falling, 1))
+        out[order] = np.maximum.accumulate(np.where(begins | apart, places, 0)) - before + 1
     return ranks
 
 
-def percentile(strength: Strength, rank: Rank) -> Strength:
+def percentile(strength: Strength, rank: Rank, text: Ids | None = None) -> Strength:
     """Where each token stands among the ranked ones of its text, 0 (weakest) to 100.
 
     The share of ranked tokens that are weaker, and half of those that are as strong; a ranked
     token counts itself. So the mean over the ranked tokens of any text is 50, and tokens that are
     not ranked (special ones) are placed among those that are. NaN where none is ranked.
 
+    Args:
+        strength: S of the tokens of one text, or of many texts, one after the other.
+        rank: what ``rank`` gives for them.
+        text: number of the text of each token, from 0, rising by 0 or 1; None: they are of one.
+
     >>> percentile(np.array([[5.0, 7.0, 6.0]]), np.array([[2, 1, 0]]))
     array([[25., 75., 50.]])
     """
+    whose = np.zeros(strength.shape[1], dtype=np.int64) if text is None else text
     places = np.full(strength.shape, np.nan)
     for row, ranks, out in zip(strength.astype(np.float64), rank, places, strict=True):
-        if not (n := np.count_nonzero(ranks)):
-            continue
+        (ranked,), (others,) = np.nonzero(ranks), np.nonzero(ranks == 0)
+        n = np.bincount(whose[ranked], minlength=whose.max(initial=-1) + 1)
         # Ties as in ``rank``: groups of neighbours; a group of c at rank r has n - r - c + 1 below.
-        _, group, size = np.unique(ranks, return_inverse=True, return_counts=True)
-        out[:] = (n - ranks + 1 - size[group] / 2) / n
-        ranked = np.sort(row[ranks > 0])
-        slack = TIE * np.abs(row[ranks == 0])
-        below = np.searchsorted(ranked, row[ranks == 0] - slack, side="left")
-        up_to = np.searchsorted(ranked, row[ranks == 0] + slack, side="right")
-        out[ranks == 0] = (below + up_to) / (2 * n)
+        key = whose[ranked] * (n.max(initial=0) + 1) + ranks[ranked]
+        _, group, size = np.unique(key, return_inverse=True, return_counts=True)
+        own = n[whose[ranked]]
+        out[ranked] = (own - ranks[ranked] + 1 - size[group] / 2) / own
+        # Each unranked token beside all ranked ones of its text.
+        own = n[whose[others]]
+        one = np.repeat(others, own)
+        first = np.cumsum(n)[whose[others]] - own
+        step = np.arange(len(one)) - np.repeat(np.cumsum(own) - own, own)
+        with_whom = row[ranked[np.repeat(first, own) + step]]
+        slack = TIE * np.abs(row[one])
+        below = np.bincount(one, with_whom < row[one] - slack, minlength=len(row))
+        up_to = np.bincount(one, with_whom <= row[one] + slack, minlength=len(row))
+        placed = others[own > 0]
+        out[placed] = (below + up_to)[placed] / (2 * n[whose[placed]])
     return 100 * places
+
+
+def moments(values: Strength, takes_part: Mask, text: Ids) -> tuple[Strength, Strength, Strength]:
+    """Mean, standard deviation and skew of S in each of many texts: [layers texts] each.
+
+    The deviation is the sample's (n - 1 in the denominator), NaN for one token. The skew is
+    g1 = m3 / m2^1.5, as in scipy; NaN where the values are the same but for 1e-6, relatively.
+
+    Args:
+        values: S of all tokens, text after text.
+        takes_part: the tokens that count; at least one of every text.
+        text: number of the text of each token, from 0, rising by 0 or 1.
+
+    >>> part, text = np.ones(3, dtype=bool), np.zeros(3, dtype=int)
+    >>> [round(float(m[0, 0]), 3) for m in moments(np.array([[1.0, 1.0, 4.0]]), part, text)]
+    [2.0, 1.732, 0.707]
+    """
+    (index,) = np.nonzero(takes_part)
+    whose = text[index]
+    n = np.bincount(whose)
+    first = np.cumsum(n) - n
+
+    def mean(each: Strength) -> Strength:
+        sums: Strength = np.add.reduceat(each, first, axis=1)
+        return sums / n
+
+    kept = values[:, index].astype(np.float64)
+    average = mean(kept)
+    apart = kept - average[:, whose]
+    second, third = mean(apart**2), mean(apart**3)
+    differ = second > (TIE * average) ** 2  # else the skew would be one of rounding errors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.where(n > 1, np.sqrt(second * (n / (n - 1))), np.nan)
+        skew = np.where(differ, third / second**1.5, np.nan)
+    return average, deviation, skew
 
 
 def check_aggregate(how: str) -> None:

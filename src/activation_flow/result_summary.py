@@ -1,0 +1,173 @@
+"""What a run says as a whole: per layer, statistics of kinds and types of token, and of texts.
+
+Computes nothing: the numbers are made by summary.py, the picture by report_summary.py.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from activation_flow.data import ActivationFlowError, Provenance
+from activation_flow.output import check_path, replacing
+from activation_flow.table import HEAD, Columns
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+TABLE: Columns = {
+    "section": ("string", "all, kind, special, tag, strongest, weakest or type"),
+    "name": ("string", "kind, tag or token; null: of section all, and of no known kind or tag"),
+    "layer": ("int32", "0 = embeddings, k = output of block k"),
+    "tokens": ("int64", "number of tokens, those that take no part included"),
+    "mean": ("double", "mean strength"),
+    "sd": ("double", "standard deviation of strength, n - 1 in the denominator"),
+    "percentile": ("double", "mean place in their texts, 0 (weakest) to 100"),
+    "high_share": ("double", "P(HIGH | these): the part that is HIGH of those that take part"),
+    "share_of_high": ("double", "P(these | HIGH): their part of all HIGH tokens"),
+    "base_rate": ("double", "P(these): their part of all tokens that take part"),
+    "lift": ("double", "P(these | HIGH) / P(these)"),
+}
+TEXTS: Columns = {
+    "layer": TABLE["layer"],
+    "texts": ("int64", "number of texts"),
+    "threshold": ("double", "tau, the mean of all texts"),
+    "mean_skew": ("double", "mean of the skews of the texts, each over its tokens that take part"),
+    "right_skewed": ("double", "part of the texts that have a skew whose skew is above 0"),
+    "pooled_skew": ("double", "skew, g1 = m3 / m2^1.5, of all tokens that take part together"),
+}
+SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")  # in this order
+MANY = {"kind": "kinds", "special": "specials", "tag": "tags", "type": "types"}
+
+
+def schema(columns: Columns) -> "pyarrow.Schema":
+    """The columns as Arrow's types, with what they are."""
+    import pyarrow as pa
+
+    return pa.schema(
+        pa.field(name, pa.type_for_alias(kind), metadata={"about": about})
+        for name, (kind, about) in columns.items()
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Summary:
+    """Statistics of a run, layer by layer.
+
+    Attributes:
+        provenance: model, engine, settings and versions of the run.
+        layers: those of this summary, in the order in which they stand below.
+        shards: how many of the run are done, and of how many.
+        counts: ``texts``, ``tokens``, ``windowed`` (texts read in several windows), ``truncated``
+            (texts cut), ``dropped`` (tokens cut off); and of a finished run ``rows``, ``rejects``,
+            ``blank`` and ``computed``, else None.
+        options: ``min_count``, ``top`` and ``types`` as they were asked for.
+        table: a row for each section, name and layer: the columns of ``TABLE``. Sections: all;
+            kind (special, punctuation, function, content, null where unknown); special (each
+            special token); tag (the corpus's own); strongest and weakest (types of token, from
+            the first place on); type (those asked for).
+        texts: a row for each layer: the columns of ``TEXTS``.
+    """
+
+    provenance: Provenance
+    layers: tuple[int, ...]
+    shards: tuple[int, int]
+    counts: Mapping[str, int | None]
+    options: Mapping[str, Any]
+    table: "pyarrow.Table"
+    texts: "pyarrow.Table"
+
+    @property
+    def finished(self) -> bool:
+        """All of the run is in it."""
+        return self.shards[0] == self.shards[1]
+
+    def rows(self, section: str, layer: int) -> list[dict[str, Any]]:
+        """The rows of ``table`` of one section at one layer."""
+        return [
+            row
+            for row in self.table.to_pylist()
+            if row["section"] == section and row["layer"] == layer
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document; ``by_layer`` is parallel to ``layers``."""
+        return {**self._head(), "by_layer": [self._layer(row) for row in self.texts.to_pylist()]}
+
+    def _head(self) -> dict[str, Any]:
+        about = {**vars(self.provenance)}
+        settings, versions = dict(about.pop("settings")), dict(about.pop("versions"))
+        return {
+            **{"schema": "summary/1", **about, "layers": list(self.layers)},
+            **{"settings": settings, "versions": versions},
+            **{"options": dict(self.options), "counts": dict(self.counts)},
+            "shards": {"done": self.shards[0], "all": self.shards[1]},
+        }
+
+    def _layer(self, texts: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = dict(texts)
+        for section in SECTIONS:
+            found[MANY.get(section, section)] = [
+                {name: row[name] for name in TABLE if name not in ("section", "layer")}
+                for row in self.rows(section, texts["layer"])
+            ]
+        (found["all"],) = found["all"]
+        del found["all"]["name"]
+        return found
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """``table``, with all else of the document as its metadata."""
+        about = {**self._head(), "texts": self.texts.to_pylist(), "rows": self.table.num_rows}
+        return self.table.replace_schema_metadata({HEAD: json.dumps(about)})
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """``table`` as a DataFrame.
+
+        Raises:
+            ActivationFlowError: pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: F401
+        except ImportError as problem:
+            raise ActivationFlowError(
+                "to_pandas() needs pandas: pip install pandas (.table does without)"
+            ) from problem
+        return self.table.to_pandas()
+
+    def save(self, path: str | Path) -> None:
+        """Write the document to a .json file, or the table to a .csv or .parquet file.
+
+        Raises:
+            ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
+        """
+        path = check_path(path, ENDINGS)
+        with replacing(path) as temporary:
+            _WRITERS[path.suffix.lower()](self, temporary)
+
+    def __repr__(self) -> str:
+        from activation_flow import report_summary
+
+        return report_summary.plain(self)
+
+
+def _json(summary: Summary, path: Path) -> None:
+    text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _csv(summary: Summary, path: Path) -> None:
+    from pyarrow import csv
+
+    csv.write_csv(summary.table, path)
+
+
+def _parquet(summary: Summary, path: Path) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(summary.to_arrow(), path, compression="zstd")
+
+
+_WRITERS = {".json": _json, ".csv": _csv, ".parquet": _parquet}
+ENDINGS = (*_WRITERS,)

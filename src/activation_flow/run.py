@@ -1,0 +1,252 @@
+"""A run folder, opened: what it is, what of it is done, and any question about it. Only reads.
+
+The folder is written by corpus.py; docs/design.md says what is in it.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from activation_flow import summary as statistics
+from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
+from activation_flow.database import ask, connect, double, parquet
+from activation_flow.result_summary import TABLE, TEXTS, Summary, schema
+
+if TYPE_CHECKING:
+    import pyarrow
+    from duckdb import DuckDBPyConnection
+
+log = logging.getLogger("activation_flow")
+
+SCHEMA = "corpus/1"
+NEEDED = {f.name for f in fields(Provenance)} | {"layers", "vectors", "shards", "finished"}
+AGAIN = "run the same afn corpus command again to finish it"
+COUNTS = ("rows", "rejects", "blank", "computed")
+
+
+class Run:
+    """A corpus run on disk.
+
+    Attributes:
+        path: its folder.
+        manifest: what is in its manifest.json.
+        provenance: model, engine, settings and versions.
+        layers: those whose strengths it holds.
+    """
+
+    def __init__(self, path: str | Path):
+        """Reads the manifest.
+
+        Raises:
+            ActivationFlowError: there is no such folder, or it is not a run.
+        """
+        self.path = Path(path).expanduser().resolve()
+        self.manifest = _manifest(self.path)
+        self.layers: tuple[int, ...] = tuple(self.manifest["layers"])
+        self.provenance = Provenance(**{f.name: self.manifest[f.name] for f in fields(Provenance)})
+
+    @property
+    def finished(self) -> bool:
+        """All shards are done, and counted."""
+        return self.manifest["finished"] is not None
+
+    @property
+    def done(self) -> tuple[int, ...]:
+        """Numbers of the shards that are done at this moment, from 0."""
+        found = (re.fullmatch(r"part-(\d{5,})\.parquet", name) for name in self._names("texts"))
+        numbers = (int(match[1]) for match in found if match)
+        return tuple(sorted(n for n in numbers if n < len(self.manifest["shards"])))
+
+    @property
+    def rejects(self) -> Path:
+        """The file with a line for each row that has no result; made when the run finishes."""
+        return self.path / "rejects.jsonl"
+
+    def __repr__(self) -> str:
+        many = len(self.manifest["shards"])
+        state = "finished" if self.finished else f"{len(self.done):,} of {many:,} shards done"
+        layers = ", ".join(map(str, self.layers))
+        return (
+            f"Run({str(self.path)!r}): {self.provenance.model}, layers {layers} of "
+            f"{self.provenance.n_layers}, {state}"
+        )
+
+    def sql(self, query: str) -> "pyarrow.Table":
+        """The answer to a question in SQL (DuckDB), over ``tokens``, ``texts`` and ``vectors``.
+
+        Raises:
+            ActivationFlowError: DuckDB refuses the query, or the run cannot be read.
+        """
+        with self.stream(query) as reader:
+            return reader.read_all()
+
+    @contextmanager
+    def stream(self, query: str) -> "Iterator[pyarrow.RecordBatchReader]":
+        """The same, row by row as it is computed, so that an answer of any size fits in memory.
+
+        Raises:
+            ActivationFlowError: see ``sql``.
+        """
+        done = self._covered()
+        if not self.finished:
+            many = len(self.manifest["shards"])
+            log.warning(
+                "%s is not finished: %d of %d shards are in this", self.path, len(done), many
+            )
+        with self._open("cannot be read", done) as connection:
+            yield ask(connection, query)
+
+    def summary(
+        self,
+        layers: "int | str | Sequence[int] | None" = None,
+        *,
+        min_count: int = 5,
+        top: int = 10,
+        types: Sequence[str] = (),
+    ) -> Summary:
+        """Statistics per layer: of each kind of token, of types of token, and of texts.
+
+        Args:
+            layers: 8, "6-9", a list; default all that the run holds.
+            min_count: occurrences that a type of token must have to be among the strongest or
+                weakest.
+            top: so many of the strongest and of the weakest types.
+            types: these types besides, as the tokenizer writes them: "canada", "##fold".
+
+        Raises:
+            ActivationFlowError: the run does not hold a layer, a number is less than 1, or the
+                run cannot be read.
+        """
+        chosen = self.layers_from(layers)
+        options: dict[str, Any] = {
+            "min_count": min_count,
+            "top": top,
+            "types": list(dict.fromkeys(types)),
+        }
+        done = self._covered()
+        with self._open("cannot be summarized", done) as connection:
+            table = statistics.statistics(connection, chosen, **options)
+            texts = statistics.of_texts(connection, chosen)
+            counts: dict[str, int | None] = {**statistics.counts(connection, chosen[0])}
+        finished = self.manifest["finished"] or {}
+        counts |= {name: finished.get(name) for name in COUNTS}
+        return Summary(
+            provenance=self.provenance,
+            layers=chosen,
+            shards=(len(done), len(self.manifest["shards"])),
+            counts=counts,
+            options=options,
+            table=table.cast(schema(TABLE)),
+            texts=texts.select([*TEXTS]).cast(schema(TEXTS)),
+        )
+
+    def layers_from(self, spec: "int | str | Sequence[int] | None") -> tuple[int, ...]:
+        """The layers that a user means, of those that the run holds.
+
+        Raises:
+            ActivationFlowError: it does not hold one of them.
+        """
+        if spec is None or spec == "all":
+            return self.layers
+        chosen = resolve_layers(spec, self.provenance.n_layers)
+        if missing := [layer for layer in chosen if layer not in self.layers]:
+            held = ", ".join(map(str, self.layers))
+            raise ActivationFlowError(f"{self.path} holds layer {held}, not {missing[0]}")
+        return chosen
+
+    @contextmanager
+    def _open(self, problem: str, done: Sequence[int]) -> "Iterator[DuckDBPyConnection]":
+        """A database with views over these shards."""
+        with connect(f"{self.path} {problem}") as connection:
+            for table in self._tables():
+                source = parquet([self.path / table / _part(number) for number in done])
+                columns = self._columns(connection, table, source)
+                connection.execute(f"CREATE VIEW {table} AS SELECT {columns} FROM {source}")
+            yield connection
+
+    def _columns(self, connection: "DuckDBPyConnection", table: str, source: str) -> str:
+        """All, and those that only a τ over all texts gives, where they stand in other runs."""
+        if self._scope == "text" or table == "vectors":
+            return "*"
+        # In quotes, as "end" is a word of SQL.
+        names = [f'"{row[0]}"' for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
+        taus = self.manifest["finished"]["threshold"] or {}
+        cases = " ".join(f"WHEN {layer} THEN {double(tau)}" for layer, tau in taus.items())
+        tau = f"CASE layer {cases} END" if cases else double(None)
+        if table == "tokens":
+            names.append(f"CASE WHEN rank IS NOT NULL THEN strength::DOUBLE > {tau} END AS high")
+        else:
+            names.insert(names.index('"layer"') + 1, f"{tau} AS threshold")
+        return ", ".join(names)
+
+    def _covered(self) -> tuple[int, ...]:
+        """The shards that a question is about: all that are done at this moment.
+
+        Raises:
+            ActivationFlowError: none is done, a part is missing, or τ is not known yet.
+        """
+        done, many = self.done, len(self.manifest["shards"])
+        if not self.finished and self._scope == "corpus":
+            raise ActivationFlowError(
+                f"{self.path}: {len(done):,} of {many:,} shards are done, and τ over all texts is "
+                f"known when all are; {AGAIN}"
+            )
+        if not done:
+            why = f"no shard of this run is done; {AGAIN}" if many else "this run holds no text"
+            raise ActivationFlowError(f"{self.path}: {why}")
+        for table in self._tables():
+            names = self._names(table)
+            for number in range(many) if self.finished else done:
+                if _part(number) not in names:
+                    gone = self.path / table / _part(number)
+                    raise ActivationFlowError(f"{gone} is missing; {AGAIN}")
+        return done
+
+    @property
+    def _scope(self) -> str:
+        return str(self.provenance.settings["threshold_scope"])
+
+    def _tables(self) -> list[str]:
+        return ["tokens", "texts", *(["vectors"] if self.manifest["vectors"] else [])]
+
+    def _names(self, table: str) -> set[str]:
+        folder = self.path / table
+        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _part(number: int) -> str:
+    return f"part-{number:05d}.parquet"
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a run.
+
+    Raises:
+        ActivationFlowError: see ``Run``.
+    """
+    file = path / "manifest.json"
+    if not path.is_dir():
+        raise ActivationFlowError(f"there is no folder {path}")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        raise ActivationFlowError(
+            f"{path} is not a run: it has no manifest.json (afn corpus INPUT --out DIR makes one)"
+        ) from problem
+    except OSError as problem:
+        raise ActivationFlowError(f"{file} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise ActivationFlowError(f"{file} is damaged: {problem}") from problem
+    kind = found.get("schema") if isinstance(found, dict) else None
+    if kind != SCHEMA:
+        raise ActivationFlowError(
+            f"{file} has the schema {kind!r}; this version of activation-flow reads {SCHEMA!r}"
+        )
+    if missing := sorted(NEEDED - {*found}):
+        raise ActivationFlowError(f"{file} is damaged: {missing[0]!r} is missing")
+    return dict(found)

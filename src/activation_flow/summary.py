@@ -1,0 +1,254 @@
+"""THE owner of statistics per kind of token: SQL over a run, or over a result in memory.
+
+Relations: ``tokens`` and ``texts`` as a run has them. A token takes part where it has a rank.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow import strength as formulas
+from activation_flow.data import KINDS, ActivationFlowError
+from activation_flow.database import ask, connect, quoted
+from activation_flow.result_summary import SECTIONS
+from activation_flow.results import KindAtLayer, StrengthResults
+
+if TYPE_CHECKING:
+    import pyarrow
+    from duckdb import DuckDBPyConnection
+
+# Of any set of tokens. In float64; the sum of two thousand million float32 is exact to 1e-9.
+_MEASURES = """
+    count(*) AS tokens,
+    avg(strength) AS mean,
+    stddev_samp(strength) AS sd,
+    avg(percentile) AS percentile,
+    count(rank) AS ranked,
+    count(*) FILTER (high) AS high
+"""
+
+# {tags} is a grouping set more where the corpus has tags of its own.
+_GROUPS = """
+CREATE TEMP TABLE measured AS
+SELECT
+    CASE WHEN grouping(kind) = 0 THEN 'kind' {tagged} ELSE 'all' END AS section,
+    CASE WHEN grouping(kind) = 0 THEN kind::VARCHAR {tag} END AS name,
+    layer, 0::BIGINT AS place, {measures}
+FROM tokens WHERE layer IN ({layers})
+GROUP BY GROUPING SETS ((layer), (layer, kind) {tags})
+"""
+
+_TYPES = """
+CREATE TEMP TABLE types AS
+SELECT token::VARCHAR AS name, layer, coalesce(kind = 'special', false) AS special, {measures}
+FROM tokens WHERE layer IN ({layers}) GROUP BY ALL
+"""
+
+_SPECIALS = (
+    "INSERT INTO measured SELECT 'special', name, layer, 0, {values} FROM types WHERE special"
+)
+
+# Means are compared as float32, the precision of strength itself, so that the last digit of a sum,
+# which hangs on how it was split over cores, decides no order; then by name.
+_EXTREMES = """
+INSERT INTO measured
+SELECT {section}, name, layer, row_number() OVER order_of_layer AS place, {values}
+FROM types WHERE NOT special AND tokens >= {least}
+WINDOW order_of_layer AS (PARTITION BY layer ORDER BY mean::FLOAT {direction}, name)
+QUALIFY place <= {top}
+"""
+
+# Also those that do not occur.
+_ASKED = """
+INSERT INTO measured
+SELECT 'type', asked.name, asked.layer, asked.place, coalesce(tokens, 0), mean, sd, percentile,
+    coalesce(ranked, 0), coalesce(high, 0)
+FROM (
+    SELECT name, place, layer
+    FROM (SELECT unnest([{names}]) AS name, generate_subscripts([{names}], 1) AS place),
+         (SELECT unnest([{layers}]) AS layer)
+) AS asked
+LEFT JOIN (
+    SELECT token::VARCHAR AS name, layer, {measures} FROM tokens
+    WHERE token IN ({names}) AND layer IN ({layers}) GROUP BY ALL
+) AS found USING (name, layer)
+"""
+
+_VALUES = "tokens, mean, sd, percentile, ranked, high"
+
+# P(HIGH | these), P(these | HIGH), P(these), and the lift that both give.
+_TABLE = """
+SELECT
+    m.section, m.name, m.layer, m.tokens, m.mean, m.sd, m.percentile,
+    m.high / nullif(m.ranked, 0) AS high_share,
+    m.high / nullif(every.high, 0) AS share_of_high,
+    m.ranked / nullif(every.ranked, 0) AS base_rate,
+    share_of_high / nullif(base_rate, 0) AS lift
+FROM measured AS m JOIN measured AS every ON m.layer = every.layer AND every.section = 'all'
+ORDER BY
+    list_position([{layers}], m.layer), list_position([{sections}], m.section), m.place,
+    CASE WHEN m.section = 'kind' THEN list_position([{kinds}], m.name) END NULLS LAST,
+    m.name NULLS LAST
+"""
+
+# g1 = m3 / m2^1.5 about a mean that is known: by powers of S itself its digits would cancel.
+_TEXTS = """
+WITH centre AS (
+    SELECT layer, avg(strength) AS mean FROM tokens WHERE rank IS NOT NULL GROUP BY layer
+), powers AS (
+    SELECT layer, any_value(mean) AS mean, avg(d * d) AS m2, avg(d * d * d) AS m3
+    FROM (
+        SELECT layer, mean, strength - mean AS d FROM tokens JOIN centre USING (layer)
+        WHERE rank IS NOT NULL
+    ) GROUP BY layer
+), each AS (
+    SELECT layer, count(*) AS texts, avg(skew) AS mean_skew,
+        count(*) FILTER (skew > 0) / nullif(count(skew), 0) AS right_skewed,
+        CASE WHEN min(threshold) < max(threshold) THEN avg(threshold) ELSE min(threshold) END
+            AS threshold
+    FROM texts GROUP BY layer
+)
+SELECT layer, texts, threshold, mean_skew, right_skewed,
+    CASE WHEN m2 > (mean * {epsilon}) ** 2 THEN m3 / m2 ** 1.5 END AS pooled_skew
+FROM each LEFT JOIN powers USING (layer)
+WHERE layer IN ({layers}) ORDER BY list_position([{layers}], layer)
+"""
+
+_COUNTS = """
+SELECT count(*) AS texts, coalesce(sum(n_tokens), 0)::BIGINT AS tokens,
+    count(*) FILTER (n_windows > 1) AS windowed, count(*) FILTER (n_dropped > 0) AS truncated,
+    coalesce(sum(n_dropped), 0)::BIGINT AS dropped
+FROM texts WHERE layer = {layer}
+"""
+
+
+def statistics(
+    connection: "DuckDBPyConnection",
+    layers: Sequence[int],
+    *,
+    min_count: int = 5,
+    top: int = 10,
+    types: Sequence[str] = (),
+) -> "pyarrow.Table":
+    """Statistics of all tokens, of each kind, special token and tag, and of types of token.
+
+    Args:
+        connection: with the relation ``tokens``.
+        layers: those wanted, in their order.
+        min_count: occurrences that a type must have to be among the strongest or weakest.
+        top: so many of the strongest and of the weakest types.
+        types: these besides, whatever their number.
+
+    Returns:
+        One row for each section, name and layer; see ``result_summary.Summary.table``.
+
+    Raises:
+        ActivationFlowError: ``min_count`` or ``top`` is less than 1.
+    """
+    for name, value in (("min_count", min_count), ("top", top)):
+        if value < 1:
+            raise ActivationFlowError(f"{name} is {value}: give a whole number from 1")
+    listed = ", ".join(map(str, layers))
+    _measure(connection, listed)
+    connection.execute(_TYPES.format(measures=_MEASURES, layers=listed))
+    connection.execute(_SPECIALS.format(values=_VALUES))
+    for section, direction in (("strongest", "DESC"), ("weakest", "ASC")):
+        connection.execute(
+            _EXTREMES.format(
+                section=quoted(section),
+                direction=direction,
+                values=_VALUES,
+                least=min_count,
+                top=top,
+            )
+        )
+    if types:
+        names = ", ".join(map(quoted, dict.fromkeys(types)))
+        connection.execute(_ASKED.format(names=names, layers=listed, measures=_MEASURES))
+    query = _TABLE.format(
+        layers=listed,
+        sections=", ".join(map(quoted, SECTIONS)),
+        kinds=", ".join(map(quoted, KINDS)),
+    )
+    return ask(connection, query).read_all()
+
+
+def _measure(connection: "DuckDBPyConnection", layers: str) -> None:
+    """The table ``measured``: all tokens, each kind, each tag."""
+    columns = [row[0] for row in connection.execute("DESCRIBE tokens").fetchall()]
+    tagged = "tag" in columns
+    connection.execute(
+        _GROUPS.format(
+            measures=_MEASURES,
+            layers=layers,
+            tags=", (layer, tag)" * tagged,
+            tagged="WHEN grouping(tag) = 0 THEN 'tag'" * tagged,
+            tag="WHEN grouping(tag) = 0 THEN tag" * tagged,
+        )
+    )
+
+
+def of_texts(connection: "DuckDBPyConnection", layers: Sequence[int]) -> "pyarrow.Table":
+    """Statistics of texts, a row for each layer; see ``result_summary.Summary.texts``.
+
+    Args:
+        connection: with the relations ``tokens`` and ``texts``.
+        layers: those wanted, in their order.
+    """
+    listed = ", ".join(map(str, layers))
+    query = _TEXTS.format(layers=listed, epsilon=repr(float(np.finfo(np.float64).eps)))
+    return ask(connection, query).read_all()
+
+
+def counts(connection: "DuckDBPyConnection", layer: int) -> dict[str, int]:
+    """Texts, tokens, texts in windows, texts that were cut, and tokens dropped from them.
+
+    Args:
+        connection: with the relation ``texts``.
+        layer: any that is there; all texts are there for each.
+    """
+    (found,) = ask(connection, _COUNTS.format(layer=layer)).read_all().to_pylist()
+    return dict(found)
+
+
+def by_kind(results: StrengthResults) -> tuple[KindAtLayer, ...]:
+    """For every layer and kind that occurs, the mean within-text rank percentile.
+
+    The numbers of ``statistics``, of results in memory; tokens of a text in which none is ranked
+    are left out, as they stand nowhere. No pyarrow is loaded.
+    """
+    if not len(results):
+        return ()
+    with connect("kinds of tokens cannot be counted", threads=1) as connection:
+        connection.register("results", _arrays(results))
+        connection.execute(
+            "CREATE VIEW tokens AS SELECT layer, nullif(kind::VARCHAR, '') AS kind, strength, "
+            "nullif(rank, 0) AS rank, percentile, nullif(high, -1) = 1 AS high "
+            "FROM results WHERE NOT isnan(percentile)"
+        )
+        _measure(connection, ", ".join(map(str, results.layers)))
+        rows = connection.execute(
+            "SELECT layer, coalesce(name, ''), tokens, percentile FROM measured "
+            "WHERE section = 'kind'"
+        ).fetchall()
+    found = {(layer, kind): KindAtLayer(layer, kind, n, mean) for layer, kind, n, mean in rows}
+    order = [(layer, kind) for layer in results.layers for kind in (*KINDS, "")]
+    return tuple(found[key] for key in order if key in found)
+
+
+def _arrays(results: StrengthResults) -> dict[str, np.ndarray]:
+    """The columns of ``tokens``, layer after layer."""
+    kinds = np.concatenate([result.kind for result in results])
+    strength = np.concatenate([result.strength for result in results], axis=1)
+    rank = np.concatenate([result.rank for result in results], axis=1)
+    bucket = np.concatenate([result.bucket for result in results], axis=1)
+    whose = np.repeat(np.arange(len(results)), [len(result) for result in results])
+    return {
+        "layer": np.repeat(np.array(results.layers, dtype=np.int32), len(kinds)),
+        "kind": np.tile(kinds, len(results.layers)),
+        "strength": strength.ravel(),
+        "rank": rank.ravel(),
+        "percentile": formulas.percentile(strength, rank, whose).ravel(),
+        "high": np.where(bucket == "", -1, bucket == "HIGH").astype(np.int8).ravel(),
+    }
