@@ -42,6 +42,7 @@ ORDER = (
     "tokens",
     "artifact",
     "runner",
+    "portable",
     "encoder",
     "delimited",
     "fields",

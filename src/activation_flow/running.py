@@ -9,6 +9,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,14 +204,15 @@ def _run_all(
     else:
         finished = ((s, corpus.run_shard(encoder, job, s, watch)) for s in todo)
     try:
-        for shard, counts in finished:
-            state.done_shards += 1
-            state.done_size += weights[shard.number]
-            state.fresh_size += weights[shard.number]
-            state.last = shard, counts
-            if progress is not None:
-                progress(state)
-            state.last = None
+        with closing(finished):  # whatever happens: no worker of Ray goes on
+            for shard, counts in finished:
+                state.done_shards += 1
+                state.done_size += weights[shard.number]
+                state.fresh_size += weights[shard.number]
+                state.last = shard, counts
+                if progress is not None:
+                    progress(state)
+                state.last = None
     except ActivationFlowError as problem:
         raise ActivationFlowError(
             f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
