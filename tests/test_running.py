@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import activation_flow as af
-import activation_flow.running
 from activation_flow import manifest
 from activation_flow.data import ActivationFlowError
+from activation_flow.state import State
 
 WORDS = ["the", "morning", "sun", "rose", "slowly", "over", "hills", "nobody", "watched", "shine"]
 
@@ -172,7 +172,7 @@ def test_a_shard_that_raises_stops_the_run_and_a_second_start_goes_on(
 ):
     out = tmp_path / "run"
 
-    def fail_in_the_third(state: af.running.State) -> None:
+    def fail_in_the_third(state: State) -> None:
         if state.done_shards == 2 and state.last is None and state.fresh.texts:
             raise RuntimeError("an accident")
 
@@ -274,7 +274,7 @@ def test_input_that_changes_while_it_is_read(source, minilm, tmp_path):
     own = tmp_path / "texts.txt"
     shutil.copy(source, own)
 
-    def meddle(state: af.running.State) -> None:
+    def meddle(state: State) -> None:
         if state.done_shards == 2:
             changed(own)
 

@@ -91,7 +91,7 @@ def prepare(request: identity.Request, use_graph: bool = True, rebuild: bool = F
 def path_of(request: identity.Request, origin: identity.Origin) -> Path:
     """Where the engine folder of a model is, or would be."""
     key = identity.digest(FORMAT, origin.identity, request.attn_implementation)
-    return folder.cache_root() / "engines" / key
+    return folder.engines() / key
 
 
 def _open(path: Path, label: str | None = None, whole: bool = False) -> EngineFolder | None:

@@ -20,6 +20,8 @@ from activation_flow.data import (
     resolve_layers,
 )
 from activation_flow.engine import Engine
+from activation_flow.folder import Packed
+from activation_flow.portable import Portable
 from activation_flow.result_hidden import HiddenResults, HiddenStates
 from activation_flow.result_shift import ShiftResult, ShiftResults
 from activation_flow.results import LayersResult, StrengthResult, StrengthResults
@@ -146,6 +148,28 @@ class Encoder:
             f"Encoder({self.model!r}, {self.n_layers} layers, max_length={self.max_length}, "
             f"engine={self.engine!r}, precision={self.precision!r})"
         )
+
+    @property
+    def portable(self) -> Portable:
+        """What is sent of it to another process.
+
+        Raises:
+            ActivationFlowError: it cannot be sent: it runs on the eager engine, or has a slow
+                tokenizer.
+        """
+        return Portable.of(self._runner)
+
+    @classmethod
+    def from_portable(cls, portable: Portable, packed: Packed | None = None) -> "Encoder":
+        """The encoder where it was sent to; ``packed``, for a machine that has not its folder."""
+        return cls(portable.open(packed))
+
+    def pack(self) -> Packed:
+        """The files of its engine folder, for machines that have not got it."""
+        return self._runner.pack()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Encoder.from_portable, (self.portable,)
 
     def provenance(self, settings: dict[str, Any]) -> Provenance:
         """Head of a result of this encoder."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from activation_flow.data import ActivationFlowError, BatchIds, BatchNorms, BatchStates
-from activation_flow.folder import Damaged, EngineFolder
+from activation_flow.folder import BLOBS, Damaged, EngineFolder
 
 if TYPE_CHECKING:
     from activation_flow.tap import Tap
@@ -76,7 +76,7 @@ class OpenVINOEngine:
     def __init__(
         self, folder: EngineFolder | Path, precision: str = "f32", threads: int | None = None
     ):
-        self.precision = precision
+        self.precision, self.threads = precision, threads
         self._folder = folder if isinstance(folder, EngineFolder) else None
         self._graph_file = folder / GRAPH if isinstance(folder, Path) else None
         self._core = openvino().Core()
@@ -159,7 +159,7 @@ class OpenVINOEngine:
         """Unique to outputs, options, OpenVINO version and processor: a blob fits no other."""
         about = (names, sorted(self._config.items()), openvino().__version__, self._processor())
         digest = hashlib.blake2b(repr(about).encode(), digest_size=8).hexdigest()
-        return f"blobs/{names[0]}-{len(names)}-{self.precision}-{digest}.blob"
+        return f"{BLOBS}{names[0]}-{len(names)}-{self.precision}-{digest}.blob"
 
     def _processor(self) -> str:
         name = str(self._core.get_property("CPU", "FULL_DEVICE_NAME"))

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from activation_flow.data import ActivationFlowError
 
 log = logging.getLogger("activation_flow")
@@ -23,6 +25,9 @@ log = logging.getLogger("activation_flow")
 CHECKSUMS = "checksums.json"
 META = "engine.json"
 UNFINISHED = ".new-"  # before the name of a folder that is being made
+BLOBS = "blobs/"  # before the names of files that fit one kind of machine only
+
+Packed = dict[str, tuple[str, np.ndarray]]  # name of a file: (its checksum, its content)
 
 
 class Damaged(Exception):
@@ -35,6 +40,11 @@ def cache_root() -> Path:
         return Path(own).expanduser()
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "activation-flow"
+
+
+def engines() -> Path:
+    """Where engine folders are kept; the name of each is its key."""
+    return cache_root() / "engines"
 
 
 def hash_file(path: Path) -> str:
@@ -127,6 +137,10 @@ class EngineFolder:
             self._seen.add(name)
         return path
 
+    def checksum(self, name: str) -> str:
+        """What the content of a file must have; "" if the folder does not list it."""
+        return str(self._checksums.get(name, (0, ""))[1])
+
     def check(self) -> None:
         """Check the content of every file.
 
@@ -155,6 +169,16 @@ class EngineFolder:
             write_json(self.path / CHECKSUMS, self._checksums)
             self._seen.add(name)
 
+    def pack(self) -> Packed:
+        """All files that fit any machine, for ``unpack`` on another one.
+
+        Raises:
+            Damaged: the content of one is not what was written.
+        """
+        self._seen.clear()  # checked long ago, perhaps
+        names = [name for name in self._checksums if not name.startswith(BLOBS)]
+        return {name: (self.checksum(name), _content(self.file(name))) for name in names}
+
     def size(self, prefix: str = "") -> int:
         """Bytes in all files whose name begins with ``prefix``."""
         return sum(size for n, (size, _) in self._checksums.items() if n.startswith(prefix))
@@ -167,23 +191,53 @@ def create(path: Path, fill: Callable[[Path], dict[str, Any]]) -> EngineFolder:
         path: where the folder is to be; one that is there already is replaced.
         fill: writes the files into the folder it is given and returns the metadata.
     """
+    with _made(path) as into:
+        meta = {**fill(into), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        write_json(into / META, meta)
+        files = sorted(f for f in into.rglob("*") if f.is_file())
+        names = {f.relative_to(into).as_posix(): f for f in files}
+        write_json(
+            into / CHECKSUMS,
+            {name: [f.stat().st_size, hash_file(f)] for name, f in names.items()},
+        )
+    return EngineFolder(path)
+
+
+def unpack(path: Path, packed: Packed) -> EngineFolder:
+    """Make a folder of what another one was packed into. The caller holds the lock.
+
+    Raises:
+        Damaged: what was written is not what was packed.
+    """
+    with _made(path) as into:
+        for name, (_, content) in packed.items():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            content.tofile(into / name)
+        listed = {name: [content.nbytes, known] for name, (known, content) in packed.items()}
+        write_json(into / CHECKSUMS, listed)
+        EngineFolder(into).check()
+    return EngineFolder(path)
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[Path]:
+    """A temporary folder, which gets this path when it is filled."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # One left by a killed process has this name too: the lock is ours, so it may go.
     temporary = path.with_name(f"{UNFINISHED}{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
-        meta = {**fill(temporary), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        write_json(temporary / META, meta)
-        files = sorted(f for f in temporary.rglob("*") if f.is_file())
-        names = {f.relative_to(temporary).as_posix(): f for f in files}
-        write_json(
-            temporary / CHECKSUMS,
-            {name: [f.stat().st_size, hash_file(f)] for name, f in names.items()},
-        )
+        yield temporary
         if path.exists():
             shutil.rmtree(path)
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return EngineFolder(path)
+
+
+def _content(path: Path) -> np.ndarray:
+    """The bytes of a file, mapped: they may be more than fit into memory twice."""
+    if not path.stat().st_size:  # cannot be mapped
+        return np.empty(0, np.uint8)
+    return np.asarray(np.memmap(path, np.uint8, mode="r"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from activation_flow import artifact, identity
 from activation_flow.data import ActivationFlowError
-from activation_flow.folder import UNFINISHED, Damaged, EngineFolder, cache_root, locked
+from activation_flow.folder import BLOBS, UNFINISHED, Damaged, EngineFolder, engines, locked
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Entry:
 
 def list_folders() -> list[Entry]:
     """All engine folders, by model; damaged ones and what a killed build left behind, too."""
-    home = cache_root() / "engines"
+    home = engines()
     paths = [p for p in (home.iterdir() if home.is_dir() else ()) if p.is_dir()]
     downloads = _downloads() if paths else {}
     return sorted((_entry(p, downloads) for p in paths), key=lambda e: (e.model, e.revision))
@@ -62,7 +62,7 @@ def _entry(path: Path, downloads: dict[tuple[str, str], int]) -> Entry:
         if path.name.startswith(UNFINISHED):
             raise Damaged("unfinished: being made now, or its making was killed")
         folder = EngineFolder(path)
-        meta, blobs = folder.meta, folder.size("blobs/")
+        meta, blobs = folder.meta, folder.size(BLOBS)
         return Entry(
             model=meta["model"],
             revision=meta["revision"],

@@ -123,11 +123,16 @@ def files_of(manifest: Manifest) -> list[InputFile]:
     return [InputFile(**file) for file in manifest["files"]]
 
 
+def _sweep(work: Path) -> None:
+    for left in work.glob(f"{TEMPORARY}*"):
+        left.unlink(missing_ok=True)  # a worker that is about to be killed removes it, too
+
+
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Keep the folder of a run for this process; a second one is refused.
 
-    Makes the folder where there is none, and removes what a killed run left unfinished.
+    Makes the folder where there is none, and removes what a killed run or worker left unfinished.
 
     Raises:
         ActivationFlowError: another process writes there, it cannot be written, or it holds
@@ -144,9 +149,11 @@ def locked(out: Path) -> Iterator[None]:
         work.mkdir(parents=True, exist_ok=True)
         lock = FileLock(work / "lock", timeout=0)
         with lock:
-            for left in work.glob(f"{TEMPORARY}*"):
-                left.unlink()
-            yield
+            _sweep(work)
+            try:
+                yield
+            finally:
+                _sweep(work)
     except Timeout as problem:
         raise ActivationFlowError(
             f"another process is writing into {out}; wait for it, or give another folder"

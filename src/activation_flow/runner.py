@@ -14,7 +14,7 @@ import numpy as np
 from activation_flow import artifact, tokens
 from activation_flow.data import ActivationFlowError, Hidden, Strength
 from activation_flow.engine import Engine, OpenVINOEngine, TorchEngine
-from activation_flow.folder import Damaged
+from activation_flow.folder import Damaged, Packed
 from activation_flow.tokens import Encoded
 
 log = logging.getLogger("activation_flow")
@@ -31,6 +31,7 @@ class Runner:
     Attributes:
         prepared: the model.
         engine: what runs it.
+        batch_tokens: tokens in a batch.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Runner:
         self.engine = make_engine(prepared)
         self._make_engine = make_engine
         self._again = again
-        self._batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens
 
     def run(
         self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: Sequence[int] = ()
@@ -60,7 +61,7 @@ class Runner:
         """
         waiting = [len(text.windows) for text in encoded]
         parts: dict[int, dict[int, tuple[Strength, Hidden | None]]] = defaultdict(dict)
-        for batch in _batches(encoded, self._batch_tokens):
+        for batch in _batches(encoded, self.batch_tokens):
             norms, states = self._run_batch(self._inputs(encoded, batch), layers, hidden)
             for k, (i, window) in enumerate(batch):
                 state = None if states is None else states[:, k]
@@ -87,11 +88,23 @@ class Runner:
         try:
             return self.engine.run(inputs, layers, hidden)
         except Damaged as why:
-            label = self.prepared.label
-            log.warning("The engine of %s cannot be used (%s); building it again", label, why)
-            self.prepared = self._again()
-            self.engine = self._make_engine(self.prepared)
+            self._mend(why)
             return self.engine.run(inputs, layers, hidden)
+
+    def _mend(self, why: Damaged) -> None:
+        label = self.prepared.label
+        log.warning("The engine of %s cannot be used (%s); building it again", label, why)
+        self.prepared = self._again()
+        self.engine = self._make_engine(self.prepared)
+
+    def pack(self) -> Packed:
+        """The files of the engine folder, for a machine that has none; mended if damaged."""
+        assert self.prepared.folder is not None
+        try:
+            return self.prepared.folder.pack()
+        except Damaged as why:
+            self._mend(why)
+            return self.prepared.folder.pack()
 
 
 def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:

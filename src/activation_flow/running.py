@@ -6,10 +6,10 @@ Who calls ``run_shard`` is all that differs between here and Ray.
 import logging
 import os
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,56 +26,12 @@ from activation_flow.part import WORK
 from activation_flow.part_tables import Layout
 from activation_flow.run import Run
 from activation_flow.shards import Shard
+from activation_flow.state import State
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
 log = logging.getLogger("activation_flow")
-
-
-@dataclass
-class State:
-    """How far a run is.
-
-    Attributes:
-        shards: number of all shards.
-        size: bytes of the input.
-        before: what was done before this start.
-        fresh: what was done since, in shards that are not done, too.
-        done_shards: number of shards that are done.
-        before_size: bytes of the shards that were done before this start.
-        fresh_size: bytes of those that were done since.
-        at_work: bytes of a shard at work that have been read, about.
-        since: when it was, by ``time.perf_counter``.
-        last: the shard that was finished just now, and its counts.
-    """
-
-    shards: int
-    size: int
-    before: Counts = field(default_factory=Counts)
-    fresh: Counts = field(default_factory=Counts)
-    done_shards: int = 0
-    before_size: int = 0
-    fresh_size: int = 0
-    at_work: float = 0
-    since: float = field(default_factory=time.perf_counter)
-    last: tuple[Shard, Counts] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Since this start."""
-        return time.perf_counter() - self.since
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Until all is done, if it goes on as it went; None before anything is done."""
-        fresh = self.fresh_size + self.at_work
-        return self.seconds * (self.size - self.done_size) / fresh if fresh else None
-
-    @property
-    def done_size(self) -> float:
-        """Bytes of the input that are done with, about."""
-        return self.before_size + self.fresh_size + self.at_work
 
 
 def run_corpus(
@@ -167,7 +123,7 @@ def run_corpus(
         files = planning.find(source, format, job.out / WORK)
         job = planning.with_files(encoder, job, files, shard_size)
         plan = planning.planned(job, files, shard_size)
-        _run_all(encoder, job, plan, ray, progress)
+        _run_all(encoder, job, plan, ray, progress or (lambda state: None))
         return _finish(job, plan)
 
 
@@ -176,21 +132,14 @@ def _run_all(
     job: Job,
     plan: Manifest,
     ray: str | bool,
-    progress: Callable[[State], None] | None,
+    tell: Callable[[State], None],
 ) -> None:
     """Run the shards that are not done."""
     weights = _weights(plan)
-    done = {
-        number: Counts(**counts)
-        for number in range(len(weights))
-        if (counts := part.counts_of(job.out, job.layout, number)) is not None
-    }
+    done = _done(job, len(weights))
     state = State(len(weights), sum(weights))
     for number, before in done.items():
-        state.before.add(before)
-        state.before_size += weights[number]
-        state.done_shards += 1
-    tell = progress or (lambda state: None)
+        state.count_before(before, weights[number])
     tell(state)
     if job.on_error == "fail" and state.before.rejects:
         raise ActivationFlowError(
@@ -201,8 +150,7 @@ def _run_all(
     todo = (shard for shard in every if shard.number not in done)
 
     def watch(counts: Counts, at_work: float = 0) -> None:
-        state.fresh.add(counts)
-        state.at_work = at_work
+        state.count(counts, at_work)
         tell(state)
 
     if ray:
@@ -212,18 +160,21 @@ def _run_all(
     else:
         finished = _here(encoder, job, todo, watch, weights)
     try:
-        for shard, counts in finished:
-            state.done_shards += 1
-            state.fresh_size += weights[shard.number]
-            state.at_work = 0
-            state.last = shard, counts
-            tell(state)
-            state.last = None
+        with closing(finished):  # whatever happens: no worker of Ray goes on
+            for shard, counts in finished:
+                state.count_shard(shard, counts, weights[shard.number])
+                tell(state)
     except ActivationFlowError as problem:
         raise ActivationFlowError(
             f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
             f"mended, {AGAIN})"
         ) from problem
+
+
+def _done(job: Job, shards: int) -> dict[int, Counts]:
+    """The shards that are done, and what is in them."""
+    found = {number: part.counts_of(job.out, job.layout, number) for number in range(shards)}
+    return {number: Counts(**counts) for number, counts in found.items() if counts is not None}
 
 
 def _here(
@@ -232,7 +183,7 @@ def _here(
     todo: Iterable[Shard],
     watch: Callable[[Counts, float], None],
     weights: Sequence[int],
-) -> Iterator[tuple[Shard, Counts]]:
+) -> Generator[tuple[Shard, Counts]]:
     """Run shards one after the other; each uses all cores."""
 
     def told(weight: int, counts: Counts, share: float) -> None:
@@ -259,11 +210,9 @@ def _finish(job: Job, plan: Manifest) -> Run:
     """What can be said only when all shards are done: rejects, counts, one τ for all."""
     total = Counts()
     rejects: list[Path] = []
-    for number in range(len(plan["shards"])):
-        counts = part.counts_of(job.out, job.layout, number)
-        assert counts is not None  # just run, or found done
-        total.add(Counts(**counts))
-        if counts["rejects"]:
+    for number, counts in _done(job, len(plan["shards"])).items():
+        total.add(counts)
+        if counts.rejects:
             rejects.append(part.rejects_path(job.out, number))
     with replacing(job.out / REJECTS) as temporary, temporary.open("wb") as file:
         for path in rejects:

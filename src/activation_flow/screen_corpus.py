@@ -9,7 +9,7 @@ from typing import Any
 
 from activation_flow.manifest import AGAIN
 from activation_flow.run import Run
-from activation_flow.running import State
+from activation_flow.state import State
 
 log = logging.getLogger("activation_flow")
 
