@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TextsFailed,
     )
     from activation_flow.run import Run
+    from activation_flow.running import run_corpus
 
 _HOME = {
     "ActivationFlowError": "data",
@@ -38,6 +39,7 @@ _HOME = {
     "Summary": "result_summary",
     "TextsFailed": "results",
     "load": "files",
+    "run_corpus": "running",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "Summary",
     "TextsFailed",
     "load",
+    "run_corpus",
 ]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activation_flow import __version__, commands_corpus, options, screen
+from activation_flow import __version__, command_corpus, commands_run, options, screen
 from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
@@ -263,7 +263,8 @@ def clear_command(model: str | None) -> None:
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
 
 
-commands_corpus.add_to(app)
+app.add_command(command_corpus.corpus_command)
+commands_run.add_to(app)
 
 
 def main() -> None:

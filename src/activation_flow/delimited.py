@@ -7,7 +7,7 @@ decoded text, and a quote that is never closed takes in every row that follows.
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 Line = tuple[int, bytes]  # its number, and the bytes with the line end
 
@@ -102,3 +102,10 @@ def _closing_quote(line: bytes, start: int) -> int:
     inside = _INSIDE.match(line, start)
     assert inside is not None  # it matches nothing, too
     return inside.end()
+
+
+# How the rows of a table are read, and what to keep in mind when the number of fields is wrong.
+READERS: dict[str, tuple[Callable[[Iterator[Line]], Rows], str]] = {
+    "csv": (read_csv, "a field that holds a comma or a line end must be in quotes"),
+    "tsv": (read_tsv, "a field of a .tsv file holds no tab and no line end"),
+}

@@ -3,7 +3,6 @@
 A row that cannot be read says why and costs no other row. Only the row being read is held.
 """
 
-import json
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,15 +13,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from activation_flow.data import ActivationFlowError, Failure
-from activation_flow.delimited import Line, Rows, read_csv, read_tsv
+from activation_flow.delimited import READERS, Line, Rows
+from activation_flow.fields import (
+    PAIR_HINT,
+    BadRow,
+    decoded,
+    json_values,
+    line_text,
+    place,
+    string,
+    table_values,
+)
 
 # Tables hold more than a text in a line; taking their lines for texts would be a silent mistake.
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".conllu", ".xlsx", ".gz", ".zst")
-# Ending: how its rows are read, and what to keep in mind when the number of fields is wrong.
-TABLES_OF_PAIRS = {
-    ".csv": (read_csv, "a field that holds a comma or a line end must be in quotes"),
-    ".tsv": (read_tsv, "a field of a .tsv file holds no tab and no line end"),
-}
+TABLES_OF_PAIRS = {".csv": READERS["csv"], ".tsv": READERS["tsv"]}
 
 T = TypeVar("T")
 Found = tuple[int, tuple[str, ...] | str]  # line of a row; its texts (() if blank), or what is bad
@@ -160,10 +165,6 @@ def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
     return Source(path, "pair", partial(_each, parse=partial(_json_pair, columns=columns)))
 
 
-class _BadRow(Exception):
-    """This one row cannot be read; says why."""
-
-
 def _name(path: str) -> str:
     return "standard input" if path == "-" else path
 
@@ -186,85 +187,23 @@ def _lines(path: str) -> Iterator[Line]:
         raise ActivationFlowError(f"{_name(path)} cannot be read: {problem.strerror}") from problem
 
 
-def _utf8(raw: bytes, what: str = "the line") -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise _BadRow(
-            f"not UTF-8 (byte {problem.start + 1} of {what} is 0x{raw[problem.start]:02x}); "
-            "convert the file, for example with iconv -f latin1 -t utf-8"
-        ) from problem
-
-
 def _each(rows: Iterator[tuple[int, T]], parse: Callable[[T], tuple[str, ...]]) -> Iterator[Found]:
     for line, row in rows:
         try:
             found: tuple[str, ...] | str = parse(row)
-        except _BadRow as problem:
+        except BadRow as problem:
             found = str(problem)
         yield line, found
 
 
 def _text(line: bytes) -> tuple[str, ...]:
-    text = _utf8(line.removesuffix(b"\n").removesuffix(b"\r"))
+    text = line_text(line)
     return (text,) if text.strip() else ()
 
 
-def _place(names: Sequence[str], column: str) -> int:
-    """Where the one column of this name stands."""
-    if names.count(column) == 1:
-        return names.index(column)
-    if column in names:
-        raise _BadRow(f"column {column!r} is there {names.count(column)} times")
-    there = ", ".join(repr(name[:40]) for name in names[:20]) or "none"
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    raise _BadRow(
-        f"there is no column {column!r} (there are: {there}{more}); --columns A,B names the two "
-        "to read"
-    )
-
-
-@dataclass(frozen=True)
-class _Number:
-    """A number of a JSON file as it is written: 1.50, 1e999, or of any number of digits."""
-
-    written: str
-
-
-# Objects become tuples of (key, value), lists stay lists: so a key that is there twice is seen.
-_JSON = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number, parse_constant=_Number
-)
-
-
-_KINDS: dict[type, str] = {
-    **{str: "a string", list: "a list", tuple: "an object"},
-    **{bool: "true or false", type(None): "null"},
-}
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, _Number):
-        return f"a number ({value.written[:20]})"
-    return _KINDS[type(value)]
-
-
 def _json_pair(line: bytes, columns: tuple[str, str]) -> tuple[str, ...]:
-    if not line.strip():
-        return ()
-    try:
-        value = _JSON.decode(_utf8(line.rstrip(b"\r\n")))
-    except json.JSONDecodeError as problem:
-        raise _BadRow(f"not JSON: {problem.msg} (character {problem.pos + 1})") from problem
-    except RecursionError as problem:
-        raise _BadRow("not readable as JSON: lists or objects are nested too deeply") from problem
-    if not isinstance(value, tuple):
-        raise _BadRow(f"it is {_kind(value)}, not a JSON object")
-    texts = [value[_place([key for key, _ in value], column)][1] for column in columns]
-    for column, text in zip(columns, texts, strict=True):
-        if not isinstance(text, str):
-            raise _BadRow(f"column {column} is {_kind(text)}, not a string")
-    return tuple(texts)
+    values = json_values(line, columns, (PAIR_HINT, PAIR_HINT))
+    return tuple(string(*one) for one in zip(values, columns, strict=True)) if values else ()
 
 
 def _table(
@@ -281,23 +220,9 @@ def _table(
             yield line, ()
             continue
         try:
-            names = _decoded(header)
-            places = [_place(names, column) for column in columns]
-        except _BadRow as problem:
+            names = decoded(header)
+            places = [place(names, column, PAIR_HINT) for column in columns]
+        except BadRow as problem:
             raise ActivationFlowError(f"{name}, line {line}: {problem}") from problem
-        yield from _each(rows, partial(_table_pair, rule, len(names), places))
-
-
-def _decoded(fields: list[bytes] | str) -> list[str]:
-    if isinstance(fields, str):
-        raise _BadRow(fields)
-    return [_utf8(field, f"field {k}") for k, field in enumerate(fields, 1)]
-
-
-def _table_pair(
-    rule: str, width: int, places: list[int], row: list[bytes] | str
-) -> tuple[str, ...]:
-    fields = _decoded(row)
-    if fields and len(fields) != width:
-        raise _BadRow(f"number of fields: {len(fields)}, in the header: {width}; {rule}")
-    return tuple(fields[place] for place in places) if fields else ()
+        parse = partial(table_values, places=places, width=len(names), rule=rule)
+        yield from _each(rows, parse)

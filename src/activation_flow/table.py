@@ -98,19 +98,25 @@ def to_arrow(result: Exports) -> "pyarrow.Table":
     return _table(STRENGTHS, _strength_columns(results), head)
 
 
-def _table(columns: Columns, values: dict[str, list[Any]], head: document.Json) -> "pyarrow.Table":
+def schema(columns: Columns) -> "pyarrow.Schema":
+    """Names, types, and as metadata of each field what it is and in which unit."""
     import pyarrow as pa
 
     few = pa.dictionary(pa.int32(), pa.string())
-    fields = [
+    return pa.schema(
         pa.field(
             name,
             few if kind == "few" else pa.type_for_alias(kind),
             metadata={"about": about},
         )
         for name, (kind, about) in columns.items()
-    ]
-    table = pa.table(values, schema=pa.schema(fields))
+    )
+
+
+def _table(columns: Columns, values: dict[str, list[Any]], head: document.Json) -> "pyarrow.Table":
+    import pyarrow as pa
+
+    table = pa.table(values, schema=schema(columns))
     return table.replace_schema_metadata({HEAD: json.dumps({**head, "rows": table.num_rows})})
 
 

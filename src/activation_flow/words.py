@@ -33,6 +33,13 @@ _FOREIGN = regex.compile(r"[\p{L}--\p{scx=Latin}--\p{scx=Common}]", flags=regex.
 # Longer words are not remembered: a corpus may hold any number of any length.
 _LONGEST_KEPT = 64
 
+# https://universaldependencies.org/u/pos: X is what has no other class.
+_TAGS = {
+    **dict.fromkeys(("NOUN", "PROPN", "VERB", "ADJ", "ADV", "NUM", "INTJ"), "content"),
+    **dict.fromkeys(("ADP", "AUX", "CCONJ", "DET", "PART", "PRON", "SCONJ"), "function"),
+    **dict.fromkeys(("PUNCT", "SYM"), "punctuation"),
+}
+
 _PAST_ANY_TEXT = np.iinfo(np.int64).max
 _PLAIN = str.maketrans({"’": "'", "ʼ": "'", "\u00ad": None, "\u200c": None, "\u200d": None})
 
@@ -84,6 +91,20 @@ def _kind(word: str) -> str:
 
 
 _kept_kind = lru_cache(maxsize=2**16)(_kind)
+
+
+def kind_of_tag(tag: str) -> str:
+    """The kind of a word that is tagged by Universal Dependencies (UPOS); "" where it has none.
+
+    Of words that are written as one ("ADP+DET"), as of contractions: a function word if all are.
+
+    >>> [kind_of_tag(tag) for tag in ("PROPN", "AUX", "SYM", "X", "ADP+DET", "NOUN+PART")]
+    ['content', 'function', 'punctuation', '', 'function', 'content']
+    """
+    kinds = {_TAGS.get(part, "") for part in tag.split("+")}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return "" if "" in kinds else "content"
 
 
 def map_pieces(spans: Sequence[tuple[int, int]], start: Ids, end: Ids) -> Ids:

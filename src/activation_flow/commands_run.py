@@ -1,4 +1,4 @@
-"""The commands over corpora: arguments -> library call -> print. No logic."""
+"""The commands over a run: arguments -> library call -> print. No logic."""
 
 import logging
 import sys

@@ -1,0 +1,155 @@
+"""What a corpus run is, in a file of its folder, so that a second start goes on or refuses.
+
+Knows no model and computes nothing: it writes down, reads back, and compares.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from activation_flow.data import ActivationFlowError, Provenance
+from activation_flow.inputs import InputFile
+from activation_flow.output import replacing
+from activation_flow.part import TEMPORARY, WORK
+
+SCHEMA = "corpus/1"
+NAME = "manifest.json"
+REJECTS = "rejects.jsonl"
+AGAIN = "run the same command again to go on"
+
+Manifest = dict[str, Any]
+
+
+def head(provenance: Provenance, layers: Sequence[int], vectors: Sequence[int]) -> Manifest:
+    """What stands in the manifest and in the metadata of every part."""
+    about = asdict(provenance)
+    settings, versions = about.pop("settings"), about.pop("versions")
+    return {
+        "schema": SCHEMA,
+        **about,
+        "layers": [*layers],
+        "vectors": [*vectors],
+        "settings": {**settings},
+        "versions": {**versions},
+    }
+
+
+def names(files: Sequence[InputFile]) -> tuple[str, ...]:
+    """What files are called in the tables: their paths from the folder that holds them all."""
+    common = os.path.commonpath([os.path.dirname(file.path) for file in files])
+    return tuple(
+        file.name if file.name != file.path else os.path.relpath(file.path, common)
+        for file in files
+    )
+
+
+def load(out: Path) -> Manifest | None:
+    """The manifest of a run folder; None where there is none yet.
+
+    Raises:
+        ActivationFlowError: it cannot be read, or is of another version.
+    """
+    path = out / NAME
+    try:
+        found: Manifest = json.loads(path.read_text(encoding="utf-8"))
+        schema = found["schema"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
+    if schema != SCHEMA:
+        raise ActivationFlowError(
+            f"{path} is of schema {schema}, and this version knows {SCHEMA}: use the version of "
+            "activation-flow that made it, or another folder"
+        )
+    return found
+
+
+def store(out: Path, manifest: Manifest) -> None:
+    """Write the manifest, whole or not at all."""
+    with replacing(out / NAME) as temporary:
+        temporary.write_text(json.dumps(manifest, ensure_ascii=False), encoding="utf-8")
+
+
+def refuse_if_other(out: Path, before: Manifest, now: Manifest) -> None:
+    """Refuse to go on with a run under other conditions.
+
+    Raises:
+        ActivationFlowError: it says what differs.
+    """
+    apart = [*_differences(before, now)]
+    if apart:
+        more = f" (and {len(apart) - 5} more differences)" if len(apart) > 5 else ""
+        raise ActivationFlowError(
+            f"{out} holds a run that was begun otherwise: {'; '.join(apart[:5])}{more}. Go on as "
+            "it was begun, or give another folder"
+        )
+
+
+def _differences(before: Manifest, now: Manifest) -> Iterator[str]:
+    yield from _other_values(before, now, {"files", "shards", "settings", "versions", "finished"})
+    for group in ("settings", "versions"):
+        yield from _other_values(before[group], now[group], set())
+    was = {file["path"]: file for file in before["files"]}
+    for file in now["files"]:
+        if file["path"] not in was:
+            yield f"{file['path']} is a new input"
+        elif was[file["path"]] != file:
+            yield f"{file['path']} was changed since"
+    there = {file["path"] for file in now["files"]}
+    yield from (f"{path} is no longer an input" for path in was if path not in there)
+    if not was.keys() ^ there and [*was] != [file["path"] for file in now["files"]]:
+        yield "the files are in another order"
+
+
+def _other_values(
+    before: Mapping[str, Any], now: Mapping[str, Any], without: set[str]
+) -> Iterator[str]:
+    for name in sorted((before.keys() | now.keys()) - without):
+        if before.get(name) != now.get(name):
+            yield f"{name} was {_shown(before.get(name))}, now {_shown(now.get(name))}"
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def files_of(manifest: Manifest) -> list[InputFile]:
+    """The input files of a run."""
+    return [InputFile(**file) for file in manifest["files"]]
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep the folder of a run for this process; a second one is refused.
+
+    Makes the folder where there is none, and removes what a killed run left unfinished.
+
+    Raises:
+        ActivationFlowError: another process writes there, it cannot be written, or it holds
+            something that is not a run.
+    """
+    from filelock import FileLock, Timeout
+
+    work = out / WORK
+    try:
+        if out.is_dir() and any(out.iterdir()) and not work.is_dir():
+            raise ActivationFlowError(
+                f"{out} is not empty and holds no run; give a folder that is new or empty"
+            )
+        work.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(work / "lock", timeout=0)
+        with lock:
+            for left in work.glob(f"{TEMPORARY}*"):
+                left.unlink()
+            yield
+    except Timeout as problem:
+        raise ActivationFlowError(
+            f"another process is writing into {out}; wait for it, or give another folder"
+        ) from problem
+    except (FileExistsError, NotADirectoryError) as problem:
+        raise ActivationFlowError(f"{out} is a file, not a folder") from problem

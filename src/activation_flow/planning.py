@@ -1,0 +1,112 @@
+"""INPUT and options -> the job and the plan of a run: refused, begun, or gone on with."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from activation_flow import blocks, finding, manifest, shards
+from activation_flow import strength as formulas
+from activation_flow.blocks import Job
+from activation_flow.data import ActivationFlowError
+from activation_flow.inputs import InputFile
+from activation_flow.manifest import Manifest
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+
+log = logging.getLogger("activation_flow")
+
+Source = str | os.PathLike[str]
+
+# About two minutes of work at bert-base shape, or, of longer texts, as many letters as such a
+# shard has: what is lost when a run is killed.
+SHARD_TEXTS, SHARD_BYTES = 8192, 2**21
+ON_ERROR = ("reject", "fail")
+
+
+def check(encoder: "Encoder", job: Job) -> None:
+    """Refuse bad options before anything is read or written."""
+    if job.on_error not in ON_ERROR:
+        raise ActivationFlowError(f"on_error={job.on_error!r} is not one of {', '.join(ON_ERROR)}")
+    if job.words is not None:
+        formulas.check_aggregate(job.words)
+        if job.layout.vectors:
+            raise ActivationFlowError("vectors are those of pieces, not of words: leave out one")
+    if job.kinds != "gold":
+        blocks.tokenize(encoder, job, ["a"])
+
+
+def find(source: Source | Sequence[Source], format: str | None, work: Path) -> list[InputFile]:
+    """The files of the input, by their absolute paths; standard input is kept in one first.
+
+    A run may lie within the folder that is its input: its own files are no part of that.
+    """
+    own = work.parent
+    given = [source] if isinstance(source, str | os.PathLike) else source
+    files: dict[str, InputFile] = {}
+    for each in (os.fspath(path) for path in given):
+        left_out: list[str] = []
+        if each == "-":
+            found = [finding.spool(work, format or "txt")]
+        else:
+            found, left_out = finding.find_files(each, format)
+        if left_out:
+            some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+            log.warning("%s: files with other endings left out: %d (%s)", each, len(left_out), some)
+        for file in found:
+            path = os.path.abspath(file.path)
+            if each == "-" or not Path(path).is_relative_to(own):
+                files[path] = replace(file, path=path)
+    if not files:
+        raise ActivationFlowError("no input was given")
+    return list(files.values())
+
+
+def with_files(
+    encoder: "Encoder", job: Job, files: Sequence[InputFile], shard_size: int | None
+) -> Job:
+    """The job, with what depends on the files: kinds, columns, and the head of all parts."""
+    gold = [file.format == "conllu" for file in files]
+    kinds = job.kinds or ("gold" if all(gold) else "list")
+    if kinds == "gold" and not all(gold):
+        other = files[gold.index(False)].name
+        raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other} is none")
+    layout = replace(job.layout, tags=any(gold), ids=any(gold) or job.reading.id_column is not None)
+    settings = {
+        **asdict(layout.buckets),
+        "kinds": kinds,
+        "words": job.words,
+        "max_length": job.max_length or encoder.max_length,
+        "stride": job.stride,
+        "truncate": job.truncate,
+        **asdict(job.reading),
+        "keep_text": layout.keep_text,
+        "shard_size": shard_size,
+    }
+    head = manifest.head(encoder.provenance(settings), layout.layers, layout.vectors)
+    return replace(job, kinds=kinds, layout=layout, head=head, files=manifest.names(files))
+
+
+def planned(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Manifest:
+    """The manifest of the run: the one that is there if it is of the same run, else a new one."""
+    now = {**job.head, "files": [asdict(file) for file in files]}
+    before = manifest.load(job.out)
+    if before is not None:
+        manifest.refuse_if_other(job.out, before, now)
+        return before
+    pieces = shards.plan(files, job.reading, shard_size or SHARD_TEXTS, SHARD_BYTES)
+    if not pieces:
+        raise ActivationFlowError(f"{shown(files)}: there is nothing in it")
+    plan = {**now, "shards": pieces, "finished": None}
+    for table in job.layout.tables:
+        (job.out / table).mkdir(exist_ok=True)
+    manifest.store(job.out, plan)
+    return plan
+
+
+def shown(files: Sequence[InputFile]) -> str:
+    """The input, for messages."""
+    return files[0].name if len(files) == 1 else f"the {len(files)} files of the input"

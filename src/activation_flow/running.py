@@ -1,0 +1,283 @@
+"""A whole corpus: planned, run shard by shard, here or on Ray; gone on with after an interruption.
+
+Who calls ``run_shard`` is all that differs between here and Ray.
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from activation_flow import corpus, manifest, part, planning, selection, shards
+from activation_flow.analysis import Buckets
+from activation_flow.blocks import Job
+from activation_flow.corpus import Counts
+from activation_flow.data import ActivationFlowError
+from activation_flow.formats import Reading
+from activation_flow.manifest import AGAIN, REJECTS, Manifest
+from activation_flow.output import replacing
+from activation_flow.part import WORK
+from activation_flow.part_tables import Layout
+from activation_flow.run import Run
+from activation_flow.shards import Shard
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+
+log = logging.getLogger("activation_flow")
+
+
+@dataclass
+class State:
+    """How far a run is.
+
+    Attributes:
+        shards: number of all shards.
+        size: bytes of the input.
+        before: what was done before this start.
+        fresh: what was done since, in shards that are not done, too.
+        done_shards: number of shards that are done.
+        before_size: bytes of the shards that were done before this start.
+        fresh_size: bytes of those that were done since.
+        at_work: bytes of a shard at work that have been read, about.
+        since: when it was, by ``time.perf_counter``.
+        last: the shard that was finished just now, and its counts.
+    """
+
+    shards: int
+    size: int
+    before: Counts = field(default_factory=Counts)
+    fresh: Counts = field(default_factory=Counts)
+    done_shards: int = 0
+    before_size: int = 0
+    fresh_size: int = 0
+    at_work: float = 0
+    since: float = field(default_factory=time.perf_counter)
+    last: tuple[Shard, Counts] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since this start."""
+        return time.perf_counter() - self.since
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all is done, if it goes on as it went; None before anything is done."""
+        fresh = self.fresh_size + self.at_work
+        return self.seconds * (self.size - self.done_size) / fresh if fresh else None
+
+    @property
+    def done_size(self) -> float:
+        """Bytes of the input that are done with, about."""
+        return self.before_size + self.fresh_size + self.at_work
+
+
+def run_corpus(
+    encoder: "Encoder",
+    source: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]",
+    *,
+    out: "str | os.PathLike[str]",
+    layers: "int | str | Sequence[int] | None" = None,
+    vectors: "int | str | Sequence[int] | None" = None,
+    format: str | None = None,
+    text_column: str = "text",
+    id_column: str | None = None,
+    shard_size: int | None = None,
+    keep_text: bool = False,
+    quantile: float = 0.75,
+    quantile_method: str = "midpoint",
+    threshold_scope: str = "text",
+    include_special: bool = False,
+    kinds: str | None = None,
+    words: str | None = None,
+    max_length: int | None = None,
+    stride: int | None = None,
+    truncate: bool = False,
+    on_error: str = "reject",
+    ray: str | bool = False,
+    progress: Callable[[State], None] | None = None,
+) -> Run:
+    """Measure a corpus of any size into Parquet files; started again, it goes on where it was.
+
+    Args:
+        encoder: the model.
+        source: a file, a folder, a pattern ("data/*.txt"), several of these, or "-": .txt .jsonl
+            .csv .tsv .parquet .conllu, all but Parquet also as .gz or .zst.
+        out: folder of the run: a new one, or that of the same run, which then goes on.
+        layers: 8, "6-9", -1, "all", a list; default two thirds of the depth.
+        vectors: layers of which hidden states are kept, too.
+        format: of the files, where their endings do not say it; of "-", default txt.
+        text_column: holds the texts.
+        id_column: holds ids of your own, which are kept.
+        shard_size: texts of a shard, the unit of work and of resume; default 8,192, or fewer that
+            are long.
+        keep_text: write the texts, too.
+        quantile: as in ``analysis.strength``, with the four below.
+        quantile_method: "midpoint" gives the paper's τ; any numpy method.
+        threshold_scope: "text", or "corpus": one exact τ over all tokens of the run.
+        include_special: let special tokens take part in τ, buckets and ranks.
+        kinds: "list", "none" or "gold" (the tags of .conllu files); default: gold if all files
+            are .conllu, else list.
+        words: aggregate pieces to words: max, mean, sum, first or l2.
+        max_length: longest input; a longer text is read in windows.
+        stride: tokens that neighbouring windows share; default half.
+        truncate: cut a longer text instead.
+        on_error: "reject" rows without a result into rejects.jsonl, or "fail" at the first.
+        ray: True: share the shards out on Ray, started here if there is none; or its address.
+        progress: called when something was done.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ActivationFlowError: an option or the input is not valid; the folder holds another run; a
+            shard failed. What is done stays, and the same call goes on.
+    """
+    buckets = Buckets(
+        quantile=quantile,
+        quantile_method=quantile_method,
+        threshold_scope=threshold_scope,
+        include_special=include_special,
+    )
+    job = Job(
+        out=Path(out).expanduser().absolute(),
+        reading=Reading(text_column, id_column),
+        layout=Layout(
+            layers=encoder.layers_from(layers),
+            vectors=() if vectors is None else encoder.layers_from(vectors),
+            width=encoder.width,
+            buckets=buckets,
+            keep_text=keep_text,
+        ),
+        kinds=kinds or "",
+        words=words,
+        max_length=max_length,
+        stride=stride,
+        truncate=truncate,
+        on_error=on_error,
+    )
+    planning.check(encoder, job)
+    with manifest.locked(job.out):
+        files = planning.find(source, format, job.out / WORK)
+        job = planning.with_files(encoder, job, files, shard_size)
+        plan = planning.planned(job, files, shard_size)
+        _run_all(encoder, job, plan, ray, progress)
+        return _finish(job, plan)
+
+
+def _run_all(
+    encoder: "Encoder",
+    job: Job,
+    plan: Manifest,
+    ray: str | bool,
+    progress: Callable[[State], None] | None,
+) -> None:
+    """Run the shards that are not done."""
+    weights = _weights(plan)
+    done = {
+        number: Counts(**counts)
+        for number in range(len(weights))
+        if (counts := part.counts_of(job.out, job.layout, number)) is not None
+    }
+    state = State(len(weights), sum(weights))
+    for number, before in done.items():
+        state.before.add(before)
+        state.before_size += weights[number]
+        state.done_shards += 1
+    tell = progress or (lambda state: None)
+    tell(state)
+    if job.on_error == "fail" and state.before.rejects:
+        raise ActivationFlowError(
+            f"{job.out}: {state.before.rejects} rows have been rejected already; --on-error reject "
+            "goes on without them, a new folder begins anew"
+        )
+    every = shards.shards(manifest.files_of(plan), plan["shards"])
+    todo = (shard for shard in every if shard.number not in done)
+
+    def watch(counts: Counts, at_work: float = 0) -> None:
+        state.fresh.add(counts)
+        state.at_work = at_work
+        tell(state)
+
+    if ray:
+        from activation_flow import on_ray
+
+        finished = on_ray.run(encoder, job, todo, watch, address=ray)
+    else:
+        finished = _here(encoder, job, todo, watch, weights)
+    try:
+        for shard, counts in finished:
+            state.done_shards += 1
+            state.fresh_size += weights[shard.number]
+            state.at_work = 0
+            state.last = shard, counts
+            tell(state)
+            state.last = None
+    except ActivationFlowError as problem:
+        raise ActivationFlowError(
+            f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
+            f"mended, {AGAIN})"
+        ) from problem
+
+
+def _here(
+    encoder: "Encoder",
+    job: Job,
+    todo: Iterable[Shard],
+    watch: Callable[[Counts, float], None],
+    weights: Sequence[int],
+) -> Iterator[tuple[Shard, Counts]]:
+    """Run shards one after the other; each uses all cores."""
+
+    def told(weight: int, counts: Counts, share: float) -> None:
+        watch(counts, share * weight)
+
+    for shard in todo:
+        tell = partial(told, weights[shard.number])
+        yield shard, corpus.run_shard(encoder, job, shard, tell)
+
+
+def _weights(plan: Manifest) -> list[int]:
+    """The size of each shard, in bytes of its file, also where it is a number of rows."""
+    pieces = [end - begin for _, begin, end in plan["shards"]]
+    of_file = Counter[int]()
+    for (file, *_), size in zip(plan["shards"], pieces, strict=True):
+        of_file[file] += size
+    return [
+        size * plan["files"][file]["size"] // of_file[file]
+        for (file, *_), size in zip(plan["shards"], pieces, strict=True)
+    ]
+
+
+def _finish(job: Job, plan: Manifest) -> Run:
+    """What can be said only when all shards are done: rejects, counts, one τ for all."""
+    total = Counts()
+    rejects: list[Path] = []
+    for number in range(len(plan["shards"])):
+        counts = part.counts_of(job.out, job.layout, number)
+        assert counts is not None  # just run, or found done
+        total.add(Counts(**counts))
+        if counts["rejects"]:
+            rejects.append(part.rejects_path(job.out, number))
+    with replacing(job.out / REJECTS) as temporary, temporary.open("wb") as file:
+        for path in rejects:
+            with path.open("rb") as some:
+                shutil.copyfileobj(some, file)
+    if not total.rows:
+        raise ActivationFlowError(
+            f"{planning.shown(manifest.files_of(plan))}: there is no text in it"
+        )
+    done = {**plan, "finished": {**asdict(total), "threshold": None}}
+    if job.layout.buckets.threshold_scope == "corpus" and total.texts:
+        buckets = job.layout.buckets
+        parts = [part.part_path(job.out, "tokens", k) for k in range(len(plan["shards"]))]
+        tau = selection.corpus_threshold(parts, buckets.quantile, buckets.quantile_method)
+        done["finished"]["threshold"] = {str(layer): value for layer, value in tau.items()}
+    manifest.store(job.out, done)
+    return Run(job.out)
