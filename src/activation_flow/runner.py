@@ -108,15 +108,21 @@ class Runner:
 
 
 def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:
-    """(text, window) pairs of equal length, longest first so that memory peaks early."""
+    """(text, window) pairs of equal length, longest first so that memory peaks early.
+
+    The number of pairs is a power of two: OpenVINO keeps something of every shape that it has
+    seen, and so there are few (docs/design.md).
+    """
     by_length: dict[int, Batch] = defaultdict(list)
     for i, text in enumerate(encoded):
         for w, (first, last) in enumerate(text.windows):
             by_length[text.lead + last - first + text.trail].append((i, w))
     for length in sorted(by_length, reverse=True):
-        fit = max(1, budget // length)
         same = by_length[length]
-        yield from (same[k : k + fit] for k in range(0, len(same), fit))
+        while same:
+            size = 1 << (min(max(1, budget // length), len(same)).bit_length() - 1)
+            yield same[:size]
+            same = same[size:]
 
 
 def start(prepared: artifact.Model, precision: str, device: str, threads: int | None) -> Engine:
