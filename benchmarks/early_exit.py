@@ -37,7 +37,8 @@ def measure(
     work = {f"layer {layer}": partial(common.run_all, encoder, batch, layer) for layer in layers}
     for piece in work.values():
         piece()  # compiles and warms up
-    seconds, disturbed = common.take_turns(work, rounds, threads)
+    timed = {name: partial(common.timed, piece) for name, piece in work.items()}
+    seconds, disturbed = common.take_turns(timed, rounds, threads)
     rows = []
     for layer in layers:
         ms = {key: 1000 * value for key, value in common.summary(seconds[f"layer {layer}"]).items()}
@@ -86,7 +87,7 @@ def main() -> None:
         models = [measure("minilm, 6 layers", load("minilm"), (2, 4, 6), texts, *turns)]
         if not options.quick:
             print("converting a model at bert-base shape (half a minute) ...", file=sys.stderr)
-            base = load(common.bert_base())
+            base = load(common.bert())
             models.append(measure("bert-base shape, 12 layers", base, (4, 8, 12), texts, *turns))
     result = {
         "benchmark": "early_exit",

@@ -1,4 +1,4 @@
-"""Run folders made by hand, as the contract of issue 4 says: random strengths, whatever is asked for.
+"""Run folders made by hand: random strengths, in whatever form is asked for.
 
 The truth about them is the table of rows that comes along.
 """
@@ -80,7 +80,9 @@ def make_run(
             taus[layer] = float(formulas.threshold(part[None], quantile, method)[0])
         of_layer = tokens.layer.map(taus)
         high = tokens.strength.astype(float) > of_layer
-        tokens["high"] = [bool(h) if r else None for h, r in zip(high, tokens["rank"].notna())]
+        tokens["high"] = [
+            bool(h) if r else None for h, r in zip(high, tokens["rank"].notna(), strict=True)
+        ]
         about["threshold"] = about.layer.map(taus)
     made = Made(path, tokens, about)
     _write(made, shards, scope, finished, done, tags, vectors, taus, rng)
@@ -168,11 +170,18 @@ def _write(made, shards, scope, finished, done, tags, vectors, taus, rng) -> Non
     ]
     chosen = set(range(shards) if done is None else done)
     shard = (made.texts.text_id - 1) % shards
-    own = dict(zip(made.texts.text_id, shard))
+    own = dict(zip(made.texts.text_id, shard, strict=True))
     for number in sorted(chosen):
-        _part(made.path / "tokens", number, made.tokens[made.tokens.text_id.map(own) == number], tokens)
+        _part(
+            made.path / "tokens",
+            number,
+            made.tokens[made.tokens.text_id.map(own) == number],
+            tokens,
+        )
         if vectors:
-            rows = made.tokens[made.tokens.text_id.map(own).eq(number) & made.tokens.layer.isin(vectors)]
+            rows = made.tokens[
+                made.tokens.text_id.map(own).eq(number) & made.tokens.layer.isin(vectors)
+            ]
             width = pa.list_(pa.float32(), 4)
             rows = rows.assign(vector=list(rng.normal(size=(len(rows), 4)).astype(np.float32)))
             fields = [*[tokens[k] for k in (0, 1)], ("layer", pa.int32()), ("vector", width)]

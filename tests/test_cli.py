@@ -311,7 +311,8 @@ class TestStart:
         minilm.strength(CANADA)
         imported = self._imported(*words, "-m", "minilm")
         assert "openvino" in imported
-        assert not imported & set(HEAVY)
+        # Statistics of kinds are SQL, of which layers shows some.
+        assert imported & set(HEAVY) == ({"duckdb"} if words[0] == "layers" else set())
 
     def test_the_assertion_above_can_fail(self, minilm: af.Encoder) -> None:
         imported = self._imported("strength", CANADA, "-m", "minilm", "--engine", "torch")

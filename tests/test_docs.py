@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 CLI = ROOT / "docs" / "cli.md"
 GUIDE = ROOT / "docs" / "guide.md"
+CORPORA = ROOT / "docs" / "corpora.md"
 
 
 def generated(path: Path, text: str, current: str) -> None:
@@ -98,7 +99,11 @@ def test_the_readme_shows_what_the_command_prints(
     generated(README, re.sub(pattern, lambda _: block, text, flags=re.DOTALL), text)
 
 
-def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
+def test_the_readmes_python_runs_and_its_comments_are_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("reviews.csv").write_text('text,stars\n"Loved it, truly.",5\n')
     (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     exec(compile(block.replace("result.to_pandas()", "None"), "README.md", "exec"), names)
@@ -113,16 +118,20 @@ def test_the_readmes_python_runs_and_its_comments_are_true() -> None:
     assert names["states"].hidden.shape == (7, 5, 384)  # type: ignore[attr-defined]
 
 
-def test_the_guide_shows_what_comes_out() -> None:
-    text = GUIDE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", [GUIDE, CORPORA])
+def test_the_guides_show_what_comes_out(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = path.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    test = doctest.DocTestParser().get_doctest("".join(blocks), {}, "guide.md", str(GUIDE), 0)
-    assert len(test.examples) > 20
+    test = doctest.DocTestParser().get_doctest("".join(blocks), {}, path.name, str(path), 0)
+    assert len(test.examples) > 12
     printed: list[str] = []
     assert doctest.DocTestRunner(verbose=False).run(test, out=printed.append).failed == 0, printed
 
 
-@pytest.mark.parametrize("path", [README, GUIDE])
+@pytest.mark.parametrize("path", [README, GUIDE, CORPORA])
 def test_the_docs_show_commands_that_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     known = commands()

@@ -65,6 +65,7 @@ ORDER = (
     "manifest",
     "blocks",
     "corpus",
+    "state",
     "planning",
     "containers",
     "tensors",
@@ -97,7 +98,7 @@ ORDER = (
     "screen",
     "screen_corpus",
     "command_corpus",
-    "commands_corpus",
+    "commands_run",
     "cli",
     "__main__",
 )
@@ -114,6 +115,7 @@ DOWNWARDS = {
     ("results", "StrengthResults.words", "analysis"),
     ("results", "LayersResult.kinds", "summary"),
     ("result_hidden", "HiddenStates.__sub__", "analysis_shift"),
+    ("result_summary", "Summary.__repr__", "report_summary"),
     ("encoder", "Encoder.strength", "analysis"),
     ("encoder", "Encoder.layers", "analysis"),
     ("encoder", "Encoder.shift", "analysis_shift"),
@@ -128,7 +130,7 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "commands_corpus", "options"},
+    "click": {"cli", "command_corpus", "commands_run", "options"},
 }
 HEAVY = {
     "torch",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from activation_flow.files import load
     from activation_flow.result_hidden import HiddenResults, HiddenStates
     from activation_flow.result_shift import ShiftResult, ShiftResults
+    from activation_flow.result_summary import Summary
     from activation_flow.results import (
         LayersResult,
         StrengthResult,
@@ -30,11 +31,12 @@ _HOME = {
     "HiddenResults": "result_hidden",
     "HiddenStates": "result_hidden",
     "LayersResult": "results",
+    "Run": "run",
     "ShiftResult": "result_shift",
     "ShiftResults": "result_shift",
-    "Run": "run",
     "StrengthResult": "results",
     "StrengthResults": "results",
+    "Summary": "result_summary",
     "TextsFailed": "results",
     "load": "files",
     "run_corpus": "running",
@@ -51,6 +53,7 @@ __all__ = [
     "ShiftResults",
     "StrengthResult",
     "StrengthResults",
+    "Summary",
     "TextsFailed",
     "load",
     "run_corpus",

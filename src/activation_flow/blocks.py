@@ -14,6 +14,7 @@ from activation_flow import grouping, words
 from activation_flow.conllu import Gold
 from activation_flow.data import Failure, Hidden, Names, Strength, TokenizedText
 from activation_flow.formats import Reading, Record
+from activation_flow.inputs import Meter
 from activation_flow.part_tables import Layout
 from activation_flow.shards import Shard, read
 
@@ -82,11 +83,11 @@ class Block:
     blank: int
 
 
-def blocks(encoder: "Encoder", job: Job, shard: Shard) -> Iterator[Block]:
+def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator[Block]:
     """The rows of a shard, tokenized; a text that was there before is not tokenized again."""
     known: dict[Any, Once] = {}
     letters = 0
-    for records, blank in _chunks(read(shard, job.reading), job.layout):
+    for records, blank in _chunks(read(shard, job.reading, meter), job.layout):
         if letters > KEPT_LETTERS or job.layout.vectors:  # vectors are too large to be kept
             known, letters = {}, 0
         texts, new = [], dict[Any, Once]()

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activation_flow import __version__, options, screen
-from activation_flow.command_corpus import corpus_command
+from activation_flow import __version__, command_corpus, commands_run, options, screen
 from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
@@ -264,7 +263,8 @@ def clear_command(model: str | None) -> None:
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
 
 
-app.add_command(corpus_command)
+app.add_command(command_corpus.corpus_command)
+commands_run.add_to(app)
 
 
 def main() -> None:

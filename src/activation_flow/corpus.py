@@ -16,6 +16,8 @@ import numpy as np
 from activation_flow import analysis, grouping, room
 from activation_flow.blocks import Block, Job, Once, blocks
 from activation_flow.data import ActivationFlowError, Hidden, Strength, TokenizedText
+from activation_flow.formats import Record
+from activation_flow.inputs import Meter
 from activation_flow.part import PartWriter
 from activation_flow.part_tables import Layout, Measured
 from activation_flow.shards import Shard
@@ -60,7 +62,7 @@ def run_shard(
     encoder: "Encoder",
     job: Job,
     shard: Shard,
-    watch: Callable[[Counts], None] = lambda counts: None,
+    watch: Callable[[Counts, float], None] = lambda counts, share: None,
 ) -> Counts:
     """Measure all texts of a shard and write its part files.
 
@@ -68,19 +70,20 @@ def run_shard(
         encoder: the model.
         job: what is done with every shard.
         shard: the piece of the input.
-        watch: told after each block what was in it; may raise to stop the work.
+        watch: told after each block what was in it, and about which share of the shard has been
+            read; may raise to stop the work.
 
     Raises:
         ActivationFlowError: whatever went wrong; it says in which shard.
     """
-    total = Counts()
+    total, meter = Counts(), Meter()
     with (
         _failing(job, shard),
         PartWriter(job.out, shard.number, job.layout, job.head) as parts,
         ThreadPoolExecutor(1) as aside,
     ):
         written: Future[None] | None = None
-        for block in _ahead(blocks(encoder, job, shard)):
+        for block in _ahead(blocks(encoder, job, shard, meter)):
             _run(encoder, job, block)
             rows, rejects = _rows(job, shard, block)
             if written is not None:
@@ -88,11 +91,20 @@ def run_shard(
             written = aside.submit(parts.write, rows, rejects)
             counts = _count(block, rows, rejects)
             total.add(counts)
-            watch(counts)
+            watch(counts, _share(shard, block.records, meter))
         if written is not None:
             written.result()
         parts.finish(asdict(total))
     return total
+
+
+def _share(shard: Shard, records: Sequence[Record], meter: Meter) -> float:
+    """Of a shard, about how much has been read: a block or two more than has been measured."""
+    if shard.source.format == "parquet" and records:
+        at = records[-1].line
+    else:
+        at = shard.end if meter.at is None else meter.at
+    return min((at - shard.begin) / (shard.end - shard.begin), 1.0)
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import base64
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from activation_flow.data import ActivationFlowError
 from activation_flow.output import check_path, replacing
@@ -21,6 +22,8 @@ from activation_flow.room import available_memory
 if TYPE_CHECKING:
     import duckdb
     import pyarrow
+
+T = TypeVar("T")
 
 LEAST = 256 * 2**20  # bytes that DuckDB is allowed, however little is free
 ENDINGS = (".csv", ".json", ".parquet")
@@ -63,17 +66,32 @@ def connect(what: str, threads: int | None = None) -> "Iterator[duckdb.DuckDBPyC
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """DuckDB's errors, in its own words, as errors of the user's.
+    """DuckDB's errors, in its own words, as errors of the user's; Ctrl-C as what it is.
 
     Raises:
         ActivationFlowError: DuckDB raised an error.
+        KeyboardInterrupt: it was interrupted.
     """
     import duckdb
 
     try:
         yield
     except duckdb.Error as problem:
-        raise ActivationFlowError(f"{what}: {str(problem).strip()}") from problem
+        raise _in_words(problem, what) from problem
+    except RuntimeError as problem:
+        if not _interrupted(problem):
+            raise
+        raise KeyboardInterrupt from problem
+
+
+def _in_words(problem: Exception, what: str) -> BaseException:
+    if _interrupted(problem):
+        return KeyboardInterrupt()
+    return ActivationFlowError(f"{what}: {str(problem).strip()}")
+
+
+def _interrupted(problem: Exception) -> bool:
+    return str(problem).startswith(("INTERRUPT", "Query interrupted"))
 
 
 def quoted(text: str) -> str:
@@ -102,7 +120,7 @@ def parquet(paths: Sequence[Path]) -> str:
 
 
 def _literal(path: str) -> str:
-    """A path in which no letter stands for others. DuckDB takes one with \\ literally by itself."""
+    """A path in which no letter stands for others; with a backslash DuckDB sees to it itself."""
     return path if "\\" in path else "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 
@@ -114,21 +132,38 @@ def ask(connection: "duckdb.DuckDBPyConnection", query: str) -> "pyarrow.RecordB
     """
     import pyarrow as pa
 
-    with told(REFUSED):
+    def begin() -> "pyarrow.RecordBatchReader":
         relation = connection.sql(query)
         if relation is None:  # nothing but a comment, or (before DuckDB 2) no SELECT
             return pa.schema([]).empty_table().to_reader()
-        reader = pa.RecordBatchReader.from_stream(relation)
-    return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
+        return pa.RecordBatchReader.from_stream(relation)
+
+    with told(REFUSED):
+        reader = _interruptibly(connection, begin)
+    return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
-def _batches(reader: "pyarrow.RecordBatchReader") -> "Iterator[pyarrow.RecordBatch]":
+def _batches(
+    connection: "duckdb.DuckDBPyConnection", reader: "pyarrow.RecordBatchReader"
+) -> "Iterator[pyarrow.RecordBatch]":
     import pyarrow as pa
 
     try:
-        yield from reader
+        while (batch := _interruptibly(connection, lambda: next(reader, None))) is not None:
+            yield batch
     except (pa.ArrowException, OSError) as problem:  # what DuckDB said, handed on by Arrow
-        raise ActivationFlowError(f"{REFUSED}: {str(problem).strip()}") from problem
+        raise _in_words(problem, REFUSED) from problem
+
+
+def _interruptibly(connection: "duckdb.DuckDBPyConnection", work: Callable[[], T]) -> T:
+    """Done by another thread, as DuckDB may not look for Ctrl-C while it multiplies two tables."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 def plain(value: Any) -> Any:
@@ -161,6 +196,17 @@ def rows_of(batch: "pyarrow.RecordBatch") -> list[list[Any]]:
     """The rows of a batch, each parallel to its columns; two columns may have one name."""
     columns = [[plain(value) for value in column.to_pylist()] for column in batch.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def head(reader: "pyarrow.RecordBatchReader", n: int) -> tuple[list[tuple[Any, ...]], int]:
+    """The first n rows, and how many there are; all are computed, no others are kept."""
+    rows: list[tuple[Any, ...]] = []
+    count = 0
+    for batch in reader:
+        first = batch.slice(0, max(n - count, 0))
+        rows += zip(*(column.to_pylist() for column in first.columns), strict=True)
+        count += batch.num_rows
+    return rows, count
 
 
 def document(reader: "pyarrow.RecordBatchReader") -> dict[str, Any]:

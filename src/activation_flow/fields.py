@@ -5,24 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PAIR_HINT = "--columns A,B names the two to read"
+_CONVERT = "convert the file, for example with iconv -f latin1 -t utf-8"
 
 
 class BadRow(Exception):
     """This one row cannot be read; says why."""
 
 
-def utf8(raw: bytes, what: str = "the line") -> str:
+def utf8(raw: bytes, what: str = "the line", advice: str = _CONVERT) -> str:
     """The text that these bytes are.
 
     Raises:
-        BadRow: they are no UTF-8; says which byte of ``what`` is the first wrong one.
+        BadRow: they are not UTF-8; says which byte of ``what`` is the first wrong one.
     """
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as problem:
         raise BadRow(
             f"not UTF-8 (byte {problem.start + 1} of {what} is 0x{raw[problem.start]:02x}); "
-            "convert the file, for example with iconv -f latin1 -t utf-8"
+            f"{advice}"
         ) from problem
 
 

@@ -34,19 +34,21 @@ def find_files(given: str, format: str | None = None) -> tuple[list[InputFile], 
 
     Returns:
         The files, in the order of their names, and the names of those that were left out because
-        their endings are not known. Hidden files and folders, which begin with a dot, are neither.
+        their endings are not known, or because they are pipes or devices. What is hidden, with a
+        name that begins with a dot, is in neither.
 
     Raises:
         ActivationFlowError: there is no such file, or none whose format is known.
     """
     if format is not None and format not in FORMATS:
         raise ActivationFlowError(f"--format {format} is not one of {', '.join(FORMATS)}")
+    given = os.path.expanduser(given)
     if os.path.isdir(given):
         names: Iterable[str] = (os.path.join(given, name) for name in _names_below(given))
     elif os.path.lexists(given) or not glob.has_magic(given):
         return [_found(given, format)], []
     else:
-        matches = sorted(glob.glob(given, recursive=True), key=lambda name: Path(name).parts)
+        matches = _in_order(glob.glob(given, recursive=True))
         names = (name for name in matches if not os.path.isdir(name))
     found: list[InputFile] = []
     left_out: list[str] = []
@@ -77,7 +79,12 @@ def _names_below(folder: str) -> list[str]:
             for name in files
             if not name.startswith(".")
         )
-    return sorted(names, key=lambda name: Path(name).parts)
+    return _in_order(names)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Each once, the files of a folder together."""
+    return sorted(set(names), key=lambda name: Path(name).parts)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -104,6 +111,8 @@ def _is_special(name: str) -> bool:
 
 def _found(path: str, format: str | None) -> InputFile:
     format = format or _format_of(path)
+    if any("\ud800" <= character <= "\udfff" for character in path):  # results could not name it
+        raise ActivationFlowError(f"{path!a}: this name is not UTF-8; rename the file")
     with reading_errors(path):
         status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):

@@ -51,7 +51,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row that is not blank.
+    """One row that is not blank: a line of spaces is; a row of a table with an empty text is not.
 
     Attributes:
         line: on which it begins, from 1, in the whole file; of a Parquet file, its row.
@@ -171,11 +171,15 @@ def _json(line: bytes, reading: Reading) -> Parsed | None:
 
 def _id(value: object, column: str) -> str | None:
     """An id of a JSON file: a string, a number as it is written, or none."""
-    if value is None or isinstance(value, str):
-        return value
     if isinstance(value, Number):
         return value.written
-    raise BadRow(f"column {column} is {kind_of(value)}, not a string or a number")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadRow(f"column {column} is {kind_of(value)}, not a string or a number")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadRow(f"column {column} holds half a surrogate pair, which no file can hold")
+    return value
 
 
 def _fields(row: list[bytes] | str, places: Sequence[int], width: int, rule: str) -> Parsed | None:

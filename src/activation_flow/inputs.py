@@ -61,7 +61,7 @@ def reading_errors(name: str) -> Iterator[None]:
         yield
     except OSError as problem:
         raise ActivationFlowError(
-            f"{name} cannot be read: {problem.strerror or problem}"
+            f"{name or repr(name)} cannot be read: {problem.strerror or problem}"
         ) from problem
 
 
@@ -93,27 +93,52 @@ def check_beginning(source: InputFile) -> None:
             raise ActivationFlowError(f"{source.name} is {found}; {advice}")
 
 
+class Meter:
+    """How far a file has been read, for whoever wants to know meanwhile."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO | None = None
+
+    def follow(self, file: BinaryIO) -> None:
+        """From here on, this file is meant."""
+        self._file = file
+
+    @property
+    def at(self) -> int | None:
+        """Bytes, compressed if the file is; None before it was opened, and when it is closed."""
+        try:
+            return None if self._file is None else self._file.tell()
+        except ValueError:
+            return None
+
+
 @contextmanager
-def opened(source: InputFile) -> Iterator[BinaryIO]:
+def opened(source: InputFile, meter: Meter | None = None) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked; all members of a .gz file, all frames of a .zst file.
+
+    Args:
+        source: the file.
+        meter: tells how far it has been read.
 
     Raises:
         ActivationFlowError: here or while it is read: it cannot be read, or not be unpacked.
     """
     with reading_errors(source.name), open(source.path, "rb") as file:
+        if meter is not None:
+            meter.follow(file)
         if not source.compression:
             yield file
             return
-        try:
-            with _unpacked(file, source.compression) as stream:
+        with _unpacked(file, source.compression) as stream:
+            try:
                 yield stream
-        except (OSError, EOFError, zlib.error) as problem:
-            if isinstance(problem, OSError) and problem.errno:
-                raise
-            raise ActivationFlowError(
-                f"{source.name} is truncated or damaged: it cannot be unpacked beyond byte "
-                f"{file.tell()} ({problem}); get the file anew"
-            ) from problem
+            except (OSError, EOFError, zlib.error) as problem:
+                if isinstance(problem, OSError) and problem.errno:  # of the system
+                    raise
+                raise ActivationFlowError(
+                    f"{source.name} is truncated or damaged: it cannot be unpacked beyond byte "
+                    f"{file.tell()} ({problem}); get the file anew"
+                ) from problem
 
 
 def _unpacked(file: BinaryIO, compression: str) -> BinaryIO:
@@ -127,7 +152,11 @@ def _unpacked(file: BinaryIO, compression: str) -> BinaryIO:
 
 
 def lines(
-    source: InputFile, begin: int = 0, end: int | None = None, first_line: int = 1
+    source: InputFile,
+    begin: int = 0,
+    end: int | None = None,
+    first_line: int = 1,
+    meter: Meter | None = None,
 ) -> Iterator[Line]:
     """The lines of a part of a file, cut at line feeds only, without the file's byte order mark.
 
@@ -136,6 +165,7 @@ def lines(
         begin: first byte, which begins a line.
         end: one past the last byte of a line; None for the end of the file.
         first_line: number of the line that begins there.
+        meter: tells how far the file has been read.
 
     Raises:
         ActivationFlowError: the file cannot be read, or not be unpacked.
@@ -145,11 +175,11 @@ def lines(
         return
     if source.compression:
         left = sys.maxsize
-    with opened(source) as stream:
+    with opened(source, meter) as stream:
         if begin:
             stream.seek(begin)
         for number, line in enumerate(stream, first_line):
             left -= len(line)
-            yield number, line if begin or number > 1 else line.removeprefix(_BOM)
+            yield number, line if number > 1 else line.removeprefix(_BOM)
             if left <= 0:
                 return

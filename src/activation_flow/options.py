@@ -98,7 +98,14 @@ OF_MODEL = (
     *("model", "revision", "precision", "engine", "batch_tokens", "threads"),
     *("allow_pickle", "trust_remote_code"),
 )
-SAVE = click.option("--save", metavar="PATH", help="Write to a .json .csv .parquet or .html file.")
+
+
+def save(about: str) -> Decorator:
+    """Where the result goes; which files there can be differs."""
+    return click.option("--save", metavar="PATH", help=about)
+
+
+SAVE = save("Write to a .json .csv .parquet or .html file.")
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
 )

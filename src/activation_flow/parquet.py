@@ -163,4 +163,6 @@ def _values(column: "pyarrow.Array") -> list[Any]:
 
 
 def _decoded(value: Any, column: str) -> Any:
-    return utf8(value, f"column {column}") if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return utf8(value, f"column {column}", "write this column anew, as UTF-8")
+    return value

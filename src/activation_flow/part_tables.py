@@ -168,12 +168,12 @@ def _without_nan(values: np.ndarray) -> Any:
     return _known(values, np.isnan(values))
 
 
-def _words(values: Sequence[str], depth: int) -> Any:
-    """Strings as a dictionary, each ``depth`` times; "" is null."""
+def _words(values: np.ndarray, depth: int, null: str | None = "") -> Any:
+    """Strings as a dictionary, each ``depth`` times; one of them stands for null."""
     import pyarrow as pa
 
-    absent = np.array([not value for value in values], dtype=bool)
-    found = pa.array(values, pa.string(), mask=absent).dictionary_encode()
+    mask = None if null is None else values == null
+    found = pa.array(values, pa.string(), mask=mask).dictionary_encode()
     return found if depth == 1 else found.take(np.repeat(np.arange(len(values)), depth))
 
 
@@ -184,16 +184,17 @@ def _tokens(rows: Sequence[Measured], layout: Layout) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "text_id": np.repeat([row.text_id for row in rows], np.multiply(sizes, depth)),
         "token_index": np.repeat(np.concatenate([np.arange(n) for n in sizes]), depth),
-        "token": _words([str(name) for row in rows for name in row.text.tokens], depth),
-        "kind": _words([str(kind) for row in rows for kind in row.text.kind], depth),
+        "token": _words(np.concatenate([row.text.tokens for row in rows]), depth, null=None),
+        "kind": _words(np.concatenate([row.text.kind for row in rows]), depth),
         "layer": np.tile(layout.layers, sum(sizes)),
     }
     for name in ("start", "end", "word"):
         values = np.concatenate([getattr(row.text, name) for row in rows])
         columns[name] = _known(*(np.tile(each, (depth, 1)) for each in (values, values < 0)))
     if layout.tags:
-        tags = [["" for _ in row.text.tokens] if row.tag is None else row.tag for row in rows]
-        columns["tag"] = _words([str(tag) for one in tags for tag in one], depth)
+        none = [np.full(len(row.text), "", dtype=object) for row in rows]
+        tags = [own if row.tag is None else row.tag for row, own in zip(rows, none, strict=True)]
+        columns["tag"] = _words(np.concatenate(tags), depth)
     return columns
 
 
@@ -201,7 +202,7 @@ def _texts(rows: Sequence[Measured], layout: Layout) -> dict[str, Any]:
     """What a text is as a whole, but for the statistics of its strengths."""
     depth = len(layout.layers)
     columns: dict[str, Any] = {
-        "file": _words([row.file for row in rows], depth),
+        "file": _words(np.array([row.file for row in rows], dtype=object), depth),
         "layer": np.tile(layout.layers, len(rows)),
     }
     plain: dict[str, list[Any]] = {

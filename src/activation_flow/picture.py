@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from activation_flow.data import Marks, PerLayer, Strength
+from activation_flow.data import Marks, PerLayer, Provenance, Strength
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.results import LayersResult, Results, StrengthResult, StrengthResults
 
@@ -250,7 +250,11 @@ def layer_names(layers: Sequence[int]) -> str:
 
 def source_line(results: Results[Any]) -> str:
     """Model, layers, engine and precision."""
-    head, layers = results.provenance, results.layers
+    return model_line(results.provenance, results.layers)
+
+
+def model_line(head: Provenance, layers: Sequence[int]) -> str:
+    """The same of anything that a model has made."""
     where = head.layer_name(layers[0])
     if len(layers) > 1:
         final = head.final_norm and head.n_layers in layers

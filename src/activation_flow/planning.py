@@ -40,7 +40,11 @@ def check(encoder: "Encoder", job: Job) -> None:
 
 
 def find(source: Source | Sequence[Source], format: str | None, work: Path) -> list[InputFile]:
-    """The files of the input, by their absolute paths; standard input is kept in one first."""
+    """The files of the input, by their absolute paths; standard input is kept in one first.
+
+    A run may lie within the folder that is its input: its own files are no part of that.
+    """
+    own = work.parent
     given = [source] if isinstance(source, str | os.PathLike) else source
     files: dict[str, InputFile] = {}
     for each in (os.fspath(path) for path in given):
@@ -54,7 +58,8 @@ def find(source: Source | Sequence[Source], format: str | None, work: Path) -> l
             log.warning("%s: files with other endings left out: %d (%s)", each, len(left_out), some)
         for file in found:
             path = os.path.abspath(file.path)
-            files[path] = replace(file, path=path)
+            if each == "-" or not Path(path).is_relative_to(own):
+                files[path] = replace(file, path=path)
     if not files:
         raise ActivationFlowError("no input was given")
     return list(files.values())

@@ -38,6 +38,7 @@ TEXTS: Columns = {
     "right_skewed": ("double", "part of the texts that have a skew whose skew is above 0"),
     "pooled_skew": ("double", "skew, g1 = m3 / m2^1.5, of all tokens that take part together"),
 }
+SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")  # in this order
 MANY = {"kind": "kinds", "special": "specials", "tag": "tags", "type": "types"}
 
 
@@ -106,16 +107,14 @@ class Summary:
         }
 
     def _layer(self, texts: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {**texts, "all": None}
-        for section in ("kind", "special", "tag", "strongest", "weakest", "type"):
+        found: dict[str, Any] = dict(texts)
+        for section in SECTIONS:
             found[MANY.get(section, section)] = [
                 {name: row[name] for name in TABLE if name not in ("section", "layer")}
                 for row in self.rows(section, texts["layer"])
             ]
-        (whole,) = self.rows("all", texts["layer"])
-        found["all"] = {
-            name: row for name, row in whole.items() if name not in ("section", "name", "layer")
-        }
+        (found["all"],) = found["all"]
+        del found["all"]["name"]
         return found
 
     def to_arrow(self) -> "pyarrow.Table":

@@ -95,7 +95,9 @@ class Run:
         done = self._covered()
         if not self.finished:
             many = len(self.manifest["shards"])
-            log.warning("%s is not finished: %d of %d shards", self.path, len(done), many)
+            log.warning(
+                "%s is not finished: %d of %d shards are in this", self.path, len(done), many
+            )
         with self._open("cannot be read", done) as connection:
             yield ask(connection, query)
 
@@ -121,7 +123,11 @@ class Run:
                 run cannot be read.
         """
         chosen = self.layers_from(layers)
-        options = {"min_count": min_count, "top": top, "types": list(dict.fromkeys(types))}
+        options: dict[str, Any] = {
+            "min_count": min_count,
+            "top": top,
+            "types": list(dict.fromkeys(types)),
+        }
         done = self._covered()
         with self._open("cannot be summarized", done) as connection:
             table = statistics.statistics(connection, chosen, **options)

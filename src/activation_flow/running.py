@@ -6,11 +6,11 @@ Who calls ``run_shard`` is all that differs between here and Ray.
 import logging
 import os
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,50 +26,12 @@ from activation_flow.part import WORK
 from activation_flow.part_tables import Layout
 from activation_flow.run import Run
 from activation_flow.shards import Shard
+from activation_flow.state import State
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
 log = logging.getLogger("activation_flow")
-
-
-@dataclass
-class State:
-    """How far a run is.
-
-    Attributes:
-        shards: number of all shards.
-        size: bytes of the input.
-        before: what was done before this start.
-        fresh: what was done since, in shards that are not done, too.
-        done_shards: number of shards that are done.
-        done_size: bytes of these.
-        fresh_size: bytes of those that were done since this start.
-        since: when it was, by ``time.perf_counter``.
-        last: the shard that was finished just now, and its counts.
-    """
-
-    shards: int
-    size: int
-    before: Counts = field(default_factory=Counts)
-    fresh: Counts = field(default_factory=Counts)
-    done_shards: int = 0
-    done_size: int = 0
-    fresh_size: int = 0
-    since: float = field(default_factory=time.perf_counter)
-    last: tuple[Shard, Counts] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Since this start."""
-        return time.perf_counter() - self.since
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Until all is done, if it goes on as it went; None before the first shard is done."""
-        if not self.fresh_size:
-            return None
-        return self.seconds * (self.size - self.done_size) / self.fresh_size
 
 
 def run_corpus(
@@ -161,7 +123,7 @@ def run_corpus(
         files = planning.find(source, format, job.out / WORK)
         job = planning.with_files(encoder, job, files, shard_size)
         plan = planning.planned(job, files, shard_size)
-        _run_all(encoder, job, plan, ray, progress)
+        _run_all(encoder, job, plan, ray, progress or (lambda state: None))
         return _finish(job, plan)
 
 
@@ -170,54 +132,66 @@ def _run_all(
     job: Job,
     plan: Manifest,
     ray: str | bool,
-    progress: Callable[[State], None] | None,
+    tell: Callable[[State], None],
 ) -> None:
     """Run the shards that are not done."""
     weights = _weights(plan)
+    done = _done(job, len(weights))
     state = State(len(weights), sum(weights))
-    done = set[int]()
-    for number, weight in enumerate(weights):
-        if (before := part.counts_of(job.out, job.layout, number)) is not None:
-            done.add(number)
-            state.before.add(Counts(**before))
-            state.done_shards += 1
-            state.done_size += weight
-    if progress is not None:
-        progress(state)
+    for number, before in done.items():
+        state.count_before(before, weights[number])
+    tell(state)
     if job.on_error == "fail" and state.before.rejects:
         raise ActivationFlowError(
             f"{job.out}: {state.before.rejects} rows have been rejected already; --on-error reject "
             "goes on without them, a new folder begins anew"
         )
-    all_shards = shards.shards(manifest.files_of(plan), plan["shards"])
-    todo = (shard for shard in all_shards if shard.number not in done)
+    every = shards.shards(manifest.files_of(plan), plan["shards"])
+    todo = (shard for shard in every if shard.number not in done)
 
-    def watch(counts: Counts) -> None:
-        state.fresh.add(counts)
-        if progress is not None:
-            progress(state)
+    def watch(counts: Counts, at_work: float = 0) -> None:
+        state.count(counts, at_work)
+        tell(state)
 
     if ray:
         from activation_flow import on_ray
 
         finished = on_ray.run(encoder, job, todo, watch, address=ray)
     else:
-        finished = ((s, corpus.run_shard(encoder, job, s, watch)) for s in todo)
+        finished = _here(encoder, job, todo, watch, weights)
     try:
         with closing(finished):  # whatever happens: no worker of Ray goes on
             for shard, counts in finished:
-                state.done_shards += 1
-                state.done_size += weights[shard.number]
-                state.fresh_size += weights[shard.number]
-                state.last = shard, counts
-                if progress is not None:
-                    progress(state)
-                state.last = None
+                state.count_shard(shard, counts, weights[shard.number])
+                tell(state)
     except ActivationFlowError as problem:
         raise ActivationFlowError(
             f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
             f"mended, {AGAIN})"
         ) from problem
+
+
+def _done(job: Job, shards: int) -> dict[int, Counts]:
+    """The shards that are done, and what is in them."""
+    found = {number: part.counts_of(job.out, job.layout, number) for number in range(shards)}
+    return {number: Counts(**counts) for number, counts in found.items() if counts is not None}
+
+
+def _here(
+    encoder: "Encoder",
+    job: Job,
+    todo: Iterable[Shard],
+    watch: Callable[[Counts, float], None],
+    weights: Sequence[int],
+) -> Generator[tuple[Shard, Counts]]:
+    """Run shards one after the other; each uses all cores."""
+
+    def told(weight: int, counts: Counts, share: float) -> None:
+        watch(counts, share * weight)
+
+    for shard in todo:
+        tell = partial(told, weights[shard.number])
+        yield shard, corpus.run_shard(encoder, job, shard, tell)
 
 
 def _weights(plan: Manifest) -> list[int]:
@@ -236,11 +210,9 @@ def _finish(job: Job, plan: Manifest) -> Run:
     """What can be said only when all shards are done: rejects, counts, one τ for all."""
     total = Counts()
     rejects: list[Path] = []
-    for number in range(len(plan["shards"])):
-        counts = part.counts_of(job.out, job.layout, number)
-        assert counts is not None  # just run, or found done
-        total.add(Counts(**counts))
-        if counts["rejects"]:
+    for number, counts in _done(job, len(plan["shards"])).items():
+        total.add(counts)
+        if counts.rejects:
             rejects.append(part.rejects_path(job.out, number))
     with replacing(job.out / REJECTS) as temporary, temporary.open("wb") as file:
         for path in rejects:

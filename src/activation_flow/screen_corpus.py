@@ -3,12 +3,13 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
+from activation_flow.manifest import AGAIN
 from activation_flow.run import Run
-from activation_flow.running import State
+from activation_flow.state import State
 
 log = logging.getLogger("activation_flow")
 
@@ -37,11 +38,13 @@ def watching(verbose: bool) -> Iterator[tuple[Callable[[State], None], list[Stat
         if show is not None:
             show(state)
 
-    if bar is None:
-        yield watch, last
-        return
-    with bar:
-        yield watch, last
+    try:
+        with bar or nullcontext():
+            yield watch, last
+    except KeyboardInterrupt:
+        for state in last:
+            log.info("%d of %d shards are done; %s", state.done_shards, state.shards, AGAIN)
+        raise
 
 
 def _bar() -> tuple[Any, Callable[[State], None]]:
@@ -62,7 +65,7 @@ def _bar() -> tuple[Any, Callable[[State], None]]:
         bar.update(
             task,
             total=state.size or None,
-            completed=state.done_size if state.shards > 1 else 0,
+            completed=state.done_size,
             what=f"{state.before.texts + state.fresh.texts:,} texts",
             rates=", ".join([*_rates(state), *_left(state)]),
         )

@@ -1,4 +1,4 @@
-"""The exact quantile of strengths that lie in files: which sorted values make it, found by counting.
+"""The exact quantile of strengths in files: which sorted values make it, found by counting.
 
 Memory does not grow with the number of tokens: nothing is sorted but what is left at the end.
 """

@@ -17,6 +17,7 @@ from activation_flow.formats import Header, Reading, Record, find_header, record
 from activation_flow.inputs import (
     BLOCK,
     InputFile,
+    Meter,
     check_beginning,
     check_unchanged,
     lines,
@@ -24,8 +25,9 @@ from activation_flow.inputs import (
 )
 from activation_flow.parquet import plan_parquet, read_parquet
 
-# Where a sample is taken from a file, and how much at each place, to tell how long its rows are.
-_PLACES, _SAMPLE = 16, 2**14
+# At how many places a sample is taken from a file, and how much at each, to tell how long its rows
+# are. A prime: a file that repeats itself is not met at the same point each time.
+_PLACES, _SAMPLE = 17, 2**14
 
 Piece = tuple[int, int, int]  # number of the file, begin, end
 
@@ -96,8 +98,13 @@ def shards(files: Sequence[InputFile], pieces: Sequence[Piece]) -> Iterator[Shar
         yield Shard(number, file, source, begin, end, first_line)
 
 
-def read(shard: Shard, reading: Reading) -> Iterator[Record | None]:
+def read(shard: Shard, reading: Reading, meter: Meter | None = None) -> Iterator[Record | None]:
     """The rows of a shard, one at a time: a record, good or bad, or None for a blank row.
+
+    Args:
+        shard: the piece of a file.
+        reading: how rows are read.
+        meter: tells how far the file has been read, if its rows are lines.
 
     Raises:
         ActivationFlowError: the file cannot be read, or was changed since it was found.
@@ -108,7 +115,7 @@ def read(shard: Shard, reading: Reading) -> Iterator[Record | None]:
         yield from read_parquet(source, shard.begin, shard.end, reading)
     else:
         header = _header(source, reading)
-        part = lines(source, shard.begin, shard.end, shard.first_line)
+        part = lines(source, shard.begin, shard.end, shard.first_line, meter)
         yield from records(source.format, part, reading, header)
     check_unchanged(source)  # what was read may have been neither the old file nor the new one
 
@@ -182,7 +189,7 @@ def _estimated_rows(file: BinaryIO, source: InputFile) -> float:
         places, length = _PLACES, _SAMPLE
     rows = 0
     for k in range(places):
-        file.seek(source.size * k // places)
+        file.seek(source.size * (2 * k + 1) // (2 * places) - length // 2)
         full = [line.strip() != b"" for line in file.read(length).split(b"\n")[:-1]]
         if source.format == "conllu":  # a row ends where a blank line follows
             full = [line and not following for line, following in pairwise(full)]

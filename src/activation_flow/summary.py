@@ -11,52 +11,72 @@ import numpy as np
 from activation_flow import strength as formulas
 from activation_flow.data import KINDS, ActivationFlowError
 from activation_flow.database import ask, connect, quoted
+from activation_flow.result_summary import SECTIONS
 from activation_flow.results import KindAtLayer, StrengthResults
 
 if TYPE_CHECKING:
     import pyarrow
     from duckdb import DuckDBPyConnection
 
-SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")
+# Doubles are summed as whole numbers of span / 2^60, so exactly, in any order: the same run gives
+# the same digits whatever the cores are, and however they share the work. No x is beyond span.
+_PREPARE = """
+CREATE TEMP MACRO exact_sum(x, span) AS
+    sum((x / span * 1152921504606846976)::BIGINT)::DOUBLE * max(span) / 1152921504606846976;
+CREATE TEMP TABLE ends AS
+SELECT layer, low, CASE WHEN high > low THEN high - low ELSE 1 END AS span
+FROM (
+    SELECT layer, min(strength)::DOUBLE AS low, max(strength)::DOUBLE AS high
+    FROM tokens WHERE layer IN ({layers}) GROUP BY layer
+);
+CREATE TEMP VIEW chosen AS
+SELECT tokens.*, low, span, strength - low AS d FROM tokens JOIN ends USING (layer)
+"""
 
-# Of any set of tokens. In float64; the sum of two thousand million float32 is exact to 1e-9.
+# Of any set of tokens of one layer. Their deviation is 0 where it is beyond the digits of d.
 _MEASURES = """
     count(*) AS tokens,
-    avg(strength) AS mean,
-    stddev_samp(strength) AS sd,
-    avg(percentile) AS percentile,
+    exact_sum(d, span) / count(*) AS above,
+    exact_sum(d * d, span * span) AS squares,
+    squares - count(*) * above * above AS spread,
+    max(low) + above AS mean,
+    CASE WHEN count(*) > 1 THEN
+        CASE WHEN spread > 1e-13 * squares THEN sqrt(spread / (count(*) - 1)) ELSE 0 END
+    END AS sd,
+    exact_sum(percentile::DOUBLE, 100::DOUBLE) / nullif(count(percentile), 0) AS percentile,
     count(rank) AS ranked,
     count(*) FILTER (high) AS high
 """
+_VALUES = "tokens, mean, sd, percentile, ranked, high"
 
 # {tags} is a grouping set more where the corpus has tags of its own.
 _GROUPS = """
 CREATE TEMP TABLE measured AS
-SELECT
-    CASE WHEN grouping(kind) = 0 THEN 'kind' {tagged} ELSE 'all' END AS section,
-    CASE WHEN grouping(kind) = 0 THEN kind::VARCHAR {tag} END AS name,
-    layer, 0::BIGINT AS place, {measures}
-FROM tokens WHERE layer IN ({layers})
-GROUP BY GROUPING SETS ((layer), (layer, kind) {tags})
+SELECT section, name, layer, 0::BIGINT AS place, {values}
+FROM (
+    SELECT
+        CASE WHEN grouping(kind) = 0 THEN 'kind' {tagged} ELSE 'all' END AS section,
+        CASE WHEN grouping(kind) = 0 THEN kind::VARCHAR {tag} END AS name,
+        layer, {measures}
+    FROM chosen GROUP BY GROUPING SETS ((layer), (layer, kind) {tags})
+)
 """
 
 _TYPES = """
 CREATE TEMP TABLE types AS
 SELECT token::VARCHAR AS name, layer, coalesce(kind = 'special', false) AS special, {measures}
-FROM tokens WHERE layer IN ({layers}) GROUP BY ALL
+FROM chosen GROUP BY ALL
 """
 
 _SPECIALS = (
     "INSERT INTO measured SELECT 'special', name, layer, 0, {values} FROM types WHERE special"
 )
 
-# Means are compared as float32, the precision of strength itself, so that the last digit of a sum,
-# which hangs on how it was split over cores, decides no order; then by name.
 _EXTREMES = """
 INSERT INTO measured
 SELECT {section}, name, layer, row_number() OVER order_of_layer AS place, {values}
 FROM types WHERE NOT special AND tokens >= {least}
-WINDOW order_of_layer AS (PARTITION BY layer ORDER BY mean::FLOAT {direction}, name)
+WINDOW order_of_layer AS (PARTITION BY layer ORDER BY mean {direction}, name)
 QUALIFY place <= {top}
 """
 
@@ -71,12 +91,10 @@ FROM (
          (SELECT unnest([{layers}]) AS layer)
 ) AS asked
 LEFT JOIN (
-    SELECT token::VARCHAR AS name, layer, {measures} FROM tokens
-    WHERE token IN ({names}) AND layer IN ({layers}) GROUP BY ALL
+    SELECT token::VARCHAR AS name, layer, {measures} FROM chosen
+    WHERE token IN ({names}) GROUP BY ALL
 ) AS found USING (name, layer)
 """
-
-_VALUES = "tokens, mean, sd, percentile, ranked, high"
 
 # P(HIGH | these), P(these | HIGH), P(these), and the lift that both give.
 _TABLE = """
@@ -96,19 +114,24 @@ ORDER BY
 # g1 = m3 / m2^1.5 about a mean that is known: by powers of S itself its digits would cancel.
 _TEXTS = """
 WITH centre AS (
-    SELECT layer, avg(strength) AS mean FROM tokens WHERE rank IS NOT NULL GROUP BY layer
+    SELECT layer, max(low) + exact_sum(d, span) / count(*) AS mean
+    FROM chosen WHERE rank IS NOT NULL GROUP BY layer
 ), powers AS (
-    SELECT layer, any_value(mean) AS mean, avg(d * d) AS m2, avg(d * d * d) AS m3
+    SELECT layer, max(mean) AS mean, exact_sum(d ** 2, span ** 2) / count(*) AS m2,
+        exact_sum(d ** 3, span ** 3) / count(*) AS m3
     FROM (
-        SELECT layer, mean, strength - mean AS d FROM tokens JOIN centre USING (layer)
+        SELECT layer, mean, span, strength - mean AS d FROM chosen JOIN centre USING (layer)
         WHERE rank IS NOT NULL
     ) GROUP BY layer
-), each AS (
-    SELECT layer, count(*) AS texts, avg(skew) AS mean_skew,
-        count(*) FILTER (skew > 0) / nullif(count(skew), 0) AS right_skewed,
-        CASE WHEN min(threshold) < max(threshold) THEN avg(threshold) ELSE min(threshold) END
-            AS threshold
+), widest AS (
+    SELECT layer, max(abs(threshold)) + 1 AS of_threshold, max(abs(skew)) + 1 AS of_skew
     FROM texts GROUP BY layer
+), each AS (
+    SELECT layer, count(*) AS texts, exact_sum(skew, of_skew) / count(skew) AS mean_skew,
+        count(*) FILTER (skew > 0) / nullif(count(skew), 0) AS right_skewed,
+        CASE WHEN min(threshold) = max(threshold) THEN min(threshold)
+            ELSE exact_sum(threshold, of_threshold) / count(threshold) END AS threshold
+    FROM texts JOIN widest USING (layer) GROUP BY layer
 )
 SELECT layer, texts, threshold, mean_skew, right_skewed,
     CASE WHEN m2 > (mean * {epsilon}) ** 2 THEN m3 / m2 ** 1.5 END AS pooled_skew
@@ -152,7 +175,7 @@ def statistics(
             raise ActivationFlowError(f"{name} is {value}: give a whole number from 1")
     listed = ", ".join(map(str, layers))
     _measure(connection, listed)
-    connection.execute(_TYPES.format(measures=_MEASURES, layers=listed))
+    connection.execute(_TYPES.format(measures=_MEASURES))
     connection.execute(_SPECIALS.format(values=_VALUES))
     for section, direction in (("strongest", "DESC"), ("weakest", "ASC")):
         connection.execute(
@@ -177,24 +200,24 @@ def statistics(
 
 def _measure(connection: "DuckDBPyConnection", layers: str) -> None:
     """The table ``measured``: all tokens, each kind, each tag."""
+    connection.execute(_PREPARE.format(layers=layers))
     columns = [row[0] for row in connection.execute("DESCRIBE tokens").fetchall()]
     tagged = "tag" in columns
-    connection.execute(
-        _GROUPS.format(
-            measures=_MEASURES,
-            layers=layers,
-            tags=", (layer, tag)" * tagged,
-            tagged="WHEN grouping(tag) = 0 THEN 'tag'" * tagged,
-            tag="WHEN grouping(tag) = 0 THEN tag" * tagged,
-        )
+    query = _GROUPS.format(
+        values=_VALUES,
+        measures=_MEASURES,
+        tags=", (layer, tag)" * tagged,
+        tagged="WHEN grouping(tag) = 0 THEN 'tag'" * tagged,
+        tag="WHEN grouping(tag) = 0 THEN tag" * tagged,
     )
+    connection.execute(query)
 
 
 def of_texts(connection: "DuckDBPyConnection", layers: Sequence[int]) -> "pyarrow.Table":
     """Statistics of texts, a row for each layer; see ``result_summary.Summary.texts``.
 
     Args:
-        connection: with the relations ``tokens`` and ``texts``.
+        connection: with the relation ``texts``, after ``statistics``.
         layers: those wanted, in their order.
     """
     listed = ", ".join(map(str, layers))
