@@ -443,7 +443,7 @@ def watch(state):
     if not state.last or seen:
         return
     for process in ours:
-        if not process.cmdline()[0].startswith("ray::"):  # a title takes the place of its environment
+        if not process.cmdline()[0].startswith("ray::"):  # a title overwrites the environment
             seen[process.pid] = process.environ().get("RAY_USAGE_STATS_ENABLED")
     (worker, *_) = [p for p in ours if p.cmdline()[0].startswith("ray::Worker")]
     worker.kill()
