@@ -118,6 +118,11 @@ def test_without_kinds_there_are_no_sentences(tmp_path: Path) -> None:
     assert "their part of all tokens" in text
 
 
+def test_a_small_share_is_not_shown_as_none() -> None:
+    shown = [report_summary._percent(value) for value in (0.0, 1e-9, 0.0004999, 0.0005, 1.0)]
+    assert shown == ["0.0 %", "<0.1 %", "<0.1 %", "0.1 %", "100.0 %"]
+
+
 def test_no_type_occurs_so_often(folder: Path) -> None:
     assert "None occurs so often." in printed(Run(folder).summary(min_count=10**6))
 

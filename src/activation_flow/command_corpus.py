@@ -57,10 +57,13 @@ def corpus_command(
     .zst; a folder or a pattern of these; or - for standard input. Interrupted at any moment, the
     same command goes on where it was. Then: afn summary DIR, afn sql DIR QUERY.
     """
-    from activation_flow import screen_corpus
+    from activation_flow import finding, screen_corpus
     from activation_flow.encoder import Encoder
     from activation_flow.running import run_corpus
 
+    for path in inputs:
+        if path != "-":  # a wrong name is told before a model is loaded
+            finding.find_files(path, settings["format"])
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen_corpus.watching(verbose) as (watch, last):

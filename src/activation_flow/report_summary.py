@@ -262,7 +262,7 @@ def _cell(name: str, row: Row) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return "<0.1 %" if 0 < value < 0.0005 else f"{100 * value:.1f} %"
 
 
 def _two(value: float) -> str:

@@ -42,16 +42,6 @@ SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")  # 
 MANY = {"kind": "kinds", "special": "specials", "tag": "tags", "type": "types"}
 
 
-def schema(columns: Columns) -> "pyarrow.Schema":
-    """The columns as Arrow's types, with what they are."""
-    import pyarrow as pa
-
-    return pa.schema(
-        pa.field(name, pa.type_for_alias(kind), metadata={"about": about})
-        for name, (kind, about) in columns.items()
-    )
-
-
 @dataclass(frozen=True, repr=False)
 class Summary:
     """Statistics of a run, layer by layer.

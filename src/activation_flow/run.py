@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from activation_flow import summary as statistics
 from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
-from activation_flow.result_summary import TABLE, TEXTS, Summary, schema
+from activation_flow.result_summary import TABLE, TEXTS, Summary
+from activation_flow.table import schema
 
 if TYPE_CHECKING:
     import pyarrow

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activation_flow import corpus, manifest, part, planning, selection, shards
 from activation_flow.analysis import Buckets
@@ -210,7 +210,12 @@ def _finish(job: Job, plan: Manifest) -> Run:
     """What can be said only when all shards are done: rejects, counts, one τ for all."""
     total = Counts()
     rejects: list[Path] = []
-    for number, counts in _done(job, len(plan["shards"])).items():
+    done = _done(job, len(plan["shards"]))
+    if gone := {*range(len(plan["shards"]))} - {*done}:
+        raise ActivationFlowError(
+            f"{job.out}: parts that were there are gone: {len(gone)} shards; {AGAIN}"
+        )
+    for number, counts in done.items():
         total.add(counts)
         if counts.rejects:
             rejects.append(part.rejects_path(job.out, number))
@@ -222,11 +227,11 @@ def _finish(job: Job, plan: Manifest) -> Run:
         raise ActivationFlowError(
             f"{planning.shown(manifest.files_of(plan))}: there is no text in it"
         )
-    done = {**plan, "finished": {**asdict(total), "threshold": None}}
+    finished: dict[str, Any] = {**asdict(total), "threshold": None}
     if job.layout.buckets.threshold_scope == "corpus" and total.texts:
         buckets = job.layout.buckets
         parts = [part.part_path(job.out, "tokens", k) for k in range(len(plan["shards"]))]
         tau = selection.corpus_threshold(parts, buckets.quantile, buckets.quantile_method)
-        done["finished"]["threshold"] = {str(layer): value for layer, value in tau.items()}
-    manifest.store(job.out, done)
+        finished["threshold"] = {str(layer): value for layer, value in tau.items()}
+    manifest.store(job.out, {**plan, "finished": finished})
     return Run(job.out)
