@@ -59,7 +59,7 @@ def run(
     portable = encoder.portable
     with _connected(address) as ray:
         threads, most = _shares(ray.nodes(), portable.threads)
-        log.info("Ray: up to %d workers, each on %d CPUs", most, threads)
+        log.info("Ray: at most %d x %d CPUs", most, threads)
         pool = _Pool(ray, encoder, job, threads)
         try:
             for shard in islice(todo, most):
