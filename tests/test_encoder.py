@@ -108,6 +108,7 @@ def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder)
         lengths = {len(encoded[i].window(encoded[i].text.ids, w)) for i, w in batch}
         assert len(lengths) == 1
         assert len(batch) * lengths.pop() <= 64
+        assert len(batch).bit_count() == 1
         seen += batch
     assert sorted(seen) == [(i, w) for i, e in enumerate(encoded) for w in range(len(e.windows))]
 
