@@ -103,13 +103,14 @@ def test_progress_counts_every_text_once(tiny_encoder: af.Encoder) -> None:
 
 def test_batches_hold_one_length_and_every_window_once(tiny_encoder: af.Encoder) -> None:
     encoded, _ = tiny_encoder.tokenize([*TEXTS, "a " * 300], max_length=20)
-    seen = []
+    seen, sizes = [], set()
     for batch in runner._batches(encoded, 64):
         lengths = {len(encoded[i].window(encoded[i].text.ids, w)) for i, w in batch}
         assert len(lengths) == 1
         assert len(batch) * lengths.pop() <= 64
-        assert len(batch).bit_count() == 1
+        sizes.add(len(batch))
         seen += batch
+    assert max(sizes) > 1
     assert sorted(seen) == [(i, w) for i, e in enumerate(encoded) for w in range(len(e.windows))]
 
 
@@ -442,3 +443,14 @@ def test_a_folder_damaged_while_it_is_held_is_mended(
         again = fresh.strength(TEXTS[0], layers=[2, 3]).at(2)  # not the stored blob
     np.testing.assert_allclose(again.strength, truth.strength, rtol=1e-6)
     assert "building it again" in caplog.text
+
+
+def test_there_are_few_shapes(tiny_encoder: af.Encoder) -> None:
+    encoded, _ = tiny_encoder.tokenize(["a " * 6] * 700)
+    sizes: dict[int, set[int]] = {}
+    for many in range(1, 700):
+        length = len(encoded[0].text)
+        fit = 1024 // length
+        for batch in runner._batches(encoded[:many], 1024):
+            sizes.setdefault(length, set()).add(len(batch))
+    assert sizes == {length: {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, fit}}

@@ -110,19 +110,30 @@ class Runner:
 def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:
     """(text, window) pairs of equal length, longest first so that memory peaks early.
 
-    The number of pairs is a power of two: OpenVINO keeps something of every shape that it has
-    seen, and so there are few (docs/design.md).
+    OpenVINO keeps something of every shape that it has seen (docs/design.md), so there are few:
+    as many pairs as the budget allows, and what is left over in 1, 2, 3, 4, 6, 8, 12, ... pairs.
     """
     by_length: dict[int, Batch] = defaultdict(list)
     for i, text in enumerate(encoded):
         for w, (first, last) in enumerate(text.windows):
             by_length[text.lead + last - first + text.trail].append((i, w))
     for length in sorted(by_length, reverse=True):
-        same = by_length[length]
-        while same:
-            size = 1 << (min(max(1, budget // length), len(same)).bit_length() - 1)
-            yield same[:size]
-            same = same[size:]
+        same, first = by_length[length], 0
+        fit = max(1, budget // length)
+        while left := len(same) - first:
+            size = fit if left >= fit else _few(left)
+            yield same[first : first + size]
+            first += size
+
+
+def _few(most: int) -> int:
+    """The largest of 1, 2, 3, 4, 6, 8, 12, 16, 24, ... that is not more.
+
+    >>> [_few(n) for n in (1, 2, 3, 5, 7, 11, 13, 31)]
+    [1, 2, 3, 4, 6, 8, 12, 24]
+    """
+    power = 1 << (most.bit_length() - 1)
+    return power + power // 2 if most >= power + power // 2 else power
 
 
 def start(prepared: artifact.Model, precision: str, device: str, threads: int | None) -> Engine:
