@@ -453,4 +453,4 @@ def test_there_are_few_shapes(tiny_encoder: af.Encoder) -> None:
         fit = 1024 // length
         for batch in runner._batches(encoded[:many], 1024):
             sizes.setdefault(length, set()).add(len(batch))
-    assert sizes == {length: {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, fit}}
+    assert sizes == {length: {1, 2, 4, 8, 16, 32, 64, fit}}

@@ -80,7 +80,7 @@ def run_shard(
     with (
         _failing(job, shard),
         PartWriter(job.out, shard.number, job.layout, job.head) as parts,
-        ThreadPoolExecutor(1) as aside,
+        ThreadPoolExecutor(1, thread_name_prefix="writing") as aside,
     ):
         written: Future[None] | None = None
         for block in _ahead(blocks(encoder, job, shard, meter)):
@@ -127,7 +127,7 @@ def _failing(job: Job, shard: Shard) -> Iterator[None]:
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items, each made while the one before it is worked on."""
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as aside:
         coming = aside.submit(next, items, _END)
         while (item := coming.result()) is not _END:
             coming = aside.submit(next, items, _END)

@@ -111,7 +111,7 @@ def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:
     """(text, window) pairs of equal length, longest first so that memory peaks early.
 
     OpenVINO keeps something of every shape that it has seen (docs/design.md), so there are few:
-    as many pairs as the budget allows, and what is left over in 1, 2, 3, 4, 6, 8, 12, ... pairs.
+    as many pairs as the budget allows, and what is left over in powers of two.
     """
     by_length: dict[int, Batch] = defaultdict(list)
     for i, text in enumerate(encoded):
@@ -121,19 +121,9 @@ def _batches(encoded: Sequence[Encoded], budget: int) -> Iterator[Batch]:
         same, first = by_length[length], 0
         fit = max(1, budget // length)
         while left := len(same) - first:
-            size = fit if left >= fit else _few(left)
+            size = fit if left >= fit else 1 << (left.bit_length() - 1)
             yield same[first : first + size]
             first += size
-
-
-def _few(most: int) -> int:
-    """The largest of 1, 2, 3, 4, 6, 8, 12, 16, 24, ... that is not more.
-
-    >>> [_few(n) for n in (1, 2, 3, 5, 7, 11, 13, 31)]
-    [1, 2, 3, 4, 6, 8, 12, 24]
-    """
-    power = 1 << (most.bit_length() - 1)
-    return power + power // 2 if most >= power + power // 2 else power
 
 
 def start(prepared: artifact.Model, precision: str, device: str, threads: int | None) -> Engine:
