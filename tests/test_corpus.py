@@ -14,6 +14,7 @@ from pyarrow import parquet
 from scipy import stats
 
 import activation_flow as af
+from activation_flow import blocks
 from activation_flow.data import ActivationFlowError
 
 TEXTS = [
@@ -364,3 +365,26 @@ def test_the_papers_corpus_in_numbers(minilm, tmp_path):
     assert percentile["special"] < 10  # against the paper: [CLS] is not "consistently high"
     # SCIENCE.md: each ##fold comes from "unfolds", ##no from "connoisseur", ##ant "nonchalant".
     assert [summary.loc["type", name].tokens for name in asked] == [5, 2, 1]
+
+
+def test_what_is_remembered_has_a_bound_and_changes_nothing(tiny_encoder, tmp_path, monkeypatch):
+    many = [*TEXTS, "\u200b"] * 6
+    source = write(tmp_path / "t.txt", many)
+    whole = af.run_corpus(tiny_encoder, source, out=tmp_path / "whole", vectors=1)
+    assert whole.manifest["finished"]["computed"] == len({*TEXTS})
+    monkeypatch.setattr(blocks, "BLOCK_TEXTS", 9)
+    for name, kept in (("few", 4), ("all", 100)):
+        monkeypatch.setattr(blocks, "KEPT_TEXTS", kept)
+        run = af.run_corpus(tiny_encoder, source, out=tmp_path / name)
+        assert table(run, "tokens").to_pylist() == table(whole, "tokens").to_pylist()
+        computed = run.manifest["finished"]["computed"]
+        assert (computed == len({*TEXTS})) == (name == "all")
+        assert run.rejects.read_bytes() == whole.rejects.read_bytes()
+
+
+def test_a_text_as_long_as_a_file_is_refused(tiny_encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "MOST_LETTERS", 30)
+    run = af.run_corpus(tiny_encoder, write(tmp_path / "t.txt", TEXTS), out=tmp_path / "run")
+    reasons = [json.loads(line)["reason"] for line in run.rejects.read_text().splitlines()]
+    assert reasons[0] == "it has 37 letters; a text has at most 30"
+    assert run.manifest["finished"]["rejects"] == sum(len(text) > 30 for text in TEXTS)

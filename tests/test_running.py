@@ -72,28 +72,31 @@ def whole(source, minilm, tmp_path) -> Path:
 
 
 def test_a_run_killed_at_any_moment_ends_as_if_it_never_was(source, whole, tmp_path):
+    """Kills at random moments of a run that has just begun a shard, or finished one."""
     out = tmp_path / "killed"
     draw = random.Random(os.getpid())  # other moments each time
-    moments, interrupted = [], 0
-    while True:
-        how = draw.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-        # Until four kills have hit a run at work, and then in peace.
-        after = draw.uniform(0.5, 2.0) if interrupted < 4 else 600
+    moments = []
+    for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        before, more = len(parts(out)), draw.randint(0, 1)
+        left = {path.name for path in (out / ".work").glob("unfinished-*")}
         done = subprocess.Popen(command(source, out), stderr=subprocess.PIPE, text=True)
-        try:
-            _, said = done.communicate(timeout=after)
-        except subprocess.TimeoutExpired:
-            before = len(parts(out)) if out.exists() else 0
-            done.send_signal(how)
-            _, said = done.communicate()
-            interrupted += (out / "manifest.json").exists()
-            moments.append((how.name, round(after, 3), before))
-            assert done.returncode == (130 if how == signal.SIGINT else -how), (said, moments)
-            assert "Traceback" not in said
-        else:
-            assert done.returncode == 0, (said, moments)
-            break
+        while done.poll() is None and not (begun(out, left) and len(parts(out)) >= before + more):
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.03))
+        done.send_signal(how)
+        _, said = done.communicate()
+        moments.append((how.name, before, len(parts(out))))
+        assert done.returncode == (130 if how == signal.SIGINT else -how), (said, moments)
+        assert "Traceback" not in said
+    assert 0 < len(parts(out)) < len(parts(whole)), moments  # all of them hit a run at work
+    again = subprocess.run(command(source, out), capture_output=True, text=True, check=False)
+    assert again.returncode == 0, (again.stderr, moments)
     assert contents(out) == contents(whole), moments
+
+
+def begun(out: Path, before: set[str]) -> bool:
+    """Is a part being written, other than those that a killed process left?"""
+    return bool({path.name for path in (out / ".work").glob("unfinished-*")} - before)
 
 
 def test_ctrl_c_says_how_to_go_on(source, tmp_path):
@@ -181,7 +184,8 @@ def test_a_shard_that_raises_stops_the_run_and_a_second_start_goes_on(
         af.run_corpus(minilm, source, out=out, shard_size=12, progress=fail_in_the_third)
     said = str(caught.value)
     assert "shard 2 (" in said
-    assert "failed: RuntimeError: an accident (2 of " in said
+    assert "failed: RuntimeError: an accident; run the same command again" in said
+    assert " (2 of " in said
     assert len(parts(out)) == 2
     af.run_corpus(minilm, source, out=out, shard_size=12)
     assert contents(out) == contents(whole)
@@ -206,6 +210,43 @@ def test_a_part_that_is_lost_or_damaged_is_made_again(source, whole, minilm, tmp
     again = {1, 3, 5, int(rejects.stem.removeprefix("rejects-"))}
     assert {number for number in seen if number is not None} == again
     assert contents(out) == contents(whole)
+
+
+def test_parts_of_another_run_are_not_taken_for_ones_own(source, whole, minilm, tmp_path):
+    other = tmp_path / "other"
+    af.run_corpus(minilm, source, out=other, shard_size=12, layers=2)
+    for name in ("tokens", "texts"):
+        path = Path(name, "part-00002.parquet")
+        shutil.copy(other / path, whole / path)
+    seen = []
+    af.run_corpus(
+        minilm, source, out=whole, shard_size=12, progress=lambda s: seen.append(s.done_shards)
+    )
+    assert seen[0] == len(parts(whole)) - 1
+    assert contents(whole) == contents(source.with_name("whole"))
+    (whole / "manifest.json").unlink()
+    with pytest.raises(ActivationFlowError, match=r"parts of a run whose manifest\.json is gone"):
+        af.run_corpus(minilm, source, out=whole, shard_size=12)
+
+
+def test_a_folder_of_parts_that_was_removed_is_made_again(source, whole, minilm):
+    shutil.rmtree(whole / "tokens")
+    shutil.rmtree(whole / ".work")
+    af.run_corpus(minilm, source, out=whole, shard_size=12)
+    assert contents(whole) == contents(source.with_name("whole"))
+
+
+def test_what_a_killed_process_was_writing_is_swept(source, whole, minilm):
+    for name in (".afn-1-a.json", ".work/.afn-1-b.txt", ".work/unfinished-00000-c.parquet"):
+        (whole / name).write_text("half")
+    af.run_corpus(minilm, source, out=whole, shard_size=12)
+    assert contents(whole) == contents(source.with_name("whole"))
+
+
+def test_a_run_is_no_input_of_another(source, whole, minilm, tmp_path):
+    shutil.copy(source, tmp_path / "texts.txt")
+    run = af.run_corpus(minilm, tmp_path, out=tmp_path / "run", shard_size=12)
+    assert [file["path"] for file in run.manifest["files"]] == [str(tmp_path / "texts.txt")]
 
 
 def test_a_run_that_is_finished_computes_nothing(source, whole, minilm):
@@ -297,7 +338,8 @@ def test_a_folder_that_is_no_run_is_left_alone(source, minilm, tmp_path):
     [
         ({"on_error": "ignore"}, "on_error='ignore' is not one of reject, fail"),
         ({"words": "median"}, "words='median' is not one of"),
-        ({"kinds": "spacy"}, "kinds='spacy' is not one of"),
+        ({"kinds": "spacy"}, "kinds='spacy' is not one of gold, list, none"),
+        ({"kinds": "gold", "max_length": 10**6}, "max_length 1000000 is out of range"),
         ({"max_length": 10**6}, "max_length 1000000 is out of range"),
         ({"layers": 99}, "layer 99 is out of range"),
         ({"threshold_scope": "all"}, "threshold scope 'all' is not one of"),

@@ -269,7 +269,7 @@ class TestPlan:
         ("name", "content", "reading", "message"),
         [
             ("a.txt", b"\xff\xfea\x00", TEXT, r"a\.txt is UTF-16"),
-            ("a.jsonl", gzip.compress(b"a"), TEXT, r"a\.jsonl is compressed with gzip"),
+            ("a.jsonl", gzip.compress(b"a", mtime=0), TEXT, r"a\.jsonl is compressed with gzip"),
             ("a.txt", b"a", BOTH, r"a\.txt: a \.txt file has no columns, and so none for --id-col"),
             (
                 "a.csv",
@@ -279,7 +279,12 @@ class TestPlan:
             ),
             ("a.tsv", b"text\n", BOTH, r"a\.tsv, line 1: there is no column 'id' .*; --id-column"),
             ("a.tsv", b"text\ttext\n", TEXT, r"a\.tsv, line 1: column 'text' is there 2 times"),
-            ("a.csv.gz", gzip.compress(b"a\n"), TEXT, r"a\.csv\.gz, line 1: there is no column"),
+            (
+                "a.csv.gz",
+                gzip.compress(b"a\n", mtime=0),
+                TEXT,
+                r"a\.csv\.gz, line 1: there is no column",
+            ),
             ("a.csv.gz", b"text\n", TEXT, r"a\.csv\.gz is truncated or damaged: .*Not a gzipped"),
             ("a.parquet", b"text\n", TEXT, r"a\.parquet is no Parquet file that can be read"),
         ],

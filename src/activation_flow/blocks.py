@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 # Texts, and letters of texts, that are worked on at once: enough to fill batches of one length.
 BLOCK_TEXTS, BLOCK_LETTERS = 2048, 2**20
-# With vectors, letters times layers: about 100 MB of vectors 768 wide, if a token has 4 letters.
-BLOCK_CELLS = 2**17
-# Letters of a shard's texts that are remembered, to know the same text again.
-KEPT_LETTERS = 2**22
+# Letters times layers, so that the tables of many layers take no more memory than those of a few.
+BLOCK_CELLS = 2**22
+# The same with vectors: about 50 MB of them, 768 wide, if a token has 4 letters.
+BLOCK_VECTORS = 2**16
+# Texts of a shard, and their letters, that are remembered, to know the same text again.
+KEPT_TEXTS, KEPT_LETTERS = 10_000, 2**21
+# No text is longer; a line that is may well be a file without line ends.
+MOST_LETTERS = 2**23
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator
     known: dict[Any, Once] = {}
     letters = 0
     for records, blank in _chunks(read(shard, job.reading, meter), job.layout):
-        if letters > KEPT_LETTERS or job.layout.vectors:  # vectors are too large to be kept
+        full = letters > KEPT_LETTERS or len(known) > KEPT_TEXTS
+        if full or job.layout.vectors:  # vectors are too large to be kept
             known, letters = {}, 0
         texts, new = [], dict[Any, Once]()
         for record in records:
-            if record.reason:
-                texts.append(Once(reason=record.reason))
+            reason = record.reason
+            if len(record.text) > MOST_LETTERS:
+                reason = f"it has {len(record.text):,} letters; a text has at most {MOST_LETTERS:,}"
+            if reason:
+                texts.append(Once(reason=reason))
                 continue
             key = record.text, record.gold
             if key not in known:
@@ -107,7 +115,9 @@ def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator
 
 def _chunks(rows: Iterator[Record | None], layout: Layout) -> Iterator[tuple[list[Record], int]]:
     """Rows, and the number of blank ones among them, a block at a time."""
-    room_for = BLOCK_CELLS // len(layout.vectors) if layout.vectors else BLOCK_LETTERS
+    room_for = min(BLOCK_LETTERS, BLOCK_CELLS // len(layout.layers))
+    if layout.vectors:
+        room_for = min(room_for, BLOCK_VECTORS // len(layout.vectors))
     records: list[Record] = []
     blank = letters = 0
     for row in rows:

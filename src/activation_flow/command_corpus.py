@@ -33,7 +33,7 @@ from activation_flow.data import ActivationFlowError
     is_flag=False,
     flag_value="local",
     metavar="[ADDRESS]",
-    help="Share the work out on Ray: on a cluster, or on this machine alone.",
+    help="Share the work out on Ray: on the cluster at ADDRESS, or on this machine. Behind INPUT.",
 )
 @click.option(
     "--kinds",

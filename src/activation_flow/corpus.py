@@ -18,13 +18,13 @@ from activation_flow.blocks import Block, Job, Once, blocks
 from activation_flow.data import ActivationFlowError, Hidden, Strength, TokenizedText
 from activation_flow.formats import Record
 from activation_flow.inputs import Meter
+from activation_flow.manifest import AGAIN
 from activation_flow.part import PartWriter
 from activation_flow.part_tables import Layout, Measured
 from activation_flow.shards import Shard
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
-    from activation_flow.tokens import Encoded
 
 FILE_STEP = 10**12  # text_id = number of the file times this, and the line
 
@@ -117,11 +117,11 @@ def _failing(job: Job, shard: Shard) -> Iterator[None]:
         raise
     except OSError as problem:
         raise ActivationFlowError(
-            f"{which} cannot be written into {job.out}: {problem.strerror or problem}"
+            f"{which} cannot be written into {job.out}: {problem.strerror or problem}; {AGAIN}"
         ) from problem
     except Exception as problem:
         raise ActivationFlowError(
-            f"{which} failed: {type(problem).__name__}: {problem}"
+            f"{which} failed: {type(problem).__name__}: {problem}; {AGAIN}"
         ) from problem
 
 
@@ -137,26 +137,17 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
 def _run(encoder: "Encoder", job: Job, block: Block) -> None:
     """Strengths, and vectors where they are kept, of the texts of a block that are new."""
     layout = job.layout
-    fit = []
-    for encoded, one in zip(block.encoded, block.to_run, strict=True):
-        one.reason = _too_large(encoder, encoded, layout)
-        if not one.reason:
-            fit.append((encoded, one))
-    run = encoder.run([encoded for encoded, _ in fit], layout.layers, layout.vectors)
-    for i, norms, hidden in run:
-        encoded, one = fit[i]
+    for encoded in block.encoded if layout.vectors else ():
+        # Not a reject: on another day, or another machine, there may be room for it.
+        if why := room.why_no_states(len(encoded.text), len(layout.vectors), encoder.width):
+            raise ActivationFlowError(f"a text cannot be run: {why}")
+    for i, norms, hidden in encoder.run(block.encoded, layout.layers, layout.vectors):
+        encoded, one = block.encoded[i], block.to_run[i]
         one.reason = _why_none(encoded.text, norms, hidden, layout)
         one.strength, one.hidden = norms, hidden
         if job.words is not None and not one.reason:
             _to_words(one, job.words)
     block.encoded = []
-
-
-def _too_large(encoder: "Encoder", encoded: "Encoded", layout: Layout) -> str:
-    """Why the vectors of a text cannot be had, or ""."""
-    if not layout.vectors:
-        return ""
-    return room.why_no_states(len(encoded.text), len(layout.vectors), encoder.width)
 
 
 def _why_none(text: TokenizedText, norms: Strength, hidden: Hidden | None, layout: Layout) -> str:

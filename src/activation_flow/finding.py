@@ -18,6 +18,7 @@ from activation_flow.formats import FORMATS
 from activation_flow.inputs import BLOCK, SPOOLED, InputFile, reading_errors
 from activation_flow.output import replacing
 
+RUN = {".work", "manifest.json", "tokens"}  # a folder that holds these is a corpus run
 COMPRESSIONS = ("gz", "zst")
 _KNOWN = (
     f"known are {', '.join(f'.{format}' for format in FORMATS)}, also with .gz or .zst but for "
@@ -73,6 +74,9 @@ def _names_below(folder: str) -> list[str]:
 
     names: list[str] = []
     for here, folders, files in os.walk(folder, onerror=refuse):
+        if {*folders, *files} >= RUN:  # what a corpus run made is no input of another
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         names.extend(
             os.path.relpath(os.path.join(here, name), folder)

@@ -13,7 +13,7 @@ from typing import Any
 
 from activation_flow.data import ActivationFlowError, Provenance
 from activation_flow.inputs import InputFile
-from activation_flow.output import replacing
+from activation_flow.output import BESIDE, replacing
 from activation_flow.part import TEMPORARY, WORK
 
 SCHEMA = "corpus/1"
@@ -123,9 +123,11 @@ def files_of(manifest: Manifest) -> list[InputFile]:
     return [InputFile(**file) for file in manifest["files"]]
 
 
-def _sweep(work: Path) -> None:
-    for left in work.glob(f"{TEMPORARY}*"):
-        left.unlink(missing_ok=True)  # a worker that is about to be killed removes it, too
+def _sweep(out: Path) -> None:
+    """Remove what was being written when its writer was killed."""
+    for pattern in (f"{TEMPORARY}*", f"{BESIDE}*"):
+        for left in [*(out / WORK).glob(pattern), *out.glob(pattern)]:
+            left.unlink(missing_ok=True)  # a worker that is about to be killed removes it, too
 
 
 @contextmanager
@@ -140,23 +142,28 @@ def locked(out: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    work = out / WORK
     try:
-        if out.is_dir() and any(out.iterdir()) and not work.is_dir():
+        if out.exists() and not out.is_dir():
+            raise ActivationFlowError(f"{out} is a file, not a folder")
+        known = (out / WORK).is_dir() or (out / NAME).exists()
+        if out.is_dir() and not known and any(out.iterdir()):
             raise ActivationFlowError(
                 f"{out} is not empty and holds no run; give a folder that is new or empty"
             )
-        work.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(work / "lock", timeout=0)
-        with lock:
-            _sweep(work)
-            try:
-                yield
-            finally:
-                _sweep(work)
+        (out / WORK).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / WORK / "lock", timeout=0)
+        lock.acquire()
+        _sweep(out)
     except Timeout as problem:
         raise ActivationFlowError(
             f"another process is writing into {out}; wait for it, or give another folder"
         ) from problem
-    except (FileExistsError, NotADirectoryError) as problem:
-        raise ActivationFlowError(f"{out} is a file, not a folder") from problem
+    except OSError as problem:
+        raise ActivationFlowError(
+            f"{out} cannot be written: {problem.strerror or problem}"
+        ) from problem
+    try:
+        yield
+    finally:
+        _sweep(out)
+        lock.release()

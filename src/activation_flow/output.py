@@ -8,6 +8,8 @@ from pathlib import Path
 
 from activation_flow.data import ActivationFlowError
 
+BESIDE = ".afn-"  # before the name of a file that is being written
+
 
 def check_path(path: str | Path, endings: Sequence[str]) -> Path:
     """Refuse a path that could not be written, before any work is done.
@@ -48,6 +50,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = _beside(path)
     try:
         yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # whole on the disk before it has its name
         os.replace(temporary, path)
     except OSError as problem:
         raise _cannot_write(path, problem) from problem
@@ -57,7 +61,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _beside(path: Path) -> Path:
     """A name that nothing else has, and that is never too long."""
-    return path.with_name(f".afn-{os.getpid()}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    return path.with_name(f"{BESIDE}{os.getpid()}-{uuid.uuid4().hex[:8]}{path.suffix}")
 
 
 def _cannot_write(path: Path, problem: OSError) -> ActivationFlowError:

@@ -1,5 +1,6 @@
 """Parquet files -> pieces and records: whole row groups, or row ranges of a large one."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -20,7 +21,9 @@ _RANGES_OF_A_GROUP = 64
 _ROWS_AT_ONCE = 4096
 
 
-def plan_parquet(source: InputFile, reading: Reading, shard_size: int) -> list[tuple[int, int]]:
+def plan_parquet(
+    source: InputFile, reading: Reading, shard_size: int, most: int = sys.maxsize
+) -> list[tuple[int, int]]:
     """Ranges of rows that cover a file; only its footer is read.
 
     Args:
@@ -28,6 +31,7 @@ def plan_parquet(source: InputFile, reading: Reading, shard_size: int) -> list[t
         reading: which columns will be read.
         shard_size: number of rows of a range, at most, but for row groups of more than 64 times
             as many.
+        most: bytes of texts in a range, about.
 
     Raises:
         ActivationFlowError: it cannot be read, or has not these columns, or not as strings.
@@ -35,6 +39,7 @@ def plan_parquet(source: InputFile, reading: Reading, shard_size: int) -> list[t
     with _opened(source) as file:
         _check_columns(file.schema_arrow, reading, source.name)
         groups = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+        shard_size = min(shard_size, _rows_of(most, file, reading.text_column))
     pieces: list[tuple[int, int]] = []
     begin = end = 0
     for rows in groups:
@@ -48,6 +53,18 @@ def plan_parquet(source: InputFile, reading: Reading, shard_size: int) -> list[t
             pieces.extend(pairwise(borders))
             begin = end
     return [*pieces, (begin, end)] if end > begin else pieces
+
+
+def _rows_of(size: int, file: Any, column: str) -> int:
+    """How many rows hold so many bytes of this column, on average; at least 1."""
+    metadata = file.metadata
+    used = sum(
+        chunk.total_uncompressed_size
+        for group in map(metadata.row_group, range(metadata.num_row_groups))
+        for chunk in map(group.column, range(group.num_columns))
+        if chunk.path_in_schema == column
+    )
+    return max(1, size * metadata.num_rows // max(used, 1))
 
 
 def read_parquet(source: InputFile, begin: int, end: int, reading: Reading) -> Iterator[Record]:

@@ -19,6 +19,7 @@ from activation_flow.table import HEAD
 WORK = ".work"  # folder of a run for files that are not finished
 TEMPORARY = "unfinished-"  # before the name of a file that is being written
 COUNTS = "activation_flow_counts"  # of the metadata
+GROUP_ROWS = 2**17  # of a row group, at least
 
 
 class PartWriter:
@@ -44,12 +45,12 @@ class PartWriter:
         self._told = self._stack.enter_context(self._rejects.open("w", encoding="utf-8"))
         self._files: dict[str, Path] = {}
         self._writers: dict[str, Any] = {}
+        self._waiting: dict[str, list[Any]] = {}
         for name, fields in layout.schemas().items():
-            metadata = {HEAD: json.dumps({**head, "table": name, "shard": shard})}
             self._files[name] = self._temporary("parquet")
             self._writers[name] = parquet.ParquetWriter(
                 self._files[name],
-                fields.with_metadata({**metadata}),
+                fields.with_metadata({HEAD: _head(head, name, shard)}),
                 compression="zstd",
                 use_dictionary=[f.name for f in fields if f.name not in UNIQUE],
             )
@@ -75,13 +76,25 @@ class PartWriter:
         """Append some rows of the input, good and bad."""
         if rows:
             for name, table in tables(rows, self._layout).items():
-                self._writers[name].write_table(table)
+                waiting = self._waiting.setdefault(name, [])
+                waiting.append(table)
+                if name == "vectors" or sum(map(len, waiting)) >= GROUP_ROWS:
+                    self._write_group(name)
         for reject in rejects:
             self._told.write(json.dumps(reject, ensure_ascii=False) + "\n")
+
+    def _write_group(self, name: str) -> None:
+        """Small row groups would be slow to read, and their number would grow with the shard."""
+        import pyarrow as pa
+
+        if waiting := self._waiting.pop(name, []):
+            self._writers[name].write_table(pa.concat_tables(waiting))
 
     def finish(self, counts: dict[str, int]) -> None:
         """Close the files and give them their names; ``counts`` go into their metadata."""
         self._told.close()
+        for name in self._layout.tables:
+            self._write_group(name)
         for writer in self._writers.values():
             writer.add_key_value_metadata({COUNTS: json.dumps(counts)})
             writer.close()
@@ -108,10 +121,14 @@ def _put(temporary: Path, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def counts_of(out: Path, layout: Layout, shard: int) -> dict[str, int] | None:
-    """What ``finish`` was given, if the shard is done: all its parts are there and belong together.
+def _head(head: dict[str, Any], table: str, shard: int) -> str:
+    return json.dumps({**head, "table": table, "shard": shard})
 
-    A part that was removed or damaged by others makes the shard one that is not done.
+
+def counts_of(out: Path, layout: Layout, shard: int, head: dict[str, Any]) -> dict[str, int] | None:
+    """What ``finish`` was given, if the shard is done: all its parts are there and belong to it.
+
+    A part that was removed, damaged or put there by others makes the shard one that is not done.
     """
     from pyarrow import ArrowException, parquet
 
@@ -120,6 +137,8 @@ def counts_of(out: Path, layout: Layout, shard: int) -> dict[str, int] | None:
         try:
             metadata = parquet.read_metadata(part_path(out, name, shard)).metadata or {}
             counts: dict[str, int] = json.loads(metadata[COUNTS.encode()])
+            if metadata[HEAD.encode()].decode() != _head(head, name, shard):
+                return None
         except (OSError, ArrowException, KeyError, ValueError):
             return None
         if found not in (None, counts):

@@ -11,8 +11,10 @@ from activation_flow import blocks, finding, manifest, shards
 from activation_flow import strength as formulas
 from activation_flow.blocks import Job
 from activation_flow.data import ActivationFlowError
+from activation_flow.grouping import check_offsets
 from activation_flow.inputs import InputFile
 from activation_flow.manifest import Manifest
+from activation_flow.words import WAYS
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -35,8 +37,11 @@ def check(encoder: "Encoder", job: Job) -> None:
         formulas.check_aggregate(job.words)
         if job.layout.vectors:
             raise ActivationFlowError("vectors are those of pieces, not of words: leave out one")
-    if job.kinds != "gold":
-        blocks.tokenize(encoder, job, ["a"])
+    if job.kinds not in ("", "gold", *WAYS):
+        raise ActivationFlowError(f"kinds={job.kinds!r} is not one of gold, {', '.join(WAYS)}")
+    encoded, _ = blocks.tokenize(encoder, job, ["a"])
+    if job.words is not None:
+        check_offsets([one.text for one in encoded], encoder.model)
 
 
 def find(source: Source | Sequence[Source], format: str | None, work: Path) -> list[InputFile]:
@@ -47,7 +52,7 @@ def find(source: Source | Sequence[Source], format: str | None, work: Path) -> l
     own = work.parent
     given = [source] if isinstance(source, str | os.PathLike) else source
     files: dict[str, InputFile] = {}
-    for each in (os.fspath(path) for path in given):
+    for each in dict.fromkeys(os.fspath(path) for path in given):
         left_out: list[str] = []
         if each == "-":
             found = [finding.spool(work, format or "txt")]
@@ -58,7 +63,7 @@ def find(source: Source | Sequence[Source], format: str | None, work: Path) -> l
             log.warning("%s: files with other endings left out: %d (%s)", each, len(left_out), some)
         for file in found:
             path = os.path.abspath(file.path)
-            if each == "-" or not Path(path).is_relative_to(own):
+            if each == "-" or not Path(path).resolve().is_relative_to(own.resolve()):
                 files[path] = replace(file, path=path)
     if not files:
         raise ActivationFlowError("no input was given")
@@ -94,15 +99,25 @@ def planned(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Man
     """The manifest of the run: the one that is there if it is of the same run, else a new one."""
     now = {**job.head, "files": [asdict(file) for file in files]}
     before = manifest.load(job.out)
+    for table in job.layout.tables if before is None else ():
+        if any((job.out / table).glob("*.parquet")):
+            raise ActivationFlowError(
+                f"{job.out / table} holds parts of a run whose {manifest.NAME} is gone, so nobody "
+                "knows what they are of; give another folder, or remove this one"
+            )
     if before is not None:
         manifest.refuse_if_other(job.out, before, now)
+    for table in job.layout.tables:
+        (job.out / table).mkdir(exist_ok=True)
+    if before is not None:
         return before
-    pieces = shards.plan(files, job.reading, shard_size or SHARD_TEXTS, SHARD_BYTES)
+    if shard_size is None:
+        pieces = shards.plan(files, job.reading, SHARD_TEXTS, SHARD_BYTES)
+    else:
+        pieces = shards.plan(files, job.reading, shard_size)
     if not pieces:
         raise ActivationFlowError(f"{shown(files)}: there is nothing in it")
     plan = {**now, "shards": pieces, "finished": None}
-    for table in job.layout.tables:
-        (job.out / table).mkdir(exist_ok=True)
     manifest.store(job.out, plan)
     return plan
 

@@ -166,14 +166,15 @@ def _run_all(
                 tell(state)
     except ActivationFlowError as problem:
         raise ActivationFlowError(
-            f"{problem} ({state.done_shards} of {state.shards} shards are done; when that is "
-            f"mended, {AGAIN})"
+            f"{problem} ({state.done_shards} of {state.shards} shards are done)"
         ) from problem
 
 
 def _done(job: Job, shards: int) -> dict[int, Counts]:
     """The shards that are done, and what is in them."""
-    found = {number: part.counts_of(job.out, job.layout, number) for number in range(shards)}
+    found = {
+        number: part.counts_of(job.out, job.layout, number, job.head) for number in range(shards)
+    }
     return {number: Counts(**counts) for number, counts in found.items() if counts is not None}
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
+from activation_flow.corpus import where
 from activation_flow.manifest import AGAIN
 from activation_flow.run import Run
 from activation_flow.state import State
@@ -30,7 +31,7 @@ def watching(verbose: bool) -> Iterator[tuple[Callable[[State], None], list[Stat
             shard, counts = state.last
             rejects = f", {counts.rejects:,} rejects" if counts.rejects else ""
             line = (
-                f"shard {shard.number} ({shard.source.name}, line {shard.first_line} on): "
+                f"shard {shard.number} ({where(shard, shard.first_line)} on): "
                 f"{counts.texts:,} texts, {counts.tokens:,} tokens{rejects}; "
                 f"{state.done_shards:,} of {state.shards:,} shards done"
             )
@@ -140,10 +141,10 @@ def closing(run: Run, state: State, shown: str) -> Iterator[str]:
         yield f"{counts['blank']:,} blank rows left out"
     if counts["rejects"]:
         yield f"{counts['rejects']:,} rows without a result: {shown}/{run.rejects.name} says why"
-    if state.fresh.rows:
+    if state.fresh.texts:
         before = "" if state.fresh.rows == counts["rows"] else "; the rest was done before"
         rates = ", ".join(_rates(state))
         yield f"{state.fresh.texts:,} texts in {_time(state.seconds)} ({rates}){before}"
-    else:
+    elif not state.fresh.rows:
         yield "All of it was done before; nothing was computed"
     yield f"Look at it: afn summary {shown}"

@@ -64,7 +64,7 @@ def plan(
         files: all of an input.
         reading: how rows are read.
         shard_size: number of rows in a piece; where rows are lines, about, from samples.
-        most: bytes of a piece, about, where a file is cut by bytes.
+        most: bytes of a piece, about, of Parquet those of its texts.
 
     Returns:
         (number of the file, begin, end) of each piece, in order; none of an empty file.
@@ -151,7 +151,7 @@ def _plan_file(
     source: InputFile, reading: Reading, shard_size: int, most: int
 ) -> list[tuple[int, int]]:
     if source.format == "parquet":
-        return plan_parquet(source, reading, shard_size)
+        return plan_parquet(source, reading, shard_size, most)
     if source.format == "txt" and reading.id_column is not None:
         raise ActivationFlowError(
             f"{source.name}: a .txt file has no columns, and so none for --id-column; its lines "
@@ -173,11 +173,12 @@ def _cut(file: BinaryIO, source: InputFile, together: int, count: int) -> list[t
     file.seek(0)
     for _ in range(together):
         _skip_line(file)
-    first = file.tell()
+    first, last = file.tell(), 0
     borders = {0, source.size}
     for at in (source.size * k // count for k in range(1, count)):
-        if at > first:
-            borders.add(_border(file, at, source.format))
+        if at > max(first, last):  # a row longer than a piece is read through once
+            last = _border(file, at, source.format)
+            borders.add(last)
     return list(pairwise(sorted(borders)))
 
 
