@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ SCHEMA = "corpus/1"
 NAME = "manifest.json"
 REJECTS = "rejects.jsonl"
 AGAIN = "run the same command again to go on"
+NEEDED = {f.name for f in fields(Provenance)} | {"layers", "vectors", "shards", "finished"}
 
 Manifest = dict[str, Any]
 
@@ -48,25 +49,28 @@ def names(files: Sequence[InputFile]) -> tuple[str, ...]:
 
 
 def load(out: Path) -> Manifest | None:
-    """The manifest of a run folder; None where there is none yet.
+    """The manifest of a run folder; None where there is none.
 
     Raises:
-        ActivationFlowError: it cannot be read, or is of another version.
+        ActivationFlowError: it cannot be read, is damaged, or is of another version.
     """
     path = out / NAME
     try:
-        found: Manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema = found["schema"]
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
+    except OSError as problem:
+        raise ActivationFlowError(f"{path} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise ActivationFlowError(f"{path} is damaged: {problem}") from problem
+    schema = found.get("schema") if isinstance(found, dict) else None
     if schema != SCHEMA:
         raise ActivationFlowError(
-            f"{path} is of schema {schema}, and this version knows {SCHEMA}: use the version of "
-            "activation-flow that made it, or another folder"
+            f"{path} has the schema {schema!r}; this version of activation-flow reads {SCHEMA!r}"
         )
-    return found
+    if missing := sorted(NEEDED - {*found}):
+        raise ActivationFlowError(f"{path} is damaged: {missing[0]!r} is missing")
+    return dict(found)
 
 
 def store(out: Path, manifest: Manifest) -> None:

@@ -58,13 +58,14 @@ def plan_parquet(
 def _rows_of(size: int, file: Any, column: str) -> int:
     """How many rows hold so many bytes of this column, on average; at least 1."""
     metadata = file.metadata
-    used = sum(
+    used: int = sum(
         chunk.total_uncompressed_size
         for group in map(metadata.row_group, range(metadata.num_row_groups))
         for chunk in map(group.column, range(group.num_columns))
         if chunk.path_in_schema == column
     )
-    return max(1, size * metadata.num_rows // max(used, 1))
+    rows: int = metadata.num_rows
+    return max(1, size * rows // max(used, 1))
 
 
 def read_parquet(source: InputFile, begin: int, end: int, reading: Reading) -> Iterator[Record]:

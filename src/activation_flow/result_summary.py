@@ -76,11 +76,11 @@ class Summary:
 
     def rows(self, section: str, layer: int) -> list[dict[str, Any]]:
         """The rows of ``table`` of one section at one layer."""
-        return [
-            row
-            for row in self.table.to_pylist()
-            if row["section"] == section and row["layer"] == layer
-        ]
+        from pyarrow.compute import field
+
+        mine = (field("section") == section) & (field("layer") == layer)
+        found: list[dict[str, Any]] = self.table.filter(mine).to_pylist()
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document; ``by_layer`` is parallel to ``layers``."""

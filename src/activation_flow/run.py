@@ -1,9 +1,8 @@
 """A run folder, opened: what it is, what of it is done, and any question about it. Only reads.
 
-The folder is written by corpus.py; docs/design.md says what is in it.
+docs/corpora.md says what is in the folder.
 """
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -12,9 +11,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activation_flow import manifest
 from activation_flow import summary as statistics
 from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
+from activation_flow.part import part_path
 from activation_flow.result_summary import TABLE, TEXTS, Summary
 from activation_flow.table import schema
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("activation_flow")
 
-SCHEMA = "corpus/1"
-NEEDED = {f.name for f in fields(Provenance)} | {"layers", "vectors", "shards", "finished"}
 AGAIN = "run the same afn corpus command again to finish it"
 COUNTS = ("rows", "rejects", "blank", "computed")
 
@@ -47,7 +46,15 @@ class Run:
             ActivationFlowError: there is no such folder, or it is not a run.
         """
         self.path = Path(path).expanduser().resolve()
-        self.manifest = _manifest(self.path)
+        found = manifest.load(self.path)
+        if found is None:
+            made = "afn corpus INPUT --out DIR makes one"
+            raise ActivationFlowError(
+                f"{self.path} is not a run: it has no {manifest.NAME} ({made})"
+                if self.path.is_dir()
+                else f"there is no folder {self.path}"
+            )
+        self.manifest = found
         self.layers: tuple[int, ...] = tuple(self.manifest["layers"])
         self.provenance = Provenance(**{f.name: self.manifest[f.name] for f in fields(Provenance)})
 
@@ -66,7 +73,7 @@ class Run:
     @property
     def rejects(self) -> Path:
         """The file with a line for each row that has no result; made when the run finishes."""
-        return self.path / "rejects.jsonl"
+        return self.path / manifest.REJECTS
 
     def __repr__(self) -> str:
         many = len(self.manifest["shards"])
@@ -165,7 +172,7 @@ class Run:
         """A database with views over these shards."""
         with connect(f"{self.path} {problem}") as connection:
             for table in self._tables():
-                source = parquet([self.path / table / _part(number) for number in done])
+                source = parquet([part_path(self.path, table, number) for number in done])
                 columns = self._columns(connection, table, source)
                 connection.execute(f"CREATE VIEW {table} AS SELECT {columns} FROM {source}")
             yield connection
@@ -203,8 +210,8 @@ class Run:
         for table in self._tables():
             names = self._names(table)
             for number in range(many) if self.finished else done:
-                if _part(number) not in names:
-                    gone = self.path / table / _part(number)
+                gone = part_path(self.path, table, number)
+                if gone.name not in names:
                     raise ActivationFlowError(f"{gone} is missing; {AGAIN}")
         return done
 
@@ -218,36 +225,3 @@ class Run:
     def _names(self, table: str) -> set[str]:
         folder = self.path / table
         return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _part(number: int) -> str:
-    return f"part-{number:05d}.parquet"
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a run.
-
-    Raises:
-        ActivationFlowError: see ``Run``.
-    """
-    file = path / "manifest.json"
-    if not path.is_dir():
-        raise ActivationFlowError(f"there is no folder {path}")
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise ActivationFlowError(
-            f"{path} is not a run: it has no manifest.json (afn corpus INPUT --out DIR makes one)"
-        ) from problem
-    except OSError as problem:
-        raise ActivationFlowError(f"{file} cannot be read: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise ActivationFlowError(f"{file} is damaged: {problem}") from problem
-    kind = found.get("schema") if isinstance(found, dict) else None
-    if kind != SCHEMA:
-        raise ActivationFlowError(
-            f"{file} has the schema {kind!r}; this version of activation-flow reads {SCHEMA!r}"
-        )
-    if missing := sorted(NEEDED - {*found}):
-        raise ActivationFlowError(f"{file} is damaged: {missing[0]!r} is missing")
-    return dict(found)
