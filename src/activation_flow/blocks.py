@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from activation_flow.tokens import Encoded
 
 # Texts, and letters of texts, that are worked on at once: enough to fill batches of one length.
-BLOCK_TEXTS, BLOCK_LETTERS = 2048, 2**20
+BLOCK_TEXTS, BLOCK_LETTERS = 4096, 2**20
 # Letters times layers, so that the tables of many layers take no more memory than those of a few.
 BLOCK_CELLS = 2**22
 # The same with vectors: about 50 MB of them, 768 wide, if a token has 4 letters.
