@@ -437,7 +437,7 @@ class TestMinilm:
         content = bytearray(weights.read_bytes())
         content[-1] ^= 1
         weights.write_bytes(content)
-        spec.origin = str(fake / "__init__.py")
+        monkeypatch.setattr(spec, "origin", str(fake / "__init__.py"))  # others share the spec
         monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
         with pytest.raises(ActivationFlowError, match="not the published ones"):
             af.Encoder.from_pretrained("minilm")

@@ -3,10 +3,13 @@
 import io
 import json
 import math
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
-import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,15 +264,24 @@ class TestQueries:
         assert list(own_temp.iterdir()) == []
 
     def test_ctrl_c_stops_a_query(self, folder: Path, own_temp: Path) -> None:
-        main = threading.main_thread().ident
-        timer = threading.Timer(1.0, signal.pthread_kill, (main, signal.SIGINT))
         query = (
-            "SELECT count(*) FROM tokens a, tokens b, tokens c WHERE a.strength > b.rank * c.rank"
+            "SELECT count(*) FROM tokens a, tokens b, tokens c WHERE a.strength > b.rank * c.rank "
+            "UNION ALL SELECT count(*) FROM range(999999999999)"
         )
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            Run(folder).sql(f"{query} UNION ALL SELECT count(*) FROM range(999999999999)")
-        timer.join()
+        code = (
+            "import sys; from activation_flow import Run; run = Run(sys.argv[1]); "
+            "run.sql('SELECT 1'); print('ready', flush=True); run.sql(sys.argv[2])"
+        )
+        command = [sys.executable, "-c", code, str(folder), query]
+        environment = {**os.environ, "TMPDIR": str(own_temp)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        # A process of its own: a signal to this one would reach whatever else it is at.
+        with subprocess.Popen(command, env=environment, **pipes) as process:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert err.rstrip().endswith("KeyboardInterrupt")
         assert list(own_temp.iterdir()) == []
 
     def test_rows_come_as_they_are_computed(self, folder: Path) -> None:
