@@ -19,7 +19,8 @@ from activation_flow.table import HEAD
 WORK = ".work"  # folder of a run for files that are not finished
 TEMPORARY = "unfinished-"  # before the name of a file that is being written
 COUNTS = "activation_flow_counts"  # of the metadata
-GROUP_ROWS = 2**17  # of a row group, at least
+# Of a row group, at least; what waits for it in small pieces keeps memory from being used again.
+GROUP_ROWS = {"tokens": 2**15, "texts": 2**12, "vectors": 1}
 
 
 class PartWriter:
@@ -78,7 +79,7 @@ class PartWriter:
             for name, table in tables(rows, self._layout).items():
                 waiting = self._waiting.setdefault(name, [])
                 waiting.append(table)
-                if name == "vectors" or sum(map(len, waiting)) >= GROUP_ROWS:
+                if sum(map(len, waiting)) >= GROUP_ROWS[name]:
                     self._write_group(name)
         for reject in rejects:
             self._told.write(json.dumps(reject, ensure_ascii=False) + "\n")
