@@ -245,7 +245,8 @@ def test_what_a_killed_process_was_writing_is_swept(source, whole, minilm):
 
 def test_a_run_is_no_input_of_another(source, whole, minilm, tmp_path):
     shutil.copy(source, tmp_path / "texts.txt")
-    run = af.run_corpus(minilm, tmp_path, out=tmp_path / "run", shard_size=12)
+    run = af.run_corpus(minilm, tmp_path, out=tmp_path / "run", shard_size=12)  # beside "whole"
+    assert whole.parent == tmp_path
     assert [file["path"] for file in run.manifest["files"]] == [str(tmp_path / "texts.txt")]
 
 

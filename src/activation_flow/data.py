@@ -75,6 +75,13 @@ class Provenance:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def head(self, schema: str, layers: Sequence[int], **more: Any) -> dict[str, Any]:
+        """What every document, table and manifest begins with; ``more`` follows the layers."""
+        about = {**vars(self)}
+        settings, versions = dict(about.pop("settings")), dict(about.pop("versions"))
+        start = {"schema": schema, **about, "layers": list(layers), **more}
+        return {**start, "settings": settings, "versions": versions}
+
     def layer_name(self, layer: int) -> str:
         """How a layer is always printed.
 

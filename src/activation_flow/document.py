@@ -45,12 +45,10 @@ def to_dict(result: Exports) -> Json:
 
 def head(results: Results[Any]) -> Json:
     """What stands at the beginning of every document, and in the metadata of every table."""
-    provenance = asdict(results.provenance)
-    settings, versions = provenance.pop("settings"), provenance.pop("versions")
-    start = {"schema": results.schema, **provenance, "layers": list(results.layers)}
+    more = {}
     if isinstance(results, ShiftResults):
-        start |= {"layer": results.layers[0], "align": settings["align"]}
-    return {**start, "settings": dict(settings), "versions": dict(versions)}
+        more = {"layer": results.layers[0], "align": results.provenance.settings["align"]}
+    return results.provenance.head(results.schema, results.layers, **more)
 
 
 def errors_of(results: Results[Any]) -> list[Json]:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,6 @@ AGAIN = "run the same command again to go on"
 NEEDED = {f.name for f in fields(Provenance)} | {"layers", "vectors", "shards", "finished"}
 
 Manifest = dict[str, Any]
-
-
-def head(provenance: Provenance, layers: Sequence[int], vectors: Sequence[int]) -> Manifest:
-    """What stands in the manifest and in the metadata of every part."""
-    about = asdict(provenance)
-    settings, versions = about.pop("settings"), about.pop("versions")
-    return {
-        "schema": SCHEMA,
-        **about,
-        "layers": [*layers],
-        "vectors": [*vectors],
-        "settings": {**settings},
-        "versions": {**versions},
-    }
 
 
 def names(files: Sequence[InputFile]) -> tuple[str, ...]:

@@ -91,35 +91,40 @@ def with_files(
         "keep_text": layout.keep_text,
         "shard_size": shard_size,
     }
-    head = manifest.head(encoder.provenance(settings), layout.layers, layout.vectors)
+    provenance = encoder.provenance(settings)
+    head = provenance.head(manifest.SCHEMA, layout.layers, vectors=[*layout.vectors])
     return replace(job, kinds=kinds, layout=layout, head=head, files=manifest.names(files))
 
 
 def planned(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Manifest:
     """The manifest of the run: the one that is there if it is of the same run, else a new one."""
     now = {**job.head, "files": [asdict(file) for file in files]}
-    before = manifest.load(job.out)
-    for table in job.layout.tables if before is None else ():
+    plan = manifest.load(job.out)
+    if plan is None:
+        plan = {**now, "shards": _pieces(job, files, shard_size), "finished": None}
+        manifest.store(job.out, plan)
+    else:
+        manifest.refuse_if_other(job.out, plan, now)
+    for table in job.layout.tables:
+        (job.out / table).mkdir(exist_ok=True)
+    return plan
+
+
+def _pieces(job: Job, files: Sequence[InputFile], shard_size: int | None) -> list[shards.Piece]:
+    """The shards of a new run."""
+    for table in job.layout.tables:
         if any((job.out / table).glob("*.parquet")):
             raise ActivationFlowError(
                 f"{job.out / table} holds parts of a run whose {manifest.NAME} is gone, so nobody "
                 "knows what they are of; give another folder, or remove this one"
             )
-    if before is not None:
-        manifest.refuse_if_other(job.out, before, now)
-    for table in job.layout.tables:
-        (job.out / table).mkdir(exist_ok=True)
-    if before is not None:
-        return before
     if shard_size is None:
         pieces = shards.plan(files, job.reading, SHARD_TEXTS, SHARD_BYTES)
     else:
         pieces = shards.plan(files, job.reading, shard_size)
     if not pieces:
         raise ActivationFlowError(f"{shown(files)}: there is nothing in it")
-    plan = {**now, "shards": pieces, "finished": None}
-    manifest.store(job.out, plan)
-    return plan
+    return pieces
 
 
 def shown(files: Sequence[InputFile]) -> str:

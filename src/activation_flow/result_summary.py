@@ -87,11 +87,8 @@ class Summary:
         return {**self._head(), "by_layer": [self._layer(row) for row in self.texts.to_pylist()]}
 
     def _head(self) -> dict[str, Any]:
-        about = {**vars(self.provenance)}
-        settings, versions = dict(about.pop("settings")), dict(about.pop("versions"))
         return {
-            **{"schema": "summary/1", **about, "layers": list(self.layers)},
-            **{"settings": settings, "versions": versions},
+            **self.provenance.head("summary/1", self.layers),
             **{"options": dict(self.options), "counts": dict(self.counts)},
             "shards": {"done": self.shards[0], "all": self.shards[1]},
         }
