@@ -113,6 +113,7 @@ ORDER = (
     "options",
     "screen",
     "screen_corpus",
+    "command_prompts",
     "command_corpus",
     "commands_run",
     "cli",
@@ -147,7 +148,7 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "command_corpus", "commands_run", "options"},
+    "click": {"cli", "command_corpus", "command_prompts", "commands_run", "options"},
 }
 HEAVY = {
     "torch",
