@@ -82,6 +82,13 @@ ORDER = (
     "picture_hidden",
     "picture_shift",
     "sentences",
+    "drawing",
+    "charts_theme",
+    "charts_strength",
+    "charts_layers",
+    "charts_kinds",
+    "charts_shift",
+    "charts",
     "markup",
     "html_shift",
     "html_strength",
@@ -109,6 +116,7 @@ DOWNWARDS = {
     ("results", "Exports.to_arrow", "table"),
     ("results", "Exports.to_pandas", "table"),
     ("results", "Exports.save", "files"),
+    ("results", "Exports.chart", "charts"),
     ("results", "Exports.__repr__", "report"),
     ("results", "Exports._repr_html_", "html"),
     ("results", "StrengthResult.words", "analysis"),
@@ -121,6 +129,8 @@ DOWNWARDS = {
     ("encoder", "Encoder.shift", "analysis_shift"),
     ("encoder", "Encoder.hidden_states", "analysis_hidden"),
     ("files", "_html", "html"),
+    ("files", "_png", "drawing"),
+    ("files", "_svg", "drawing"),
 }
 
 # Besides the standard library, what may be imported at import time, and by whom. Whatever is not
@@ -140,6 +150,7 @@ HEAVY = {
     "duckdb",
     "openvino",
     "altair",
+    "vl_convert",
     "huggingface_hub",
 }
 
