@@ -78,7 +78,7 @@ def shown(chart: Any) -> Any:
 
 
 @cache
-def _shown(kind: Any) -> type:
+def _shown(kind: Any) -> Any:
     if issubclass(kind, Shown):
         return kind
     return type(kind.__name__, (Shown, kind), {})
