@@ -156,7 +156,7 @@ def bars(drawn: DrawnShift) -> Any:
         "strength_b": "S of B",
     }
     tip = [alt.Tooltip(f"{field}:N", title=title) for field, title in told.items()]
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, tooltip=tip)
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, tooltip=tip)
     occur = {row["look"] for row in rows if row["shift"] is not None}
     found = [look for look in theme.LOOKS if look in occur]
     by = drawn.result.provenance.settings.get("bucket_by", "a")
