@@ -105,6 +105,7 @@ ORDER = (
     "charts_kinds",
     "charts_shift",
     "charts_prompts",
+    "charts_depth",
     "charts",
     "markup",
     "html_shift",
