@@ -60,7 +60,7 @@ def test_a_terminal_shows_every_pair(afn: Any) -> None:
 def test_a_file_of_texts_is_saved(
     afn: Any, minilm: af.Encoder, tmp_path: Path, ending: str
 ) -> None:
-    (tmp_path / "t.txt").write_text(f"{TEXT}\n\nbad \udcff\n".encode(errors="surrogateescape"))
+    (tmp_path / "t.txt").write_bytes(f"{TEXT}\n\nbad ".encode() + b"\xff\n")
     path = tmp_path / f"r{ending}"
     code, out, err = afn(
         "prompts", "-f", str(tmp_path / "t.txt"), *TWO, *MINILM, "--save", str(path)
