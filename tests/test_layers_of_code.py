@@ -96,6 +96,17 @@ ORDER = (
     "picture_prompts",
     "sentences",
     "sentences_prompts",
+    "drawing",
+    "charts_theme",
+    "charts_tokens",
+    "charts_sliders",
+    "charts_strength",
+    "charts_layers",
+    "charts_kinds",
+    "charts_shift",
+    "charts_prompts",
+    "charts_depth",
+    "charts",
     "markup",
     "html_shift",
     "html_prompts",
@@ -126,6 +137,7 @@ DOWNWARDS = {
     ("results", "Exports.to_arrow", "table"),
     ("results", "Exports.to_pandas", "table"),
     ("results", "Exports.save", "files"),
+    ("results", "Exports.chart", "charts"),
     ("results", "Exports.__repr__", "report"),
     ("results", "Exports._repr_html_", "html"),
     ("results", "StrengthResult.words", "analysis"),
@@ -139,6 +151,8 @@ DOWNWARDS = {
     ("encoder", "Encoder.prompts", "analysis_prompts"),
     ("encoder", "Encoder.hidden_states", "analysis_hidden"),
     ("files", "_html", "html"),
+    ("files", "_png", "drawing"),
+    ("files", "_svg", "drawing"),
 }
 
 # Besides the standard library, what may be imported at import time, and by whom. Whatever is not
@@ -158,6 +172,7 @@ HEAVY = {
     "duckdb",
     "openvino",
     "altair",
+    "vl_convert",
     "huggingface_hub",
 }
 
