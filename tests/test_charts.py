@@ -60,7 +60,7 @@ def test_a_token_that_occurs_twice_stays_two_bars_in_reading_order():
 
 
 def test_bars_begin_at_0_and_dots_say_that_their_axis_does_not():
-    bars, dots = random(9, low=1.0).chart(), random(9, low=12.0).chart()
+    bars, dots = random(9, low=12.0).chart(), random(9, low=12.0).chart(zero=False)
     assert "strength S (bars from 0)" in texts(bars)
     assert "0" in texts(bars, "axis-label")
     assert "strength S (axis not from 0)" in texts(dots)
@@ -122,7 +122,7 @@ def test_a_clipped_token_has_a_mark_and_its_number():
     r = one([*"abcdefgh"], [1, 2, 3, 1, 2, 3, 2, 9000], settings=SETTINGS)
     row = values(r.chart())[0][7]
     assert (row["strength"], row["drawn"], row["mark"], row["said"]) == (9000, 3, "!", "9000.000")
-    assert [t for t in texts(r.chart(), "mark") if t == "!"] == ["!"]
+    assert [t for t in texts(r.chart(), "mark") if "!" in t] == ["9,000!"]
     tall = [bar["height"] for bar in drawn(r.chart(), "rect")]
     assert tall.count(max(tall)) == 3
     assert "! over 10x the median S of the text: clipped here, not in the numbers" in texts(

@@ -29,7 +29,9 @@ def shown(notebook: Any, source: str) -> dict[str, str]:
 def test_no_cell_says_anything_but_its_result(executed: Any) -> None:
     for cell in executed.cells:
         if cell.cell_type == "code":
-            assert {output.output_type for output in cell.outputs} <= {"execute_result"}, cell.source
+            assert {output.output_type for output in cell.outputs} <= {"execute_result"}, (
+                cell.source
+            )
 
 
 def test_a_result_is_html_that_loads_nothing(executed: Any) -> None:

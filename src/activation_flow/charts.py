@@ -33,15 +33,19 @@ __all__ = ["Figure", "chart", "figures"]
 TEXTS = 5  # are drawn below each other
 
 
-def chart(results: Any, *, layer: int | None = None, tokens: int = theme.TOKENS) -> Any:
+def chart(
+    results: Any, *, layer: int | None = None, tokens: int = theme.TOKENS, zero: bool = True
+) -> Any:
     """The picture of a result, or of the first ones of a list, below each other.
 
-    One layer: a mark for each token. Two: side by side. More: layers by tokens.
+    One layer: a bar for each token. Two: side by side. More: layers by tokens.
 
     Args:
         results: one result, or a list.
         layer: the only one to draw.
         tokens: at most so many of a text are drawn.
+        zero: False for dots on an axis of their own range, where bars of one layer's strengths,
+            which begin at 0, look all the same.
 
     Raises:
         ActivationFlowError: an empty list, a layer that the result does not hold, or no token is
@@ -53,7 +57,7 @@ def chart(results: Any, *, layer: int | None = None, tokens: int = theme.TOKENS)
     if tokens < 1:
         raise ActivationFlowError(f"tokens={tokens}: at least one token must be drawn")
     shown = found[:TEXTS]
-    parts = [_picture(drawn) for drawn in _drawn(shown, layer, tokens, _several(found))]
+    parts = [_picture(drawn, zero) for drawn in _drawn(shown, layer, tokens, _several(found))]
     if len(found) == 1:
         return theme.finished(parts[0])
     left = len(found) - len(shown)
@@ -114,11 +118,14 @@ def _drawn(
         yield Drawn(strengths, min(len(result), tokens), lead, name)
 
 
-def _picture(drawn: Drawn | DrawnShift | DrawnPrompts) -> Any:
+def _picture(drawn: Drawn | DrawnShift | DrawnPrompts, zero: bool) -> Any:
     if isinstance(drawn, DrawnShift):
         return charts_shift.bars(drawn)
     if isinstance(drawn, DrawnPrompts):
         return charts_prompts.picture(drawn)
-    by_layers = (charts_strength.bars, charts_layers.side_by_side)
-    n = len(drawn.result.layers)
-    return by_layers[n - 1](drawn) if n <= len(by_layers) else charts_layers.heat_map(drawn)
+    match len(drawn.result.layers):
+        case 1:
+            return charts_strength.bars(drawn, zero=zero)
+        case 2:
+            return charts_layers.side_by_side(drawn)
+    return charts_layers.heat_map(drawn)

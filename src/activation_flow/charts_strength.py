@@ -10,20 +10,21 @@ from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import Drawn, finite, hover, look_channels, looks
 from activation_flow.picture import quantile_words
 
+ROOM = 38  # pixels from one token to the next that a number needs
 
-def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
-    """A bar, or a dot, for each token in reading order, and the τ line.
+
+def bars(drawn: Drawn, *, zero: bool = True) -> Any:
+    """A bar for each token in reading order, its number if there is room, and the τ line.
 
     Of several layers one is shown, and a slider changes it; another moves τ.
 
     Args:
         drawn: the text.
-        zero: True for bars from 0, False for dots; None: as ``FLAT`` says.
+        zero: False for dots on an axis of their own range: a bar must begin at 0.
     """
     import altair as alt
 
     rows, sliders = drawn.rows(), sliders_of(drawn)
-    zero = not drawn.flat() if zero is None else zero
     found = looks(rows, len(sliders.params) > 0)
     look = (
         "datum.bucket === '' ? datum.part : "
@@ -61,10 +62,13 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
     odd = base.encode(x=x, text="mark:N", tooltip=tip)
-    far = odd.transform_filter("datum.mark === '!'").mark_text(
-        dy=-9 if zero else -14, fontSize=theme.SIZE
-    )
-    layers.append(far.encode(y=y("drawn:Q")))
+    lift = -9 if zero else -14
+    if theme.step(drawn.n) < ROOM:
+        far = odd.transform_filter("datum.mark === '!'").mark_text(dy=lift, fontSize=theme.SIZE)
+        layers.append(far.encode(y=y("drawn:Q")))
+    else:
+        named = seen.transform_calculate(shown="format(datum.strength, ',.4~r') + datum.mark")
+        layers.append(named.mark_text(dy=lift).encode(y=y("drawn:Q"), text="shown:N", tooltip=tip))
     nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
     layers.append(nan.encode(y=alt.value("height")))
     layers.extend(_tau_line(drawn, sliders, y))

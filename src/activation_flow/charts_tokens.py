@@ -21,10 +21,6 @@ from activation_flow.picture import (
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.results import StrengthResult
 
-# Bars begin at 0. Where the weakest token is above this part of the strongest, they all look the
-# same: then dots on an axis of their own range, with a thin line down to the token.
-FLAT = 0.6
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -104,14 +100,6 @@ class Drawn:
                     }
                 )
         return found
-
-    def flat(self) -> bool:
-        """True where bars from 0 would hardly differ, at any of the layers."""
-        kept = (~self.result.special & np.isfinite(self.result.strength))[:, : self.n] & ~self.far
-        for row, on in zip(self.result.strength[:, : self.n], kept, strict=True):
-            if on.sum() > 1 and row[on].min() > FLAT * row[on].max():
-                return True
-        return False
 
 
 def threshold_note(result: StrengthResult) -> str:

@@ -81,7 +81,8 @@ class Exports:
         """The picture of a result, or of the first ones of a list: a Vega-Altair chart.
 
         Args:
-            **options: ``layer``, the only one to draw; ``tokens``, at most so many of a text.
+            **options: ``layer``, the only one to draw; ``tokens``, at most so many of a text;
+                ``zero=False`` for dots instead of bars, see ``charts.chart``.
 
         Raises:
             ActivationFlowError: an empty list, or a layer that the result does not hold.
