@@ -1,4 +1,4 @@
-"""The example notebook runs from its first cell to its last, and every result in it shows itself."""
+"""The example notebook runs from its first cell to its last, and its results show themselves."""
 
 from pathlib import Path
 from typing import Any
