@@ -82,7 +82,9 @@ ORDER = (
     "picture_hidden",
     "picture_shift",
     "sentences",
+    "drawing",
     "markup",
+    "page",
     "html_shift",
     "html_strength",
     "html",
@@ -140,6 +142,7 @@ HEAVY = {
     "duckdb",
     "openvino",
     "altair",
+    "vl_convert",
     "huggingface_hub",
 }
 
