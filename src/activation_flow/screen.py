@@ -80,11 +80,16 @@ def deliver(
 def cut(noun: str, number: int, result: Any) -> Iterator[str]:
     """Which texts of a result were cut, and by how much."""
     from activation_flow.picture import reading_note
+    from activation_flow.result_prompts import PromptsResult
+    from activation_flow.sentences_prompts import quoted
 
-    texts = {"": result} if noun == "text" else {" A": result.a, " B": result.b}
+    texts = {"": result} if noun == "text" else {"text A": result.a, "text B": result.b}
+    if isinstance(result, PromptsResult):
+        both = zip(result.prompts, result.variants, strict=True)
+        texts = {f"with prompt {quoted(p)}" if p else quoted(p): text for p, text in both}
     for name, text in texts.items():
         if text.n_dropped:
-            yield f"{noun} {number}{name and f', text{name}'}: {reading_note(text)}"
+            yield f"{noun} {number}{name and f', {name}'}: {reading_note(text)}"
 
 
 def tell(lines: Sequence[str], failures: Sequence[Failure], given: "Given", noun: str) -> None:
