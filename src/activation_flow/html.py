@@ -101,8 +101,10 @@ def html_page(results: Results[Any], everywhere: LayersResult | None = None) -> 
 def _facts(results: Results[Any]) -> dict[str, object]:
     head = results.provenance
     layers = f"{', '.join(map(str, results.layers))} of {head.n_layers}"
-    facts = {"model": head.model, "revision": head.revision or "unknown", "layers": layers}
-    return facts | {"engine": head.engine, "precision": head.precision}
+    return {
+        **{"model": head.model, "revision": head.revision or "unknown", "layers": layers},
+        **{"engine": head.engine, "precision": head.precision},
+    }
 
 
 def _drawn(results: Results[Any]) -> int:
