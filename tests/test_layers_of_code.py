@@ -163,7 +163,7 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "command_corpus", "commands_run", "options"},
+    "click": {"cli", "command_corpus", "command_report", "commands_run", "options"},
 }
 HEAVY = {
     "torch",
