@@ -3,7 +3,9 @@
 import re
 from importlib.resources import files
 
+import numpy as np
 import pytest
+from test_report import many, one
 
 import activation_flow as af
 from activation_flow import html
@@ -134,6 +136,24 @@ def test_the_slider_of_the_threshold_moves_tokens_between_high_and_low(settled, 
             tab.wait(f"{high} === {int((part > tau).sum())}")
         shown = tab.js("document.querySelector('#strength-1 input + *').textContent")
         assert len(shown) <= 6
+        assert tab.problems() == []
+
+
+@pytest.mark.parametrize("n_layers", [1, 2, 5])
+def test_odd_values_have_their_marks(browser, tmp_path, n_layers):
+    """Not a number, and 10 times the median: in strip, table, legend and chart."""
+    values = [[1, np.nan, 100, 2, 3, 4]] * n_layers
+    results = many(one(list("abcdef"), values, range(n_layers)))
+    path = tmp_path / "odd.html"
+    path.write_text(html.html_page(results), encoding="utf-8")
+    with browser.open(path) as tab:
+        text = tab.js("document.querySelector('#tokens').innerText")
+        assert "clipped in pictures, never in numbers" in text
+        assert "not a number: no colour and no rank" in text
+        drawn = tab.js("[...document.querySelectorAll('svg text')].map(e => e.textContent)")
+        assert "!" in drawn
+        assert {"nan", "×"} & {*drawn}
+        assert live(tab) > 0
         assert tab.problems() == []
 
 
