@@ -528,7 +528,7 @@ def test_html_is_balanced_escaped_and_asks_no_host(which):
     harmless(list(forms())[which])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)  # each draws a chart
 @given(st.lists(hostile, min_size=1, max_size=5), hostile)
 def test_html_holds_any_text(tokens, text):
     page = html.html_page(many(one(tokens, np.arange(len(tokens)) + 1, text=text)))
