@@ -108,6 +108,8 @@ ORDER = (
     "charts_depth",
     "charts",
     "markup",
+    "page",
+    "retrace",
     "html_shift",
     "html_prompts",
     "html_strength",
@@ -126,6 +128,7 @@ ORDER = (
     "screen_corpus",
     "command_prompts",
     "command_corpus",
+    "command_report",
     "commands_run",
     "cli",
     "__main__",
@@ -162,7 +165,10 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "command_corpus", "command_prompts", "commands_run", "options"},
+    "click": {
+        *("cli", "command_corpus", "command_prompts", "command_report"),
+        *("commands_run", "options"),
+    },
 }
 HEAVY = {
     "torch",

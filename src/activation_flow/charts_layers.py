@@ -51,14 +51,16 @@ def side_by_side(drawn: Drawn) -> Any:
     odd = base.encode(text="mark:N")
     far = odd.transform_filter("datum.mark === '!'").mark_text(dy=-16)
     nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
-    layers = [
-        bars.encode(y=y, fill=fill, fillOpacity=faint, strokeDash=dashes),
-        high.mark_point(
-            shape="circle", size=16, filled=True, color=theme.INK, yOffset=-6, opacity=1
-        ).encode(y=y),
-        far.encode(y=y),
-        nan.encode(y=alt.value("height")),
-    ]
+    dots = high.mark_point(
+        shape="circle", size=16, filled=True, color=theme.INK, yOffset=-6, opacity=1
+    )
+    layers = [bars.encode(y=y, fill=fill, fillOpacity=faint, strokeDash=dashes)]
+    # Vega warns of a scale that an empty layer has no value for.
+    if any(row["bucket"] == "HIGH" and row["drawn"] is not None for row in rows):
+        layers.append(dots.encode(y=y))
+    marked = {row["mark"] for row in rows}
+    layers += [far.encode(y=y)] * ("!" in marked)
+    layers += [nan.encode(y=alt.value("height"))] * ("nan" in marked)
     notes = [*drawn.notes(), "; ".join(_marks(drawn, "faint, dashed")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, notes, width)

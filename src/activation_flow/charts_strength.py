@@ -61,16 +61,18 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
             layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
-    odd = base.encode(x=x, text="mark:N", tooltip=tip)
+    odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
     lift = -9 if zero else -14
-    if theme.step(drawn.n) < ROOM:
-        far = odd.transform_filter("datum.mark === '!'").mark_text(dy=lift, fontSize=theme.SIZE)
-        layers.append(far.encode(y=y("drawn:Q")))
-    else:
+    # Vega warns of a scale that an empty layer has no value for.
+    if found and theme.step(drawn.n) >= ROOM:
         named = seen.transform_calculate(shown="format(datum.strength, ',.4~r') + datum.mark")
         layers.append(named.mark_text(dy=lift).encode(y=y("drawn:Q"), text="shown:N", tooltip=tip))
-    nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
-    layers.append(nan.encode(y=alt.value("height")))
+    elif "!" in marked:
+        far = odd.transform_filter("datum.mark === '!'").mark_text(dy=lift, fontSize=theme.SIZE)
+        layers.append(far.encode(y=y("drawn:Q")))
+    if "nan" in marked:
+        nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
+        layers.append(nan.encode(y=alt.value("height")))
     layers.extend(_tau_line(drawn, sliders, y))
     return (
         alt.layer(*layers)

@@ -17,6 +17,7 @@ from activation_flow import (
     __version__,
     command_corpus,
     command_prompts,
+    command_report,
     commands_run,
     options,
     screen,
@@ -80,11 +81,7 @@ def _strength(
     screen.check_output(save, as_json, top)
     given = screen.given([(text,) for text in texts], file)
     rows = list(given)
-    if text_pair and len(text_pair) != len(given):
-        # Checked here: the encoder sees the good rows only, and could find a wrong number right.
-        raise ActivationFlowError(
-            f"--text-pair is given {len(text_pair)} times for {len(given)} texts; give one each"
-        )
+    screen.check_pairs(text_pair, len(given))
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen.progress() as progress:
@@ -250,6 +247,7 @@ def clear_command(model: str | None) -> None:
 
 
 app.add_command(command_prompts.prompts_command)
+app.add_command(command_report.report_command)
 app.add_command(command_corpus.corpus_command)
 commands_run.add_to(app)
 
