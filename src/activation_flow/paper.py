@@ -6,7 +6,7 @@ paper_strengths, paper_model, paper_prompts and paper_corpus. Source: arXiv 2605
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -54,10 +54,11 @@ class Row:
         what: what the number is.
         paper: as printed; None where the paper gives none.
         ours: a number, or words where the paper's are words; None where there is none.
-        difference: ours − the paper's, where both are numbers.
+        difference: ours − the paper's, where both are numbers and compared.
         verdict: one of ``VERDICTS``.
         note: what is needed to read the verdict, "" if nothing is.
         of: where ours comes from: "arithmetic", "bert-base-uncased" or "another model".
+        cell: it is one cell of a table, and stands there in what is shown.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Row:
     verdict: str
     note: str = ""
     of: str = "arithmetic"
+    cell: bool = False
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS or self.of not in OF:
@@ -81,10 +83,11 @@ class Row:
 
     @property
     def difference(self) -> float | None:
-        """Ours − the paper's, where both are numbers."""
-        paper = self.value
-        both = isinstance(paper, float) and isinstance(self.ours, int | float)
-        return float(self.ours) - float(paper) if both else None  # type: ignore[arg-type]
+        """Ours − the paper's, where both are numbers and compared."""
+        paper, ours = self.value, self.ours
+        if isinstance(paper, str | None) or isinstance(ours, str | None):
+            return None
+        return None if self.verdict == "not compared" else ours - paper
 
     @property
     def group(self) -> str:
@@ -149,7 +152,7 @@ def checked(
     id: str, place: str, what: str, paper: str, ours: float, note: str = "", wrong: str = ""
 ) -> Row:
     """A row of arithmetic: ok if ours is what was printed, else ``wrong``, or a contradiction."""
-    verdict = "arithmetic ok" if agrees(paper, ours) else wrong or "contradicts itself"
+    verdict = "arithmetic ok" if agrees(paper, ours) else wrong or _itself(False)
     return Row(id, place, what, paper, ours, verdict, note)
 
 
@@ -228,3 +231,28 @@ def best_layer(paper: np.ndarray, ours: np.ndarray, layers: Sequence[int]) -> in
     """
     errors = np.array([rmse(paper, row) for row in ours])
     return None if np.isnan(errors).all() else layers[int(np.nanargmin(errors))]
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """One of the paper's tables, ours beside it; as it is written to table-N.csv.
+
+    Attributes:
+        name: "table-1".
+        place: where in the paper.
+        title: its caption, and the sentence that it is about.
+        columns: name -> values, all of one length; what the paper prints comes first, as printed.
+    """
+
+    name: str
+    place: str
+    title: str
+    columns: Mapping[str, Sequence[Value]]
+
+    def __post_init__(self) -> None:
+        if len({len(values) for values in self.columns.values()}) > 1:
+            raise ValueError(f"{self.name}: columns differ in length")
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.columns.values())))

@@ -1,6 +1,7 @@
 """What the paper's Table 3 says: layer 8 against Table 1, and layer 8 against layer 9."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,7 +29,8 @@ def _against_table_1(one: Column, three: Column) -> Iterator[Row]:
     for token, paper, ours in zip(three.tokens, printed, one.strength.tolist(), strict=True):
         same += agrees(paper, ours)
         what = f"strength of “{token}” at layer 8: Table 3, and in Table 1"
-        yield checked(f"table-3/l8/against-table-1/{token}", three.place, what, paper, ours)
+        row = checked(f"table-3/l8/against-table-1/{token}", three.place, what, paper, ours)
+        yield replace(row, cell=True)
     n = len(three.tokens)
     yield stated(
         "table-3/l8/against-table-1",
