@@ -159,6 +159,7 @@ def _structural(probe: Probe, run: "Run", summary: "Summary") -> Iterator[Row]:
     }
     for name, (what, found) in about.items():
         percentile: float | None = found["percentile"]
+        note = f"{quote}: below {MIDDLE}; {found['tokens']} tokens"
         yield counted(
             f"section-3.1.4/{name}",
             where,
@@ -166,7 +167,7 @@ def _structural(probe: Probe, run: "Run", summary: "Summary") -> Iterator[Row]:
             "lower",
             percentile,
             None if percentile is None else percentile < MIDDLE,
-            f"{quote}: below {MIDDLE}; {found['tokens']} tokens"
+            note if percentile is not None else "there are none",
             if percentile is not None
             else "there are none",
             of=probe.of,
