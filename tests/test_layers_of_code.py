@@ -101,7 +101,9 @@ ORDER = (
     "picture_hidden",
     "picture_shift",
     "sentences",
+    "drawing",
     "markup",
+    "page",
     "html_shift",
     "html_strength",
     "html",
@@ -160,6 +162,7 @@ HEAVY = {
     "duckdb",
     "openvino",
     "altair",
+    "vl_convert",
     "huggingface_hub",
 }
 
