@@ -168,8 +168,6 @@ def _structural(probe: Probe, run: "Run", summary: "Summary") -> Iterator[Row]:
             percentile,
             None if percentile is None else percentile < MIDDLE,
             note if percentile is not None else "there are none",
-            if percentile is not None
-            else "there are none",
             of=probe.of,
         )
 
