@@ -27,6 +27,8 @@ _SMALLEST = 0.75
 _MARKUP = re.compile("<(?=!--|script|/script)", re.IGNORECASE)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _REFERENCE = re.compile(r"url\(['\"]?#([^'\")]+)['\"]?\)")
+# Where a section begins; in text of users "<" is escaped.
+_SECTION = re.compile('<section id="([^"]+)">\n<h2 class="afn-title">([^<]+)</h2>')
 _XLINK = "{http://www.w3.org/1999/xlink}"
 
 
@@ -38,6 +40,7 @@ def page(
     command: str,
     live: bool,
     about: str = "",
+    source: str = "",
 ) -> str:
     """A whole document, to be read offline, printed and sent.
 
@@ -50,7 +53,8 @@ def page(
         facts: names and values of the table at the end: model, settings, versions.
         command: the command that makes it again; "" where there is none.
         live: whether there are charts in it; if so, what makes them live is put in, 0.9 MB.
-        about: of which text, model or run; plain text.
+        about: of which text, pair or run; plain text.
+        source: by which model, at which layers; plain text.
     """
     scripts = [_in_script(_vega()), _in_script(_file("page.js"))] if live else []
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
@@ -58,7 +62,9 @@ def page(
         # Vega compiles its expressions; none of them holds text of users, which is data only.
         policy += f"; script-src {' '.join(map(_hash, scripts))} 'unsafe-eval'"
     subtitle = f'<p class="afn-about"><bdi>{escape(about)}</bdi></p>\n' if about else ""
+    subtitle += f'<p class="afn-source">{escape(source)}</p>\n' if source else ""
     body = "\n".join([*parts, *_foot(facts, command)])
+    links = "\n".join(f'<a href="#{name}">{named}</a>' for name, named in _SECTION.findall(body))
     run = "".join(f"<script>{script}</script>\n" for script in scripts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -67,7 +73,7 @@ def page(
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(f'{title}: {about}' if about else title)}</title>\n"
         f'<style>\n{_file("page.css")}</style>\n</head>\n<body class="afn-page">\n'
-        f"<header>\n<h1>{escape(title)}</h1>\n{subtitle}</header>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n{subtitle}<nav>\n{links}\n</nav>\n</header>\n"
         f"{fragment([body])}\n{run}</body>\n</html>\n"
     )
 
@@ -75,8 +81,9 @@ def page(
 def section(title: str, sentence: str, parts: Iterable[str]) -> str:
     """A part of a page: its heading, what it means in one sentence, and what it holds."""
     said = f'<p class="afn-note">{escape(sentence)}</p>\n' if sentence else ""
-    body = "\n".join(parts)
-    return f'<section>\n<h2 class="afn-title">{escape(title)}</h2>\n{said}{body}\n</section>'
+    name = re.sub(r"\W+", "-", title.lower())
+    head = f'<section id="{name}">\n<h2 class="afn-title">{escape(title)}</h2>\n'
+    return head + said + "\n".join(parts) + "\n</section>"
 
 
 def figure(figure: "Figure") -> str:
@@ -105,7 +112,7 @@ def _foot(facts: Mapping[str, object], command: str) -> Iterable[str]:
         yield section("Model, settings, versions", meaning, [table])
     if command:
         shown = f'<pre class="afn-command"><code>{escape_lines(command)}</code></pre>'
-        yield section("Made again by", "", [shown])
+        yield section("Command", "Makes this page's numbers again, in a shell.", [shown])
 
 
 def escape_lines(text: str) -> str:
