@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from activation_flow import __version__, command_corpus, commands_run, options, screen
+from activation_flow import (
+    __version__,
+    command_corpus,
+    command_paper,
+    commands_run,
+    options,
+    screen,
+)
 from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
@@ -264,6 +271,7 @@ def clear_command(model: str | None) -> None:
 
 
 app.add_command(command_corpus.corpus_command)
+app.add_command(command_paper.reproduce_command)
 commands_run.add_to(app)
 
 

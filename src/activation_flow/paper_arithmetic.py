@@ -47,7 +47,7 @@ def _formulas() -> Iterator[Row]:
         yield Row(
             f"{name}/formula",
             about["place"],
-            "formula",
+            f"eq. {name.removeprefix('eq-')}",
             about["formula"],
             taken[name],
             verdict,

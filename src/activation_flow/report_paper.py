@@ -13,7 +13,7 @@ from activation_flow.paper import VERDICTS, PaperTable, Row, published
 from activation_flow.paper_sections import Section
 from activation_flow.picture import model_line, visible
 from activation_flow.result_reproduction import Reproduction
-from activation_flow.terminal import GREY, Page
+from activation_flow.terminal import GREY, Page, fit
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -25,8 +25,9 @@ STYLES = {
     "differs": "yellow",
     "contradicts itself": "bold red",
 }
-# Rows whose note is needed at once; all notes are in rows.csv, the page and --json.
-NOTED = ("differs", "contradicts itself", "illustrative")
+# Listed once more at the end, with the note that says why; all notes are in --json and files.
+NOTED = ("contradicts itself", "differs")
+_NOTE = 3  # lines of a note, at most
 _VERDICT, _DIFFERENCE, _VALUE = 13, 10, 22  # columns of the console, at most
 
 
@@ -45,11 +46,26 @@ class ReproductionPage(Page):
             yield self.text(model_line(self.found.provenance, self.found.layers))
         for section in text.sections(self.found):
             yield from self._section(section, width)
+        yield from self._wrong(width)
         yield from self._counts()
+
+    def _wrong(self, width: int) -> "Iterator[RenderableType]":
+        """What does not hold, and why."""
+        for verdict in NOTED:
+            rows = [row for row in self.found.rows if row.verdict == verdict and not row.cell]
+            if not rows:
+                continue
+            yield self.text(f"\n{verdict[0].upper()}{verdict[1:]}: {len(rows)} rows", "bold")
+            for row in rows:
+                line = f"{row.what}: {text.paper_text(row)} | {text.ours_text(row)}"
+                yield self.text(f"{visible(line)} ({row.place})")
+                if row.note:
+                    yield self.text(f"  {fit(visible(row.note), _NOTE * width - 2)}", GREY)
 
     def _section(self, section: Section, width: int) -> "Iterator[RenderableType]":
         table = section.table
-        yield self.text(f"\n{section.title}" + (f": {table.place}" if table else ""), "bold")
+        where = f" ({table.place.rpartition(',')[0]})" if table else ""
+        yield self.text(f"\n{section.title}{where}", "bold")
         yield self.text(section.sentence)
         if table is not None:
             yield self.text(table.title, GREY)
@@ -78,8 +94,6 @@ class ReproductionPage(Page):
                 self.text(text.difference_text(row)),
                 self.text(row.verdict, STYLES.get(row.verdict, GREY)),
             )
-            if row.note and row.verdict in NOTED:
-                table.add_row(self.text(f"  {visible(row.note)}", GREY), "", "", "", "")
         return table
 
     def _table(self, table: PaperTable) -> Any:
@@ -92,8 +106,9 @@ class ReproductionPage(Page):
             for name, values in table.columns.items()
             if name not in ("paper_type", "paper_role", "ours_pieces")
         }
-        for name in shown:
-            drawn.add_column(self.text(name.replace("_", " "), "bold"), overflow="fold")
+        for k, name in enumerate(shown):
+            head = self.text(name.replace("_", " "), "bold")
+            drawn.add_column(head, overflow="fold", no_wrap=k == 0)
         for cells in zip(*shown.values(), strict=True):
             drawn.add_row(*(self.text(visible(text.cell_text(cell))) for cell in cells))
         return drawn
@@ -106,8 +121,9 @@ class ReproductionPage(Page):
         n = len(self.found.rows)
         yield self.text(f"\nVerdicts of {n:,} rows", "bold")
         grid = Table.grid(padding=(0, 2, 0, 0))
-        for justify in ("right", "left", "left"):
-            grid.add_column(justify=justify)  # type: ignore[arg-type]
+        grid.add_column(justify="right")
+        grid.add_column()
+        grid.add_column()
         for verdict, count in counts.items():
             name = self.text(verdict, STYLES.get(verdict, GREY))
             grid.add_row(self.text(f"{count:,}"), name, self.text(VERDICTS[verdict]))

@@ -63,7 +63,7 @@ def reproduce(
         raise ActivationFlowError(
             "the claims about a corpus need a model: give an encoder with the corpus"
         )
-    folder = None if out is None else check_folder(out)
+    folder = None if out is None else check_folder(os.fspath(out))
     rows, tables = [*paper_arithmetic.rows()], [*paper_model.tables(None, {})]
     if encoder is None:
         rows = [*paper_model.facts(None), *rows]

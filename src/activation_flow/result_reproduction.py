@@ -122,7 +122,7 @@ class Reproduction:
         """Write to a .json, .csv or .html file; or, without an ending, all files to a folder.
 
         Returns:
-            What was written.
+            What was written; of a folder, no other file is touched.
 
         Raises:
             ActivationFlowError: unknown ending, missing folder, or a file cannot be written.
