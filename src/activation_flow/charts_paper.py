@@ -19,23 +19,45 @@ from activation_flow.paper_prompts import FIGURES, Steering, pair_of
 from activation_flow.paper_tables import high, kinds_of
 from activation_flow.result_reproduction import Reproduction
 
+_MARKS = "→ two different tokens; − only in A, + only in B: no partner, so no shift"
+_LAYERS = (theme.LOOKS["token"][1], theme.SERIES[1])  # both can be seen on black and on white
 _STEP, _HEIGHT = 46, 260  # pixels for a token; of a plot
-_OF_PAPER = "HIGH by eqs. 3 and 4 over the tokens that are not special"
+_HIGH = "HIGH by eqs. 3 and 4 over the tokens that are not special; each panel has its own scale"
 
 
 def figures(found: Reproduction) -> list[Figure]:
-    """Those that can be drawn: Figures 1 to 3, and with a model all seven."""
+    """Those that can be drawn: Figures 1 to 3, and with a model all seven.
+
+    Their titles are not in the charts: a page sets them above; see ``alone``.
+    """
     made = [*_strengths(found), _two_layers(found)]
     if found.steering is not None:
         made += [*_shifts(found, found.steering), _drift(found, found.steering)]
     return made
 
 
-def _whose(found: Reproduction) -> str:
+def alone(figure: Figure) -> Any:
+    """The chart with its title and what it means, for a file of its own."""
+    chart = figure.chart
+    below = getattr(chart.title, "subtitle", [])  # none where the chart has no title
+    words = [figure.sentence.removesuffix("."), *below]
+    return chart.properties(title=theme.heading([figure.title], words, 1.6 * theme.NARROW))
+
+
+def _whose(found: Reproduction, *layers: int) -> str:
+    """The model, its layers, and whether it is another than the paper's."""
     if found.provenance is None:
         return "no model was run"
-    model, layer = found.provenance.model, found.provenance.layer_name(found.main)
-    return f"{model}, {layer}{', not the paper’s model' if found.another else ''}"
+    return f"{_short(found, *layers)}{' (another model)' if found.another else ''}"
+
+
+def _short(found: Reproduction, *layers: int) -> str:
+    head = found.provenance
+    if head is None:
+        return ""
+    if len(layers) > 1:
+        return f"{head.model}, layers {' and '.join(map(str, layers))} of {head.n_layers}"
+    return f"{head.model}, {head.layer_name(found.main)}"
 
 
 def _strengths(found: Reproduction) -> Iterator[Figure]:
@@ -51,7 +73,7 @@ def _strengths(found: Reproduction) -> Iterator[Figure]:
         yield _beside(
             f"figure-{number}",
             f"{about['figure']}: {about['figure_caption']}",
-            f"Each panel has its own scale. {_OF_PAPER}.",
+            f"{_HIGH}.",
             panels,
         )
 
@@ -80,7 +102,7 @@ def _bars(tokens: Sequence[str], values: Sequence[float | None], title: str, nam
         rows.append({"i": i, "token": token, "value": value, "look": look, "said": said})
     x, names = theme.token_axis([theme.label(token) for token in tokens], f"tokens_{name}")
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=x, y=_y("value:Q", "strength S"), tooltip=[_tip("token"), _tip("said", "S"), _tip("look")]
+        x=x, y=_y("value:Q", values), tooltip=[_tip("token"), _tip("said", "S"), _tip("look")]
     )
     looks = [look for look in theme.LOOKS if any(row["look"] == look for row in rows)]
     bars = base.mark_bar(strokeWidth=1).encode(**look_channels(looks))
@@ -97,13 +119,12 @@ def _two_layers(found: Reproduction) -> Figure:
     if found.provenance is not None:
         layers = [layer for layer in found.layers if layer >= found.main]
         ours = {f"layer {layer}": f"ours_layer_{layer}" for layer in layers}
-        title = f"{_whose(found)}{' and the next' if len(layers) > 1 else ''}"
-        panels.append(_pairs(table, tokens, ours, title, "ours_3"))
+        panels.append(_pairs(table, tokens, ours, _whose(found, *layers), "ours_3"))
     return _beside(
         "figure-3",
         f"{about['figure']}: {about['figure_caption']}",
-        "Each panel has its own scale. Norms of two layers have different scales, too: only the "
-        "order within a layer can be compared.",
+        "Each panel has its own scale, and so have the norms of two layers: compare the order "
+        "within a layer.",
         panels,
     )
 
@@ -114,21 +135,21 @@ def _pairs(
     """One panel: two bars for each token."""
     import altair as alt
 
-    rows = [
-        {"i": i, "token": token, "value": value, "layer": layer, "said": f"{value or 0:.2f}"}
+    rows: list[dict[str, Any]] = [
+        {"i": i, "token": token, "value": value, "layer": layer, "said": f"{value:.2f}"}
         for layer, column in columns.items()
         for i, (token, value) in enumerate(zip(tokens, _numbers(table, column), strict=True))
         if value is not None
     ]
     x, names = theme.token_axis([theme.label(token) for token in tokens], f"tokens_{name}")
-    colours = alt.Scale(domain=[*columns], range=[*theme.SERIES[: len(columns)]])
+    colours = alt.Scale(domain=[*columns], range=[*_LAYERS[: len(columns)]])
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_bar()
         .encode(
             x=x,
             xOffset=alt.XOffset("layer:N", scale=alt.Scale(domain=[*columns])),
-            y=_y("value:Q", "strength S"),
+            y=_y("value:Q", [row["value"] for row in rows]),
             fill=alt.Fill("layer:N", scale=colours, legend=alt.Legend(title=None)),
             tooltip=[_tip("token"), _tip("said", "S"), _tip("layer")],
         )
@@ -146,12 +167,14 @@ def _shifts(found: Reproduction, steering: Steering) -> Iterator[Figure]:
         number = name.rpartition("-")[2]
         charts = []
         for how, lead, result in (
-            ("text", "The sentence’s own tokens aligned", steering.by_text),
+            ("text", "Aligned by the sentence’s own characters", steering.by_text),
             ("position", "Index by index, as in the paper’s tables", steering.by_position),
         ):
             moved = result.between(*pair_of(name, result), found.main)
-            drawn = DrawnShift(moved, len(moved), lead, f"_{name.replace('-', '_')}_{how}")
-            charts.append(charts_shift.bars(drawn))
+            drawn = DrawnShift(moved, len(moved), name=f"_{name.replace('-', '_')}_{how}")
+            notes = [drawn.numbers, _MARKS]
+            heading = theme.heading([lead], notes, theme.plot_width(len(moved)))
+            charts.append(charts_shift.bars(drawn).properties(title=heading))
         both = alt.vconcat(*charts, spacing=40).resolve_scale(
             fill="independent", stroke="independent", strokeDash="independent"
         )
@@ -161,7 +184,7 @@ def _shifts(found: Reproduction, steering: Steering) -> Iterator[Figure]:
             title,
             "The paper prints no value. Index by index, most pairs are two different words, whose "
             "distance says little about the prompt.",
-            _titled(both, title, _whose(found)),
+            _noted(both, [_whose(found), f"A: {moved.a.text}", f"B: {moved.b.text}"]),
         )
 
 
@@ -177,7 +200,7 @@ def _drift(found: Reproduction, steering: Steering) -> Figure:
             ("mean_shift", "mean of an aligned pair", "mean Δ"),
         )
     ]
-    whose = f"{_whose(found)}; the sentence’s own tokens and the special ones aligned"
+    whose = f"{_whose(found)}; aligned by the sentence’s own characters, and special tokens"
     return _beside("figure-7", f"Figure 7: {about['caption']}", f"{whose}.", panels)
 
 
@@ -190,7 +213,9 @@ def _lines(names: Sequence[str], values: Sequence[float], title: str, axis: str,
         for name, value in zip(names, values, strict=True)
     ]
     first = field == "total_shift"
-    label = alt.Axis(title=None, labelLimit=0, ticks=False, domain=False, labels=first)
+    label = alt.Axis(
+        title=None, labelLimit=0, ticks=False, domain=False, labels=first, labelPadding=8
+    )
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("pair:N", sort=[*names], axis=label),
         x=alt.X("value:Q", title=axis, scale=alt.Scale(domainMin=0, nice=True)),
@@ -202,11 +227,14 @@ def _lines(names: Sequence[str], values: Sequence[float], title: str, axis: str,
     return alt.layer(bars, text).properties(width=300, height=130, title=_small(title))
 
 
-def _y(field: str, title: str) -> Any:
+def _y(field: str, values: Sequence[float | None]) -> Any:
+    """From 0 to a little above the highest bar, so that its value has room."""
     import altair as alt
 
     axis = alt.Axis(tickCount=5, domain=False, ticks=False)
-    return alt.Y(field, title=title, scale=alt.Scale(domainMin=0, nice=True), axis=axis)
+    top = 1.08 * max((value for value in values if value is not None), default=1.0)
+    scale = alt.Scale(domain=[0, top], nice=False)
+    return alt.Y(field, title="strength S (bars from 0)", scale=scale, axis=axis)
 
 
 def _tip(field: str, title: str | None = None) -> Any:
@@ -229,14 +257,14 @@ def _beside(name: str, title: str, sentence: str, panels: Sequence[Any]) -> Figu
     """Panels next to each other, each with its own scale, under one title."""
     import altair as alt
 
-    row = alt.hconcat(*panels, spacing=36).resolve_scale(
-        y="independent", x="independent", fill="shared", stroke="shared", strokeDash="shared"
-    )
-    return Figure(name, title, sentence, _titled(row, title, ""))
+    channels = ("x", "y", "xOffset", "fill", "stroke", "strokeDash")
+    row = alt.hconcat(*panels, spacing=36).resolve_scale(**dict.fromkeys(channels, "independent"))
+    return Figure(name, title, sentence, _noted(row, []))
 
 
-def _titled(chart: Any, title: str, below: str) -> Any:
+def _noted(chart: Any, notes: Sequence[str]) -> Any:
     import altair as alt
 
-    small = [below] if below else []
-    return theme.finished(chart.properties(title=alt.TitleParams([title], subtitle=small)))
+    if not notes:
+        return theme.finished(chart)
+    return theme.finished(chart.properties(title=alt.TitleParams([], subtitle=[*notes])))

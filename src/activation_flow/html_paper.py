@@ -20,7 +20,6 @@ _LOOKS = {
     "contradicts itself": "afn-bad",
     "differs": "afn-other",
 }
-_CHOSEN = ("contradicts itself", "differs")  # listed on top, with all that is needed to judge
 
 
 def html_fragment(found: Reproduction) -> str:
@@ -53,11 +52,7 @@ def _parts(found: Reproduction, figures: dict[str, str]) -> Iterator[str]:
     yield f"<style>\n{looks}</style>"
     yield page.section("At a glance", text.title_line(found), _glance(found))
     for part in text.sections(found):
-        yield page.section(_title(part), part.sentence, _section(part, figures))
-
-
-def _title(part: Section) -> str:
-    return part.title if part.table is None else f"{part.title} ({part.table.place})"
+        yield page.section(part.heading, part.sentence, _section(part, figures))
 
 
 def _glance(found: Reproduction) -> Iterator[str]:
@@ -69,10 +64,10 @@ def _glance(found: Reproduction) -> Iterator[str]:
         '<table class="afn-rows"><thead><tr><th>verdict</th><th>rows</th><th>meaning</th></tr>'
         f"</thead><tbody>{rows}</tbody></table>"
     )
-    chosen = [row for verdict in _CHOSEN for row in found.rows if row.verdict == verdict]
-    if chosen := [row for row in chosen if not row.cell]:
-        yield "<h3 class='afn-title'>What does not hold</h3>"
-        yield _rows(chosen, places=True)
+    chosen = [one for verdict in text.WRONG for one in text.wrong(found, verdict)]
+    if chosen:
+        yield '<h3 class="afn-title">What does not hold</h3>'
+        yield _rows([row for _, row in chosen], [title for title, _ in chosen])
 
 
 def _section(part: Section, figures: dict[str, str]) -> Iterator[str]:
@@ -85,22 +80,25 @@ def _section(part: Section, figures: dict[str, str]) -> Iterator[str]:
     yield _rows(part.rows)
 
 
-def _rows(rows: Sequence[Row], places: bool = False) -> str:
-    """A row each, and its note below it."""
-    body = "".join(_row(row, places) for row in rows)
+def _rows(rows: Sequence[Row], titles: Sequence[str] = ()) -> str:
+    """A row each, and its note below it; in an overview, with the titles of their sections."""
+    whose = titles or [""] * len(rows)
+    body = "".join(_row(row, title) for row, title in zip(rows, whose, strict=True))
     heads = "".join(f"<th>{name}</th>" for name in ("", "paper", "ours", "difference", "verdict"))
     return (
-        f'<div class="afn-scroll"><table class="afn-rows"><thead><tr>{heads}</tr></thead>'
+        f'<div class="afn-wide"><table class="afn-rows"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def _row(row: Row, places: bool) -> str:
-    what = f"{row.what} ({row.place})" if places else row.what
+def _row(row: Row, title: str) -> str:
+    lead = f"{title}: " if title and not row.what.startswith(title) else ""
+    what = f"{lead}{row.what} ({row.place})" if title else row.what
     texts = (what, text.paper_text(row), text.ours_text(row), text.difference_text(row))
     cells = "".join(f"<td>{escape(cell)}</td>" for cell in texts)
     said = f'<tr class="afn-said"><td colspan="5">{escape(row.note)}</td></tr>' if row.note else ""
-    return f'<tr id="{escape(row.id)}">{cells}<td>{_chip(row.verdict)}</td></tr>{said}\n'
+    id_ = "" if title else f' id="{escape(row.id)}"'
+    return f"<tr{id_}>{cells}<td>{_chip(row.verdict)}</td></tr>{said}\n"
 
 
 def _chip(verdict: str) -> str:
@@ -109,12 +107,13 @@ def _chip(verdict: str) -> str:
 
 def _cells(table: PaperTable) -> str:
     """The paper's columns and ours, side by side."""
-    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in table.columns)
+    columns = text.shown(table)
+    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(text.cell_text(cell))}</td>" for cell in cells) + "</tr>\n"
-        for cells in zip(*table.columns.values(), strict=True)
+        for cells in zip(*columns.values(), strict=True)
     )
     return (
-        f'<div class="afn-scroll"><table class="afn-cells"><thead><tr>{heads}</tr></thead>'
+        f'<div class="afn-wide"><table class="afn-cells"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

@@ -103,13 +103,13 @@ def published() -> dict[str, Any]:
 
 
 def claim(name: str) -> tuple[str, str]:
-    """Place and words of a claim.
+    """Place and words of a claim, in quotes.
 
     >>> claim("right-skewed")
-    ('section 2.2.1', 'transformer activation distributions are typically right-skewed')
+    ('section 2.2.1', '“transformer activation distributions are typically right-skewed”')
     """
     found = published()["claim"][name]
-    return found["place"], found["quote"]
+    return found["place"], f"“{found['quote']}”"
 
 
 def numbers(printed: Sequence[str]) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from activation_flow import paper_buckets, paper_layers, paper_shifts, paper_strengths
-from activation_flow.paper import Row, numbers, published, stated
+from activation_flow.paper import Row, claim, numbers, published, stated
 
 
 def rows() -> Iterator[Row]:
@@ -65,7 +65,7 @@ def _one_layer_only() -> Iterator[Row]:
         model["layer"],
         "8, 9",
         False,
-        f"{model['only_layer']}; Table 3 and Figure 3 give layer 9, too",
+        f"“{model['only_layer']}”; Table 3 and Figure 3 give layer 9, too",
     )
 
 
@@ -107,15 +107,16 @@ def _prompts() -> Iterator[Row]:
 def _conclusion() -> Iterator[Row]:
     """Two words that the conclusion names; all that is printed of them is their shift."""
     table, about = published()["table-4"], published()["claim"]["truly-meaningful"]
+    place, quote = claim("truly-meaningful")
     order = np.argsort(-numbers(table["shift"]))
     falling = [table["tokens_a"][i] for i in order]
     for token in about["tokens"]:
         yield Row(
             f"section-4/{token}",
-            about["place"],
+            place,
             f"strength of “{token}”",
             None,
             f"rank {falling.index(token) + 1} of {len(falling)} by shift",
             "not reported",
-            f"{about['quote']}: no table gives its strength",
+            f"{quote}: no table gives its strength",
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from activation_flow.paper import Row, checked, numbers, published, stated, unreported
+from activation_flow.paper import Row, agrees, checked, numbers, published, stated, unreported
 from activation_flow.paper_tables import high, kinds_of, listed, several, skew
 from activation_flow.shift import concentration
 from activation_flow.strength import QUANTILE_METHODS, threshold
@@ -34,8 +34,9 @@ def _table_5() -> Iterator[Row]:
         "",
     )
     by_set: dict[str, list[str]] = {}
+    taus: dict[str, float] = {}
     for method in QUANTILE_METHODS:
-        tau = float(threshold(strength[None], method=method)[0])
+        tau = taus[method] = float(threshold(strength[None], method=method)[0])
         who = listed(tokens, high(strength, method))
         by_set.setdefault(who, []).append(method)
         yield checked(
@@ -47,6 +48,14 @@ def _table_5() -> Iterator[Row]:
             f"HIGH: {who}",
             wrong="differs",
         )
+    good = [method for method in QUANTILE_METHODS if agrees(table["threshold"], taus[method])]
+    yield unreported(
+        "table-5/methods",
+        table["threshold_place"],
+        f"percentile methods that give the printed τ, of {len(QUANTILE_METHODS)}",
+        len(good),
+        ", ".join(good),
+    )
     usual = high(strength)
     yield stated(
         "table-5/high",
@@ -97,10 +106,10 @@ def _table_6() -> Iterator[Row]:
         "table-6/source",
         place,
         "where the shifts are from",
-        table["supposed"],
+        "“Suppose …”",
         "no pair of sentences",
         "illustrative",
-        "nothing was measured: rows about Table 6 are about its arithmetic",
+        f"“{table['supposed']}”: nothing was measured; rows about Table 6 are about its arithmetic",
     )
     sums = {
         "high_total": ("C_H, shift of HIGH tokens", held.high_total),
@@ -111,7 +120,7 @@ def _table_6() -> Iterator[Row]:
     names = ("eq-8/c_h", "eq-9/c_l", "eq-10/total", "eq-11/r_h")
     for id_, (name, (what, ours)) in zip(names, sums.items(), strict=True):
         yield checked(id_, table[f"{name}_place"], what, table[name], ours)
-    where, quote = table["percent_place"], table["percent_quote"]
+    where, quote = table["percent_place"], f"“{table['percent_quote']}”"
     yield checked(
         "table-6/percent-of-shift",
         where,

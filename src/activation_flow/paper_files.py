@@ -47,7 +47,9 @@ def _folder(found: Reproduction, folder: Path) -> tuple[Path, ...]:
     contents = {"report.html": html_paper.html_page(found, figures).encode()}
     contents["rows.csv"] = _csv(found)
     contents |= {f"{table.name}.csv": _table(table) for table in found.tables}
-    contents |= {f"{figure.name}.png": drawing.png(figure.chart) for figure in figures}
+    contents |= {
+        f"{figure.name}.png": drawing.png(charts_paper.alone(figure)) for figure in figures
+    }
     folder.mkdir(exist_ok=True)
     for name, content in contents.items():
         _write(folder / name, content)

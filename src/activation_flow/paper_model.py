@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from activation_flow.paper import (
+    OF,
     PaperTable,
     Row,
     Value,
     claim,
     counted,
     measured,
+    numbers,
     published,
 )
 from activation_flow.paper_layers import z_difference
@@ -173,7 +175,7 @@ def _table_5(probe: Probe, result: StrengthResult) -> Iterator[Row]:
     table = published()["table-5"]
     where = places(result, table["tokens"])
     ours = at_places(result.strength, where)
-    verdict = "illustrative" if probe.of == "bert-base-uncased" else "not compared"
+    verdict = "illustrative" if probe.of == OF[1] else "not compared"
     for k, layer in enumerate(probe.layers):
         for token, printed, own in zip(
             table["tokens"], table["strength"], ours[k].tolist(), strict=True
@@ -218,13 +220,15 @@ def tables(probe: Probe | None, results: dict[str, StrengthResult]) -> Iterator[
         if name == "table-3":
             found["paper_table_1"] = [*published()["table-1"]["strength"]]
         if probe is not None:
-            found |= _ours(probe, table["tokens"], results[name])
+            found |= _ours(probe, table["tokens"], table[keys[1]], results[name])
         title = f"{table['caption']}: “{table['text']}”"
         yield PaperTable(name, table["place"], title, found)
 
 
-def _ours(probe: Probe, tokens: list[str], result: StrengthResult) -> dict[str, list[Value]]:
-    """Pieces, S at each layer; rank among all tokens and bucket at the main layer."""
+def _ours(
+    probe: Probe, tokens: list[str], printed: list[str], result: StrengthResult
+) -> dict[str, list[Value]]:
+    """Pieces, S at each layer; difference, rank among all tokens and bucket at the main layer."""
     where = places(result, tokens)
     ours = at_places(result.strength, where)
     ranks = rank(result.strength[[probe.index]], np.ones(len(result), bool))[0]
@@ -233,6 +237,7 @@ def _ours(probe: Probe, tokens: list[str], result: StrengthResult) -> dict[str, 
     }
     for layer, row in zip(probe.layers, ours, strict=True):
         found[f"ours_layer_{layer}"] = known(row)
+    found |= difference(probe, printed, ours[probe.index])
     best = [
         max(pieces, key=lambda k: result.strength[probe.index, k], default=-1) for pieces in where
     ]
@@ -241,6 +246,13 @@ def _ours(probe: Probe, tokens: list[str], result: StrengthResult) -> dict[str, 
         str(result.bucket[probe.index, k]) or None if k >= 0 else None for k in best
     ]
     return found
+
+
+def difference(probe: Probe, printed: list[str], ours: np.ndarray) -> dict[str, list[Value]]:
+    """A column with ours less the printed, at the main layer; only for the paper's model."""
+    if probe.of != OF[1]:
+        return {}
+    return {f"difference_layer_{probe.main}": known(np.round(ours - numbers(printed), 9))}
 
 
 def known(values: np.ndarray) -> list[Value]:

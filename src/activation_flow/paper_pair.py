@@ -6,7 +6,7 @@ import numpy as np
 
 from activation_flow.data import TokenizedText
 from activation_flow.paper import PaperTable, Row, Value, claim, counted, measured, published
-from activation_flow.paper_model import known
+from activation_flow.paper_model import difference, known
 from activation_flow.paper_places import Places, Probe, at_places, beside, pieces_note, places
 from activation_flow.result_shift import ShiftResult
 from activation_flow.strength import rank
@@ -115,7 +115,7 @@ def _claims(probe: Probe, result: ShiftResult) -> Iterator[Row]:
 
 def _conclusion(probe: Probe, result: ShiftResult) -> Iterator[Row]:
     """Are the words that the conclusion names HIGH in Prompts A and B?"""
-    about = published()["claim"]["truly-meaningful"]
+    about, (place, quote) = published()["claim"]["truly-meaningful"], claim("truly-meaningful")
     for name, text in (("a", result.a), ("b", result.b)):
         ranks = rank(text.strength, ~text.special)[0]
         for token, pieces in zip(about["tokens"], _each(text, about["tokens"]), strict=True):
@@ -124,12 +124,12 @@ def _conclusion(probe: Probe, result: ShiftResult) -> Iterator[Row]:
             n = int((~text.special).sum())
             yield counted(
                 f"section-4/{token}/{name}/layer-{probe.main}",
-                about["place"],
+                place,
                 f"strength of “{token}” in Prompt {name.upper()} at {probe.name(probe.main)}",
                 "higher",
                 f"rank {best} of {n}, {'HIGH' if high else 'LOW'}" if pieces else None,
                 high if pieces else None,
-                about["quote"] if pieces else pieces_note(text, pieces),
+                quote if pieces else pieces_note(text, pieces),
                 of=probe.of,
             )
 
@@ -151,6 +151,8 @@ def table(probe: Probe | None, found: Shifts) -> PaperTable:
         main, where = found[probe.index], _rows_of(found[0])
         for layer, result in zip(probe.layers, found, strict=True):
             columns[f"ours_shift_layer_{layer}"] = known(at_places(result.shift[None], where)[0])
+        own = at_places(main.shift[None], where)[0]
+        columns |= difference(probe, about["shift"], own)
         name = f"layer_{probe.main}"
         own = at_places(main.cosine_distance[None], where)[0]
         columns[f"ours_cosine_distance_{name}"] = known(own)

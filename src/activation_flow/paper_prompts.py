@@ -140,7 +140,7 @@ def _largest(probe: Probe, result: PromptsResult) -> Row:
         about["largest"],
         f"{pair.a} → {pair.b}, {pair.shift:.3f}",
         part in ("prompt", "mixed"),
-        f"{about['largest_quote']}; a token of one prompt against a token of the other is "
+        f"“{about['largest_quote']}”; a token of one prompt against a token of the other is "
         "a replaced word",
         of=probe.of,
     )

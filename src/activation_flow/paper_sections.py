@@ -3,7 +3,7 @@
 The same for the terminal and for the page. Computes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from activation_flow.paper import PaperTable, Row, Value, decimals, number_of
@@ -11,6 +11,8 @@ from activation_flow.picture import number
 from activation_flow.result_reproduction import Reproduction
 
 NOTHING = "–"
+# Verdicts that are listed once more, with the notes that say why.
+WRONG = ("contradicts itself", "differs")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Section:
     rows: tuple[Row, ...]
     table: PaperTable | None = None
     figures: tuple[int, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """Its title, and where in the paper its table is."""
+        where = self.table.place.rpartition(",")[0] if self.table is not None else ""
+        return f"{self.title} ({where})" if where else self.title
 
 
 # title, what it is about, groups of its rows ("table-1/..."), figures
@@ -95,6 +103,28 @@ def sections(found: Reproduction) -> Iterator[Section]:
         rows = tuple(row for row in found.rows if row.group in groups and not row.cell)
         if rows:
             yield Section(title, sentence, rows, tables.get(groups[0]), figures)
+
+
+def wrong(found: Reproduction, verdict: str) -> list[tuple[str, Row]]:
+    """Rows with a verdict, and the title of the section of each, for an overview.
+
+    Without cells of tables and τ by each percentile method, which say one thing many times.
+    """
+    return [
+        (section.title, row)
+        for section in sections(found)
+        for row in section.rows
+        if row.verdict == verdict and row.group != "eq-7"
+    ]
+
+
+def shown(table: PaperTable) -> dict[str, Sequence[Value]]:
+    """The columns of a table that are shown; files have all of them."""
+    left_out = {"paper_type", "paper_role"}
+    pieces = [str(value).lower() for value in table.columns.get("ours_pieces", ())]
+    if pieces == [str(value).lower() for value in table.columns.get("token", ())]:
+        left_out.add("ours_pieces")
+    return {name: values for name, values in table.columns.items() if name not in left_out}
 
 
 def paper_text(row: Row) -> str:

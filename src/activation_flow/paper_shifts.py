@@ -21,7 +21,7 @@ def rows() -> Iterator[Row]:
         yield checked(
             f"table-4/in-text/{token}",
             table["in_text_place"],
-            f"shift of “{token}” in the text, and in the table",
+            f"shift of “{token}”, text and table",
             printed,
             named[token],
         )

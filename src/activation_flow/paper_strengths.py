@@ -28,11 +28,11 @@ def _as_printed(name: str, column: Column) -> Iterator[Row]:
     ranks = column.ranks()
     for token, printed in zip(column.tokens, table["rank"], strict=True):
         if printed != NO_RANK:
-            id_, what = f"{name}/rank/{token}", f"rank of “{token}” among all tokens"
+            id_, what = f"{name}/rank/{token}", f"rank of “{token}” among all"
             yield checked(id_, column.place, what, printed, ranks[token])
     named = dict(zip(column.tokens, column.strength.tolist(), strict=True))
     for token, printed in table["in_text"].items():
-        what = f"strength of “{token}” in the text, and in the table"
+        what = f"“{token}” in the text, and in the table"
         yield checked(
             f"{name}/in-text/{token}", table["in_text_place"], what, printed, named[token]
         )
@@ -63,7 +63,7 @@ def by_formula(column: Column) -> Iterator[Row]:
         yield unreported(
             f"{column.id}/tau/{name}",
             column.place,
-            f"τ, {scope} (midpoint)",
+            f"{column.name}: τ, {scope} (midpoint)",
             taus["midpoint"],
             "; ".join(f"{method} {tau:.4f}" for method, tau in taus.items()),
         )
@@ -71,10 +71,10 @@ def by_formula(column: Column) -> Iterator[Row]:
         for method in QUANTILE_METHODS:
             sets.setdefault(listed(tokens, high(values, method)), []).append(method)
         ours, id_ = listed(tokens, high(values)), f"{column.id}/high/{name}"
-        what = f"HIGH tokens, {scope} (midpoint)"
+        what = f"{column.name}: HIGH tokens, {scope} (midpoint)"
         note = "; ".join(f"{who}: {several(ways)}" for who, ways in sets.items())
         if column.claimed:
-            what, note = f"{what}, against the content words", f"{quote}. {note}"
+            what, note = f"{what}, against content words", f"{quote}. {note}"
             yield stated(id_, where, what, content, ours, ours == content, note)
         else:
             yield unreported(id_, column.place, what, ours, note)
@@ -86,12 +86,12 @@ def _shape(column: Column) -> Iterator[Row]:
     where, quote = claim("right-skewed")
     for name, part in (("all", column.kind != ""), ("no-special", column.kind != "special")):
         ours = skew(column.strength[part])
-        what = f"skew, {'all tokens' if name == 'all' else 'without special tokens'}"
+        what = f"{column.name}: skew, {'all tokens' if name == 'all' else 'without special tokens'}"
         yield stated(f"{column.id}/skew/{name}", where, what, "right-skewed", ours, ours > 0, quote)
     yield unreported(
         f"{column.id}/auc",
         column.place,
-        "AUC of content against function words",
+        f"{column.name}: AUC of content against function words",
         auc(column.strength[column.kind == "content"], column.strength[column.kind == "function"]),
         "1: every content word is above every function word; 0.5: no difference",
     )
@@ -106,7 +106,7 @@ def _shape(column: Column) -> Iterator[Row]:
     yield stated(
         f"{column.id}/cls",
         where,
-        f"rank of {first}",
+        f"{column.name}: rank of {first}",
         "consistently high",
         f"{ours_rank} of {n}",
         ours_rank <= n / 2,
@@ -124,7 +124,7 @@ def _words_of_table_2(column: Column) -> Iterator[Row]:
     yield stated(
         "table-2/punctuation",
         where,
-        f"rank of “{mark}”",
+        f"{column.name}: rank of “{mark}”",
         "lower",
         f"{ranks[mark]} of {len(column.tokens)}",
         ranks[mark] > len(column.tokens) / 2,

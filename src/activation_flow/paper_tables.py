@@ -57,6 +57,7 @@ class Column(NamedTuple):
 
     Attributes:
         id: of its rows: "table-3/l8".
+        name: as it is called: "Table 3, layer 8".
         place: where in the paper.
         tokens: as printed.
         kind: of each token, by our own list of function words.
@@ -65,6 +66,7 @@ class Column(NamedTuple):
     """
 
     id: str
+    name: str
     place: str
     tokens: list[str]
     kind: np.ndarray
@@ -86,14 +88,14 @@ class Column(NamedTuple):
 def columns() -> dict[str, Column]:
     """The four published columns of strengths, by the ids of their rows."""
     found = {}
-    for name, key, id_ in (
-        ("table-1", "strength", "table-1"),
-        ("table-2", "strength", "table-2"),
-        ("table-3", "layer_8", "table-3/l8"),
-        ("table-3", "layer_9", "table-3/l9"),
+    for name, key, id_, called in (
+        ("table-1", "strength", "table-1", "Table 1"),
+        ("table-2", "strength", "table-2", "Table 2"),
+        ("table-3", "layer_8", "table-3/l8", "Table 3, layer 8"),
+        ("table-3", "layer_9", "table-3/l9", "Table 3, layer 9"),
     ):
         table = published()[name]
         tokens = table["tokens"]
         kind, strength = kinds_of(tokens), numbers(table[key])
-        found[id_] = Column(id_, table["place"], tokens, kind, strength, key != "layer_9")
+        found[id_] = Column(id_, called, table["place"], tokens, kind, strength, key != "layer_9")
     return found

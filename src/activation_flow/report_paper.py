@@ -25,9 +25,7 @@ STYLES = {
     "differs": "yellow",
     "contradicts itself": "bold red",
 }
-# Listed once more at the end, with the note that says why; all notes are in --json and files.
-NOTED = ("contradicts itself", "differs")
-_NOTE = 3  # lines of a note, at most
+_NOTE = 3  # lines of a note, at most; all of it is in --json and files
 _VERDICT, _DIFFERENCE, _VALUE = 13, 10, 22  # columns of the console, at most
 
 
@@ -51,21 +49,20 @@ class ReproductionPage(Page):
 
     def _wrong(self, width: int) -> "Iterator[RenderableType]":
         """What does not hold, and why."""
-        for verdict in NOTED:
-            rows = [row for row in self.found.rows if row.verdict == verdict and not row.cell]
-            if not rows:
-                continue
-            yield self.text(f"\n{verdict[0].upper()}{verdict[1:]}: {len(rows)} rows", "bold")
-            for row in rows:
-                line = f"{row.what}: {text.paper_text(row)} | {text.ours_text(row)}"
-                yield self.text(f"{visible(line)} ({row.place})")
+        for verdict in text.WRONG:
+            rows = text.wrong(self.found, verdict)
+            if rows:
+                yield self.text(f"\n{verdict[0].upper()}{verdict[1:]}", "bold")
+            for title, row in rows:
+                lead = "" if row.what.startswith(title) else f"{title}: "
+                both = f"{text.paper_text(row)} | {text.ours_text(row)}"
+                yield self.text(visible(f"{lead}{row.what}: {both} ({row.place})"))
                 if row.note:
                     yield self.text(f"  {fit(visible(row.note), _NOTE * width - 2)}", GREY)
 
     def _section(self, section: Section, width: int) -> "Iterator[RenderableType]":
         table = section.table
-        where = f" ({table.place.rpartition(',')[0]})" if table else ""
-        yield self.text(f"\n{section.title}{where}", "bold")
+        yield self.text(f"\n{section.heading}", "bold")
         yield self.text(section.sentence)
         if table is not None:
             yield self.text(table.title, GREY)
@@ -101,11 +98,7 @@ class ReproductionPage(Page):
         from rich.table import Table
 
         drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
-        shown = {
-            name: values
-            for name, values in table.columns.items()
-            if name not in ("paper_type", "paper_role", "ours_pieces")
-        }
+        shown = text.shown(table)
         for k, name in enumerate(shown):
             head = self.text(name.replace("_", " "), "bold")
             drawn.add_column(head, overflow="fold", no_wrap=k == 0)
