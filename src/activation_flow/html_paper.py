@@ -35,7 +35,7 @@ def html_page(found: Reproduction, figures: Sequence[Figure]) -> str:
         facts |= {"model": head.model, "revision": head.revision or "unknown"}
         facts |= {"layers": f"{', '.join(map(str, found.layers))} of {head.n_layers}"}
         facts |= {"engine": head.engine, "precision": head.precision}
-        facts |= {k: v for k, v in {**head.settings, **head.versions}.items() if k != "layers"}
+        facts |= {**head.settings, **head.versions}
     return page.page(
         title="The paper, reproduced",
         about=about["title"],
