@@ -416,17 +416,16 @@ class TestCorpus:
         pooled = stats.skew(part.strength.astype(float))
         assert ours("section-2.2.1/pooled-skew") == pytest.approx(pooled, rel=1e-6)
 
-    def test_the_papers_corpus_has_its_size(self, whole: tuple[af.Reproduction, Path]) -> None:
-        class Counted:
-            """What ``_size`` asks of a run."""
-
-            def sql(self, _: str) -> Any:
-                import pyarrow as pa
-
-                return pa.table({"n": [732], "distinct_": [706]})
-
-        row = paper_corpus._size(Counted())  # type: ignore[arg-type]
+    def test_a_corpus_of_732_sentences_has_the_papers_size(self, tmp_path: Path) -> None:
+        lines = [f"day {n}" for n in range(706)] + [f"day {n}" for n in range(26)]
+        (tmp_path / "x.txt").write_text("\n".join(lines), encoding="utf-8")
+        encoder = af.Encoder.from_pretrained("minilm")
+        path = tmp_path / "x.txt"
+        run = af.run_corpus(encoder, path, out=tmp_path / "run", layers=0, keep_text=True)
+        row = paper_corpus._size(run)
+        assert (row.paper, row.ours) == ("732", 732)
         assert (row.verdict, row.of) == ("matches", "arithmetic")
+        assert row.note.startswith("706 of them different")
 
     def test_a_corpus_needs_a_model(self, corpus: Path) -> None:
         with pytest.raises(af.ActivationFlowError, match="need a model"):

@@ -12,14 +12,17 @@ import numpy as np
 from activation_flow import charts_shift
 from activation_flow import charts_theme as theme
 from activation_flow.charts_shift import DrawnShift
-from activation_flow.charts_strength import look_channels
 from activation_flow.charts_theme import Figure
+from activation_flow.charts_tokens import look_channels
 from activation_flow.paper import PaperTable, Value, number_of, published
 from activation_flow.paper_prompts import FIGURES, Steering, pair_of
 from activation_flow.paper_tables import high, kinds_of
 from activation_flow.result_reproduction import Reproduction
 
-_MARKS = "→ two different tokens; − only in A, + only in B: no partner, so no shift"
+_MARKS = (
+    "→ two different tokens; − only in A, + only in B: no partner, so no shift; shaded: tokens of "
+    "the prompts"
+)
 _LAYERS = (theme.LOOKS["token"][1], theme.SERIES[1])  # both can be seen on black and on white
 _STEP, _HEIGHT = 46, 260  # pixels for a token; of a plot
 _HIGH = "HIGH by eqs. 3 and 4 over the tokens that are not special; each panel has its own scale"
@@ -171,7 +174,9 @@ def _shifts(found: Reproduction, steering: Steering) -> Iterator[Figure]:
             ("position", "Index by index, as in the paper’s tables", steering.by_position),
         ):
             moved = result.between(*pair_of(name, result), found.main)
-            drawn = DrawnShift(moved, len(moved), name=f"_{name.replace('-', '_')}_{how}")
+            parts = tuple(result.comparison(*pair_of(name, result)).part.tolist())
+            own = f"_{name.replace('-', '_')}_{how}"
+            drawn = DrawnShift(moved, len(moved), name=own, parts=parts)
             notes = [drawn.numbers, _MARKS]
             heading = theme.heading([lead], notes, theme.plot_width(len(moved)))
             charts.append(charts_shift.bars(drawn).properties(title=heading))

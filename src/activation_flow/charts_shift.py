@@ -167,7 +167,8 @@ def bars(drawn: DrawnShift) -> Any:
         marks = base.transform_filter("datum.shift !== null").mark_bar(strokeWidth=1)
         layers.append(marks.encode(y=y, **look_channels(found, strong=f"S of {_SIDES[by]} > τ")))
     moved = base.transform_filter("datum.change === 'replaced' && datum.shift !== null")
-    layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
+    if any(row["change"] == "replaced" for row in rows):  # Vega warns of a layer without a row
+        layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
     alone = base.transform_filter("datum.shift === null").mark_text(dy=-8, fontSize=theme.TITLE)
     layers.append(alone.encode(y=alt.value("height"), text="mark:N"))
     width = theme.plot_width(drawn.n)

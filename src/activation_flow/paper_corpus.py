@@ -54,8 +54,8 @@ def _size(run: "Run") -> Row:
         about["sentences"],
         found["n"],
         "matches" if same else "differs",
-        f"{found['distinct_']} of them different; the paper does not name its corpus, which is "
-        f"{about['source']}",
+        f"{found['distinct_']} of them different; the paper does not name its corpus; this one has "
+        f"as many: {about['source']}",
     )
 
 
@@ -99,7 +99,7 @@ def _morphemes(probe: Probe, summary: "Summary") -> Iterator[Row]:
         seen = found is not None and found["tokens"] > 0
         percentile = found["percentile"] if found and seen else None
         note = (
-            f"{quote}: mean percentile {TOP} or more; {found['tokens']} times (“{word}”), "
+            f"{quote}: mean percentile {TOP} or more; n = {found['tokens']} (“{word}”), "
             f"{_percent(found['high_share'])} HIGH"
             if found and seen
             else "this model's tokenizer does not make this piece of this corpus"

@@ -97,7 +97,7 @@ def _anchor_name(result: PromptsResult) -> str:
 
 
 def pair_of(figure: str, result: PromptsResult) -> tuple[int, int]:
-    """Which two of the prompts a figure is about, in its order."""
+    """Which two of the prompts a figure is about; it names them in their order."""
     a, b = (result.prompts.index(prompt) for prompt in published()[figure]["prompts"])
     return a, b
 
@@ -105,7 +105,7 @@ def pair_of(figure: str, result: PromptsResult) -> tuple[int, int]:
 def _totals(probe: Probe, figure: str, name: str, result: PromptsResult) -> Iterator[Row]:
     """Sum and mean of the shifts of a figure, whose bars have no printed values."""
     about = published()[figure]
-    one = result.comparison(*sorted(pair_of(figure, result)))
+    one = result.comparison(*pair_of(figure, result))
     n, k = int(one.paired.sum()), probe.index
     how = "by the sentence's characters" if name == "text" else "index by index"
     alone = len(one) - n
@@ -132,7 +132,7 @@ def _largest(probe: Probe, result: PromptsResult) -> Row:
     moved = result.between(a, b, probe.main)
     k = int(np.nanargmax(np.where(moved.kind == "special", np.nan, moved.shift)))
     pair = moved.pairs[k]
-    part = str(result.comparison(*sorted((a, b))).part[k]) if a < b else ""
+    part = str(result.comparison(a, b).part[k])
     return counted(
         "figure-5/largest",
         about["place"],
