@@ -14,6 +14,7 @@ import torch
 from architectures import make_model
 from data_files import data_file
 from scipy import stats
+from slow_models import make_slow
 from test_paper import CONTENT, EIGHT, FRANCE, NINE, ONE, SENTENCE, SHIFTS, TWO
 
 import activation_flow as af
@@ -353,6 +354,21 @@ class TestPlaces:
         assert (probe.main, probe.layers) == (1, (0, 1))
         found = af.reproduce(probe.encoder)
         assert "ours_layer_0" in found.table("table-1").columns
+
+
+class TestSlowTokenizers:
+    def test_where_no_place_in_the_text_is_known(self, tmp_path: Path) -> None:
+        live = make_slow("byt5", tmp_path / "model")
+        (tmp_path / "x.txt").write_text("the dog sat\nwho is it\n", encoding="utf-8")
+        encoder = af.Encoder.from_pretrained(live)
+        found = af.reproduce(encoder, tmp_path / "x.txt", tmp_path / "out")
+        assert found.steering is not None
+        assert found.steering.by_text is None
+        assert not any(row.id.endswith("/text") for row in found.rows)
+        row = found.row("section-3.1.4/content-ranks")
+        assert (row.ours, row.note) == (None, paper_model.NO_KINDS)
+        assert found.row("table-1/who/layer-2").ours is None
+        assert (tmp_path / "out" / "figure-7.png").exists()
 
 
 @pytest.fixture(scope="module")

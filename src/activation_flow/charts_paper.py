@@ -19,6 +19,10 @@ from activation_flow.paper_prompts import FIGURES, Steering, pair_of
 from activation_flow.paper_tables import high, kinds_of
 from activation_flow.result_reproduction import Reproduction
 
+_ALIGNED = {
+    "text": "Aligned by the sentence’s own characters",
+    "position": "Index by index, as in the paper’s tables",
+}
 _MARKS = (
     "→ two different tokens; − only in A, + only in B: no partner, so no shift; shaded: tokens of "
     "the prompts"
@@ -169,10 +173,8 @@ def _shifts(found: Reproduction, steering: Steering) -> Iterator[Figure]:
         about = published()[name]
         number = name.rpartition("-")[2]
         charts = []
-        for how, lead, result in (
-            ("text", "Aligned by the sentence’s own characters", steering.by_text),
-            ("position", "Index by index, as in the paper’s tables", steering.by_position),
-        ):
+        for how, result in steering.aligned:
+            lead = _ALIGNED[how]
             moved = result.between(*pair_of(name, result), found.main)
             parts = tuple(result.comparison(*pair_of(name, result)).part.tolist())
             own = f"_{name.replace('-', '_')}_{how}"
@@ -195,7 +197,7 @@ def _shifts(found: Reproduction, steering: Steering) -> Iterator[Figure]:
 
 def _drift(found: Reproduction, steering: Steering) -> Figure:
     """Figure 7: total and mean shift of every pair of prompts."""
-    about, result = published()["figure-7"], steering.by_text
+    about, (how, result) = published()["figure-7"], steering.aligned[0]
     k = found.layers.index(found.main)
     pairs = [f"{result.prompts[c.a]} / {result.prompts[c.b]}" for c in result.comparisons]
     panels = [
@@ -205,7 +207,7 @@ def _drift(found: Reproduction, steering: Steering) -> Figure:
             ("mean_shift", "mean of an aligned pair", "mean Δ"),
         )
     ]
-    whose = f"{_whose(found)}; aligned by the sentence’s own characters, and special tokens"
+    whose = f"{_whose(found)}. {_ALIGNED[how]}"
     return _beside("figure-7", f"Figure 7: {about['caption']}", f"{whose}.", panels)
 
 

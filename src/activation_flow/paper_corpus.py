@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from activation_flow.paper import Row, claim, counted, measured, number_of, published
+from activation_flow.paper_model import NO_KINDS
 from activation_flow.paper_places import Probe
 
 if TYPE_CHECKING:
@@ -54,25 +55,26 @@ def _size(run: "Run") -> Row:
         about["sentences"],
         found["n"],
         "matches" if same else "differs",
-        f"{found['distinct_']} of them different; the paper does not name its corpus; this one has "
-        f"as many: {about['source']}",
+        f"{found['distinct_']} of them different; the paper names no corpus, it seems "
+        f"to be {about['source']}",
     )
 
 
 def _content(probe: Probe, summary: "Summary") -> Iterator[Row]:
     """Are HIGH tokens content words, and content words HIGH?"""
-    found = _row(summary, probe, "kind", "content")
-    if found is None or found["lift"] is None:
-        return
+    row = _row(summary, probe, "kind", "content")
+    found = row if row is not None and row["lift"] is not None else None
     where, quote = claim("content-ranks")
     yield counted(
         "section-3.1.4/content-ranks",
         where,
         f"P(content | HIGH) / P(content) at {probe.name(probe.main)}",
         "frequently",
-        found["lift"],
-        found["lift"] > 1,
-        f"{quote}: {_percent(found['share_of_high'])} of the HIGH tokens, "
+        None if found is None else found["lift"],
+        None if found is None else found["lift"] > 1,
+        NO_KINDS
+        if found is None
+        else f"{quote}: {_percent(found['share_of_high'])} of the HIGH tokens, "
         f"{_percent(found['base_rate'])} of all",
         of=probe.of,
     )
@@ -82,10 +84,12 @@ def _content(probe: Probe, summary: "Summary") -> Iterator[Row]:
         where,
         f"content tokens that are HIGH at {probe.name(probe.main)}, %",
         "consistently",
-        100 * found["high_share"],
-        found["high_share"] > 0.5,
-        f"{quote} (more than half of them); a bucket of a quarter of the tokens cannot hold them "
-        f"all: mean percentile {found['percentile']:.1f}",
+        None if found is None else 100 * found["high_share"],
+        None if found is None else found["high_share"] > 0.5,
+        NO_KINDS
+        if found is None
+        else f"{quote} (more than half of them); a bucket of a quarter of the tokens cannot hold "
+        f"them all: mean percentile {found['percentile']:.1f}",
         of=probe.of,
     )
 
@@ -123,10 +127,11 @@ def _specials(probe: Probe, run: "Run", summary: "Summary") -> Iterator[Row]:
     where, quote = claim("cls-high")
     found = _row(summary, probe, "special", begin["token"]) if begin["kind"] == "special" else None
     percentile = None if found is None else found["percentile"]
+    here = "" if begin["token"] == "[CLS]" or found is None else f" (here {begin['token']})"
     yield counted(
         "section-3.1.4/cls",
         where,
-        f"mean percentile of [CLS] at {probe.name(probe.main)}",
+        f"mean percentile of [CLS]{here} at {probe.name(probe.main)}",
         "consistently high",
         percentile,
         None if percentile is None else percentile >= TOP,

@@ -26,6 +26,7 @@ from activation_flow.results import StrengthResult
 from activation_flow.stats import auc
 from activation_flow.strength import rank
 
+NO_KINDS = "of no token it is known whether it is of a content word"
 SENTENCES = ("table-1", "table-2", "table-3", "table-5")
 
 
@@ -96,14 +97,15 @@ def _claims(probe: Probe, name: str, result: StrengthResult) -> Iterator[Row]:
     where, quote = claim("consistently-high")
     high = result.bucket[k] == "HIGH"
     names = [str(token) for token in result.tokens]
+    known = bool(content.any())
     yield counted(
         f"{name}/high/layer-{probe.main}",
         where,
         f"HIGH tokens at {layer}",
-        listed(names, content),
+        listed(names, content) if known else "content words",
         listed(names, high),
-        bool((high == content).all()),
-        quote,
+        bool((high == content).all()) if known else None,
+        quote if known else NO_KINDS,
         of=of,
     )
     where, quote = claim("right-skewed")
@@ -139,7 +141,8 @@ def _two_layers(probe: Probe, result: StrengthResult) -> Iterator[Row]:
     k = probe.index
     if k + 1 >= len(probe.layers):
         return
-    words = (result.kind == "content") | (result.kind == "function")
+    content, function = result.kind == "content", result.kind == "function"
+    known = bool(content.any() and function.any())
     upper, lower = (result.strength[i].astype(np.float64) for i in (k, k + 1))
     less = upper - lower
     where, quote = claim("content-sensitive")
@@ -152,12 +155,14 @@ def _two_layers(probe: Probe, result: StrengthResult) -> Iterator[Row]:
         f"tokens with the largest S, layer {pair}",
         "content words",
         ", ".join(f"{names[i]} {less[i]:+.2f}" for i in order),
-        bool((result.kind[order] == "content").all()),
-        quote,
+        bool(content[order].all()) if known else None,
+        quote if known else NO_KINDS,
         of=probe.of,
     )
-    content = (result.kind == "content")[words]
-    value = z_difference(upper[words], lower[words], content)
+    if not known:
+        return
+    words = content | function
+    value = z_difference(upper[words], lower[words], content[words])
     yield counted(
         f"table-3/difference-z/layer-{probe.main}",
         where,
@@ -165,7 +170,7 @@ def _two_layers(probe: Probe, result: StrengthResult) -> Iterator[Row]:
         "above 0",
         value,
         value > 0,
-        f"{quote}; {int(content.sum())} content, {int((~content).sum())} function pieces",
+        f"{quote}; {int(content.sum())} content, {int(function.sum())} function pieces",
         of=probe.of,
     )
 

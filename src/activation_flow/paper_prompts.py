@@ -28,13 +28,20 @@ class Steering:
 
     Attributes:
         templates: the prompts of the text and "Classify sentiment", by each template.
-        by_text: the prompts of the figures, the sentence's tokens aligned by its characters.
-        by_position: the same, aligned index by index.
+        by_position: the prompts of the figures, aligned index by index.
+        by_text: the same, the sentence's tokens aligned by its characters; None where the
+            tokenizer does not say which characters a token stands for.
     """
 
     templates: dict[str, PromptsResult]
-    by_text: PromptsResult
     by_position: PromptsResult
+    by_text: PromptsResult | None
+
+    @property
+    def aligned(self) -> list[tuple[str, PromptsResult]]:
+        """The prompts of the figures in each way in which they are aligned."""
+        both = (("text", self.by_text), ("position", self.by_position))
+        return [(how, result) for how, result in both if result is not None]
 
 
 def steer(probe: Probe) -> Steering:
@@ -43,14 +50,14 @@ def steer(probe: Probe) -> Steering:
     figures, text = about["figures_prompts"], about["text"]
     prompts = [*about["prompts"], *(p for p in figures if not _named(p, about["prompts"]))]
     run, layers = probe.encoder.prompts, probe.layers
-    return Steering(
-        templates={
-            name: run(text, prompts, template=template, layers=layers)
-            for name, template in TEMPLATES.items()
-        },
-        by_text=run(text, figures, layers=layers),
-        by_position=run(text, figures, layers=layers, align="position"),
-    )
+    # The anchor is the same however tokens are aligned; by position, any tokenizer can.
+    templates = {
+        name: run(text, prompts, template=template, layers=layers, align="position")
+        for name, template in TEMPLATES.items()
+    }
+    by_position = run(text, figures, layers=layers, align="position")
+    known = all((variant.start >= 0).any() for variant in by_position.variants)
+    return Steering(templates, by_position, run(text, figures, layers=layers) if known else None)
 
 
 def _named(prompt: str, others: list[str]) -> bool:
@@ -62,7 +69,7 @@ def rows(probe: Probe, found: Steering) -> Iterator[Row]:
     for name, result in found.templates.items():
         yield from _anchor(probe, name, result)
     for figure in FIGURES:
-        for name, result in (("text", found.by_text), ("position", found.by_position)):
+        for name, result in found.aligned:
             yield from _totals(probe, figure, name, result)
     yield _largest(probe, found.by_position)
     yield from _drift(probe, found)
@@ -149,7 +156,7 @@ def _largest(probe: Probe, result: PromptsResult) -> Row:
 def _drift(probe: Probe, found: Steering) -> Iterator[Row]:
     """Figure 7: which two prompts are furthest apart, by total and by mean shift."""
     about = published()["figure-7"]
-    for name, result in (("text", found.by_text), ("position", found.by_position)):
+    for name, result in found.aligned:
         for quantity, matrix in (("total", result.drift), ("mean", result.mean_drift)):
             values = {
                 f"{result.prompts[c.a]} / {result.prompts[c.b]}": matrix[probe.index, c.a, c.b]
