@@ -19,6 +19,7 @@ from test_paper import CONTENT, EIGHT, FRANCE, NINE, ONE, SENTENCE, SHIFTS, TWO
 
 import activation_flow as af
 from activation_flow import (
+    charts_paper,
     paper,
     paper_corpus,
     paper_model,
@@ -50,7 +51,7 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
 
 @pytest.fixture
 def probe(deep: tuple[Any, Any, Path]) -> Probe:
-    return Probe.of_encoder(af.Encoder.from_pretrained(str(deep[2])))
+    return Probe.of_encoder(af.Encoder.from_pretrained(str(deep[2]), engine="torch"))
 
 
 def eager(deep: tuple[Any, Any, Path], text: str) -> tuple[list[tuple[int, int]], np.ndarray]:
@@ -261,7 +262,7 @@ class TestThePapersModel:
 
     @pytest.fixture
     def named(self, deep: tuple[Any, Any, Path]) -> Probe:
-        encoder = af.Encoder.from_pretrained(str(deep[2]))
+        encoder = af.Encoder.from_pretrained(str(deep[2]), engine="torch")
         encoder.model, encoder.revision = "bert-base-uncased", "86b5e0934494bd15c9632b12f714a8a6"
         return Probe.of_encoder(encoder)
 
@@ -321,7 +322,7 @@ class TestPlaces:
     )
     def test_pieces_of_a_printed_word_spell_it(self, tiny: Any, model_type: str) -> None:
         model, tokenizer = tiny(model_type)
-        encoder = af.Encoder.from_pretrained((model, tokenizer))
+        encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch")
         result = encoder.strength(ONE_TEXT)
         found = places(result, SENTENCE)
         fed = tokenizer(ONE_TEXT, return_offsets_mapping=True, return_special_tokens_mask=True)
@@ -350,7 +351,8 @@ class TestPlaces:
 
     def test_a_model_of_one_layer_has_two_layers_to_look_at(self, tiny: Any) -> None:
         model = make_model("bert", tiny("bert")[1], num_hidden_layers=1)
-        probe = Probe.of_encoder(af.Encoder.from_pretrained((model, tiny("bert")[1])))
+        live = (model, tiny("bert")[1])
+        probe = Probe.of_encoder(af.Encoder.from_pretrained(live, engine="torch"))
         assert (probe.main, probe.layers) == (1, (0, 1))
         found = af.reproduce(probe.encoder)
         assert "ours_layer_0" in found.table("table-1").columns
@@ -360,15 +362,14 @@ class TestSlowTokenizers:
     def test_where_no_place_in_the_text_is_known(self, tmp_path: Path) -> None:
         live = make_slow("byt5", tmp_path / "model")
         (tmp_path / "x.txt").write_text("the dog sat\nwho is it\n", encoding="utf-8")
-        encoder = af.Encoder.from_pretrained(live)
-        found = af.reproduce(encoder, tmp_path / "x.txt", tmp_path / "out")
+        found = af.reproduce(af.Encoder.from_pretrained(live, engine="torch"), tmp_path / "x.txt")
         assert found.steering is not None
         assert found.steering.by_text is None
         assert not any(row.id.endswith("/text") for row in found.rows)
         row = found.row("section-3.1.4/content-ranks")
         assert (row.ours, row.note) == (None, paper_model.NO_KINDS)
         assert found.row("table-1/who/layer-2").ours is None
-        assert (tmp_path / "out" / "figure-7.png").exists()
+        assert len(charts_paper.figures(found)) == 7
 
 
 @pytest.fixture(scope="module")
@@ -555,7 +556,7 @@ class TestPage:
         assert "<script" not in found._repr_html_()
 
     def test_figures_draw_the_tables(self, whole: tuple[af.Reproduction, Path]) -> None:
-        from activation_flow import charts_paper, drawing
+        from activation_flow import drawing
 
         found, _ = whole
         figures = {f.name: drawing.spec(f.chart) for f in charts_paper.figures(found)}

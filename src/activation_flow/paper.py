@@ -145,7 +145,7 @@ def agrees(printed: str, ours: float, measured: bool = False) -> bool:
     value = float(printed)
     room = 0.5 * 10.0 ** -decimals(printed) + (MEASURED * abs(value) if measured else 0)
     # subtle: the slack is for the binary digits of decimal numbers, not for ours.
-    return abs(ours - value) <= room + 1e-12 * max(1.0, abs(value))
+    return abs(ours - value) <= room + 1e-14 * max(1.0, abs(value))
 
 
 def checked(
