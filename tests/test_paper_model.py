@@ -555,6 +555,15 @@ class TestPage:
             assert f'id="figure-{n}"' in shown
         assert "<script" not in found._repr_html_()
 
+    def test_the_page_asks_for_nothing(
+        self, whole: tuple[af.Reproduction, Path], browser: Any
+    ) -> None:
+        with browser.open(whole[1] / "report.html") as opened:
+            assert opened.problems() == []
+            assert opened.js("document.querySelectorAll('.afn-live canvas, .afn-live svg').length")
+            assert opened.js("document.querySelectorAll('.afn-figure').length") == 7
+        assert (whole[1] / "report.html").stat().st_size < 5e6
+
     def test_figures_draw_the_tables(self, whole: tuple[af.Reproduction, Path]) -> None:
         from activation_flow import drawing
 
