@@ -144,6 +144,7 @@ ORDER = (
     "options",
     "screen",
     "screen_corpus",
+    "command_prompts",
     "command_corpus",
     "command_paper",
     "command_report",
@@ -186,7 +187,10 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "command_corpus", "command_paper", "commands_run", "options"},
+    "click": {
+        *("cli", "command_corpus", "command_paper", "command_prompts", "command_report"),
+        *("commands_run", "options"),
+    },
 }
 HEAVY = {
     "torch",

@@ -30,15 +30,18 @@ def side_by_side(drawn: Drawn) -> Any:
     y = alt.Y(
         "drawn:Q",
         title="strength S (bars from 0)",
+        scale=theme.from_zero(max((row["drawn"] or 0 for row in rows), default=0)),
         axis=alt.Axis(tickCount=5, domain=False, ticks=False),
     )
     of_layer = {
         "domain": names,
         "range": list(PAIR),
     }
-    fill = alt.Fill("layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None))
+    fill = alt.Fill(
+        "layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None, offset=26)
+    )
     place = alt.XOffset("k:N", scale=alt.Scale(domain=[0, 1], paddingInner=0))
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     bars = base.transform_filter("datum.drawn !== null").mark_bar(stroke="#8a6dc2", strokeWidth=1)
@@ -89,7 +92,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     axis, layer_names = layer_axis(r.provenance, r.layers, f"layers{drawn.name}")
     upwards = alt.Scale(domain=list(range(len(r.layers)))[::-1], padding=0.04)
     y = alt.Y("k:O", axis=axis, scale=upwards)
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=x, y=y, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     ends = "datum.value === 0 ? 'weakest' : 'strongest'"
@@ -113,7 +116,9 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     odd = base.transform_filter("datum.mark !== ''").transform_calculate(
         sign="datum.mark === 'nan' ? '×' : '!'"
     )
-    signs = odd.mark_text(fontSize=theme.SIZE).encode(text="sign:N", color=ink)
+    signs = odd.mark_text(fontSize=theme.SIZE, dx=alt.expr("datum.mark === '!' ? 6 : 0")).encode(
+        text="sign:N", color=ink
+    )
     notes = [*(note.replace("nan:", "×") for note in drawn.notes())]
     notes += ["; ".join(_marks(drawn, "grey")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)

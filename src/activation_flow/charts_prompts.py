@@ -86,7 +86,7 @@ class DrawnPrompts:
                         "drift": finite(drift[a, b]),
                         "place": place,
                         "ink": shade(place)[1] if place is not None else theme.INK,
-                        "said": "" if a == b else number(float(drift[a, b])),
+                        "said": "" if a == b else f"{drift[a, b]:,.4g}",
                         "mean": number(float(mean[a, b])),
                         "anchor": number(float(r.anchor_shift[k, a, b])),
                         "cosine": number(float(r.anchor_cosine[k, a, b])),
@@ -101,10 +101,7 @@ class DrawnPrompts:
         for one in r.comparisons:
             between = r.between(one.a, one.b, self.layer)
             name = f"{self.name}_{one.a}_{one.b}"
-            title = (
-                f"{self.lead}, A: {self.names[one.a]}" if self.lead else f"A: {self.names[one.a]}",
-                f"B: {self.names[one.b]}",
-            )
+            title = (self.title, f"A: {self.names[one.a]}", f"B: {self.names[one.b]}")
             n = min(len(between), self.n)
             parts = tuple(map(str, one.part))
             yield one, DrawnShift(between, n, name=name, names=title, parts=parts)
@@ -157,7 +154,7 @@ def matrix(drawn: DrawnPrompts) -> Any:
     labels = [f"{i + 1}  {name}" for i, name in enumerate(drawn.names)]
     names = alt.param(f"prompts{drawn.name}", value=labels)
     params = [names]
-    base = _live(drawn, alt.Chart(alt.Data(values=drawn.cells())), params)
+    base = _live(drawn, alt.Chart(alt.InlineData(values=drawn.cells())), params)
     axis = {"ticks": False, "domain": False, "labelOverlap": False, "labelLimit": 0, "title": None}
     gap = alt.Scale(padding=0.03)
     x = alt.X("b:O", scale=gap, axis=alt.Axis(**axis, labelAngle=0, labelExpr="datum.value + 1"))
@@ -184,7 +181,7 @@ def _layer_name(drawn: DrawnPrompts) -> list[Any]:
         return []
     head = drawn.result.provenance
     rows = [{"layer": layer, "layer_name": head.layer_name(layer)} for layer in drawn.layers]
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     which = base.transform_filter(f"datum.layer === layer{drawn.name}")
     text = which.mark_text(align="left", dx=8, fontSize=theme.SIZE)
     return [text.encode(x=alt.value("width"), y=alt.value("height"), text="layer_name:N")]
@@ -201,7 +198,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
             rows.append({**cell, "pair": pairs.index((cell["a"], cell["b"]))})
     labels = [f"{drawn.names[a]} – {drawn.names[b]}" for a, b in pairs]
     params = [alt.param(f"pairs{drawn.name}", value=labels)]
-    base = _live(drawn, alt.Chart(alt.Data(values=rows)), params)
+    base = _live(drawn, alt.Chart(alt.InlineData(values=rows)), params)
     y = alt.Y(
         "pair:O",
         scale=alt.Scale(domain=list(range(len(pairs))), paddingInner=0.3),
@@ -217,7 +214,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
     x = alt.X(
         "drift:Q",
         title="total shift Δ (bars from 0)",
-        scale=alt.Scale(domainMin=0, nice=True),
+        scale=theme.from_zero(max((row["drift"] for row in rows), default=0)),
         axis=alt.Axis(tickCount=5, domain=False, ticks=False),
     )
     base = base.encode(x=x, y=y, tooltip=_hover())
@@ -257,7 +254,7 @@ def anchor_lines(drawn: DrawnPrompts) -> Any:
     x = alt.X("k:O", axis=axis, scale=alt.Scale(domain=list(range(len(r.layers)))))
     told = ("prompt_a", "prompt_b", "anchor", "cosine", "layer_name")
     tip = [alt.Tooltip(f"{field}:N", title=_TOLD[field]) for field in told]
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     panels = []
     for field, name in (("anchor_shift", "shift Δ"), ("anchor_cosine", "1 − cos")):
         quiet = alt.Axis(tickCount=4, domain=False, ticks=False)

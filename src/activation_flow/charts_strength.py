@@ -32,18 +32,20 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     )
     said = f"datum.threshold === null ? '' : {_said(sliders)}"
     x, names = theme.token_axis(drawn.labels, f"tokens{drawn.name}")
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     if sliders.layer:
         base = base.transform_filter(sliders.layer)
     base = base.transform_calculate(look=look, limit_said=said)
     seen = base.transform_filter("datum.drawn !== null").encode(x=x)
     how = "bars from 0" if zero else "axis not from 0"
 
+    from_zero = theme.from_zero(max((row["drawn"] or 0 for row in rows), default=0))
+
     def y(field: str) -> Any:
         return alt.Y(
             field,
             title=f"strength S ({how})",
-            scale=alt.Scale(zero=zero, nice=True, padding=0 if zero else 8),
+            scale=from_zero if zero else alt.Scale(zero=False, nice=True, padding=8),
             axis=alt.Axis(tickCount=5, domain=False, ticks=False),
         )
 
@@ -52,7 +54,7 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     if found:
         channels = look_channels(found)
         if zero:
-            marks = seen.mark_bar(strokeWidth=1, width={"band": 0.8})
+            marks = seen.mark_bar(strokeWidth=1, width=theme.bar_width(drawn.n))
         else:
             stem = seen.mark_rule(color=theme.GREY, opacity=0.45, strokeDash=[1, 2])
             layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
@@ -61,7 +63,8 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
     # Vega warns of a scale that an empty layer has no value for.
     if "!" in marked:
-        far = odd.transform_filter("datum.mark === '!'").mark_text(dy=-9, fontSize=theme.SIZE)
+        far = odd.transform_filter("datum.mark === '!'")
+        far = far.mark_text(dy=-9 if zero else -14, fontSize=theme.SIZE)
         layers.append(far.encode(y=y("drawn:Q")))
     if "nan" in marked:
         nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
@@ -92,7 +95,7 @@ def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[A
         {"layer": layer, "layer_name": r.provenance.layer_name(layer), "threshold": finite(tau)}
         for layer, tau in zip(r.layers, r.threshold, strict=True)
     ]
-    base = alt.Chart(alt.Data(values=lines))
+    base = alt.Chart(alt.InlineData(values=lines))
     if sliders.layer:
         base = base.transform_filter(sliders.layer)
     layers = []
