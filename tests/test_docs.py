@@ -22,6 +22,7 @@ README = ROOT / "README.md"
 CLI = ROOT / "docs" / "cli.md"
 GUIDE = ROOT / "docs" / "guide.md"
 CORPORA = ROOT / "docs" / "corpora.md"
+REPRODUCE = ROOT / "docs" / "reproduce.md"
 
 
 def generated(path: Path, text: str, current: str) -> None:
@@ -118,7 +119,7 @@ def test_the_readmes_python_runs_and_its_comments_are_true(
     assert names["states"].hidden.shape == (7, 5, 384)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("path", [GUIDE, CORPORA])
+@pytest.mark.parametrize("path", [GUIDE, CORPORA, REPRODUCE])
 def test_the_guides_show_what_comes_out(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +132,7 @@ def test_the_guides_show_what_comes_out(
     assert doctest.DocTestRunner(verbose=False).run(test, out=printed.append).failed == 0, printed
 
 
-@pytest.mark.parametrize("path", [README, GUIDE, CORPORA])
+@pytest.mark.parametrize("path", [README, GUIDE, CORPORA, REPRODUCE])
 def test_the_docs_show_commands_that_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     known = commands()

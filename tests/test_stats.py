@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from activation_flow.data import ActivationFlowError
-from activation_flow.stats import EXACT_UP_TO, permutation_p
+from activation_flow.stats import EXACT_UP_TO, auc, permutation_p
 
 # Shifts of the paper's Table 6; HIGH are 11.2 and 9.7.
 TABLE_6 = np.array([2.1, 1.8, 1.5, 11.2, 1.2, 9.7])
@@ -192,3 +192,27 @@ def test_10_000_tokens_need_little_memory():
         p, floor, exact = permutation_p(values, chosen, draws=2000)
     assert 0 < floor <= p <= 1
     assert not exact
+
+
+@given(
+    st.lists(st.integers(-20, 20), min_size=1, max_size=12),
+    st.lists(st.integers(-20, 20), min_size=1, max_size=12),
+)
+def test_auc_is_mann_whitneys_u(ones: list[int], others: list[int]) -> None:
+    a, b = np.array(ones, float), np.array(others, float)
+    u = scipy_stats.mannwhitneyu(a, b).statistic
+    assert auc(a, b) == pytest.approx(u / len(a) / len(b))
+    assert auc(a, b) == pytest.approx(1 - auc(b, a))
+
+
+def test_auc_ties_what_is_closer_than_a_millionth() -> None:
+    a = np.array([20.0])
+    assert auc(a, a * (1 + 5e-7)) == auc(a, a * (1 - 5e-7)) == 0.5
+    assert auc(a, a * (1 + 2e-6)) == 0
+    assert auc(a, a * (1 - 2e-6)) == 1
+
+
+def test_auc_of_nothing_and_of_nan() -> None:
+    assert np.isnan(auc(np.array([]), np.array([1.0])))
+    with pytest.raises(ActivationFlowError, match="finite"):
+        auc(np.array([np.nan]), np.array([1.0]))

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from activation_flow.data import ActivationFlowError
     from activation_flow.encoder import Encoder
     from activation_flow.files import load
+    from activation_flow.reproducing import reproduce
     from activation_flow.result_hidden import HiddenResults, HiddenStates
     from activation_flow.result_prompts import PromptComparison, PromptsResult, PromptsResults
+    from activation_flow.result_reproduction import Reproduction
     from activation_flow.result_shift import ShiftResult, ShiftResults
     from activation_flow.result_summary import Summary
     from activation_flow.results import (
@@ -35,6 +37,7 @@ _HOME = {
     "PromptComparison": "result_prompts",
     "PromptsResult": "result_prompts",
     "PromptsResults": "result_prompts",
+    "Reproduction": "result_reproduction",
     "Run": "run",
     "ShiftResult": "result_shift",
     "ShiftResults": "result_shift",
@@ -43,6 +46,7 @@ _HOME = {
     "Summary": "result_summary",
     "TextsFailed": "results",
     "load": "files",
+    "reproduce": "reproducing",
     "run_corpus": "running",
 }
 
@@ -55,6 +59,7 @@ __all__ = [
     "PromptComparison",
     "PromptsResult",
     "PromptsResults",
+    "Reproduction",
     "Run",
     "ShiftResult",
     "ShiftResults",
@@ -63,6 +68,7 @@ __all__ = [
     "Summary",
     "TextsFailed",
     "load",
+    "reproduce",
     "run_corpus",
 ]
 

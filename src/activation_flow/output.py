@@ -40,6 +40,28 @@ def check_path(path: str | Path, endings: Sequence[str]) -> Path:
     return path
 
 
+def check_folder(path: str | Path) -> Path:
+    """Refuse a folder into which nothing could be written, before any work is done.
+
+    It need not be there yet, but its parent must.
+
+    Raises:
+        ActivationFlowError: it is a file, its parent is missing, or it cannot be written.
+    """
+    path = Path(path).expanduser()
+    try:
+        if path.exists() and not path.is_dir():
+            raise ActivationFlowError(f"{path} is a file; give the name of a folder")
+        if not path.is_dir() and not path.absolute().parent.is_dir():
+            raise ActivationFlowError(f"{path}: there is no folder {path.parent}; make it first")
+        temporary = _beside((path if path.is_dir() else path.absolute().parent) / "x")
+        temporary.touch()
+        temporary.unlink()
+    except OSError as problem:
+        raise _cannot_write(path, problem) from problem
+    return path
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, which takes its place if all went well.

@@ -1,0 +1,138 @@
+"""A reproduction of the paper on a terminal: section by section, verdicts counted at the end.
+
+Computes nothing; the order is that of paper_sections, the layout that of terminal.py.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from activation_flow import paper_sections as text
+from activation_flow.paper import VERDICTS, PaperTable, Row, published
+from activation_flow.paper_sections import Section
+from activation_flow.picture import model_line, visible
+from activation_flow.result_reproduction import Reproduction
+from activation_flow.terminal import GREY, Page, fit
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+# Verdicts are words; colour only helps to find them.
+STYLES = {
+    "arithmetic ok": "green",
+    "matches": "green",
+    "differs": "yellow",
+    "contradicts itself": "bold red",
+}
+_NOTE = 3  # lines of a note, at most; all of it is in --json and files
+_VERDICT, _DIFFERENCE, _VALUE = 13, 10, 22  # columns of the console, at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproductionPage(Page):
+    """A report of a reproduction."""
+
+    found: Reproduction
+
+    def parts(self, width: int) -> "Iterator[RenderableType]":
+        """Whose numbers these are, each section, the verdicts counted."""
+        about = published()["paper"]
+        yield self.text(f"{about['title']} (arXiv {about['arxiv']})", "bold")
+        yield self.text(visible(text.title_line(self.found)))
+        if self.found.provenance is not None:
+            yield self.text(model_line(self.found.provenance, self.found.layers))
+        for section in text.sections(self.found):
+            yield from self._section(section, width)
+        yield from self._wrong(width)
+        yield from self._counts()
+
+    def _wrong(self, width: int) -> "Iterator[RenderableType]":
+        """What does not hold, and why."""
+        for verdict in text.WRONG:
+            rows = text.wrong(self.found, verdict)
+            if rows:
+                yield self.text(f"\n{verdict[0].upper()}{verdict[1:]}", "bold")
+            for title, row in rows:
+                lead = "" if row.what.startswith(title) else f"{title}: "
+                both = f"{text.paper_text(row)} | {text.ours_text(row)}"
+                yield self.text(visible(f"{lead}{row.what}: {both} ({row.place})"))
+                if row.note:
+                    yield self.text(f"  {fit(visible(row.note), _NOTE * width - 2)}", GREY)
+
+    def _section(self, section: Section, width: int) -> "Iterator[RenderableType]":
+        table = section.table
+        yield self.text(f"\n{section.heading}", "bold")
+        yield self.text(section.sentence)
+        if table is not None:
+            yield self.text(table.title, GREY)
+            if any(name.startswith("ours") for name in table.columns):
+                yield self.text("")
+                yield self._table(table)
+        yield self.text("")
+        yield self._rows(section.rows, width)
+
+    def _rows(self, rows: tuple[Row, ...], width: int) -> Any:
+        """What, the paper's, ours, difference, verdict; a note below where it is needed."""
+        from rich.table import Table
+
+        wide = min(_VALUE, (width - _VERDICT - _DIFFERENCE - 8) // 4)
+        what = width - _VERDICT - _DIFFERENCE - 2 * wide - 8
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
+        heads = ("", "paper", "ours", "difference", "verdict")
+        widths = (what, wide, wide, _DIFFERENCE, _VERDICT)
+        for head, columns in zip(heads, widths, strict=True):
+            table.add_column(self.text(head, "bold"), width=columns, overflow="fold")
+        for row in rows:
+            table.add_row(
+                self.text(visible(row.what)),
+                self.text(text.paper_text(row)),
+                self.text(visible(text.ours_text(row))),
+                self.text(text.difference_text(row)),
+                self.text(row.verdict, STYLES.get(row.verdict, GREY)),
+            )
+        return table
+
+    def _table(self, table: PaperTable) -> Any:
+        """The paper's columns and ours, side by side."""
+        from rich.table import Table
+
+        drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
+        shown = text.shown(table)
+        for k, name in enumerate(shown):
+            head = self.text(name.replace("_", " "), "bold")
+            drawn.add_column(head, overflow="fold", no_wrap=k == 0)
+        for cells in zip(*shown.values(), strict=True):
+            drawn.add_row(*(self.text(visible(text.cell_text(cell))) for cell in cells))
+        return drawn
+
+    def _counts(self) -> "Iterator[RenderableType]":
+        """How many rows have each verdict, and what it means."""
+        from rich.table import Table
+
+        counts = self.found.counts
+        n = len(self.found.rows)
+        yield self.text(f"\nVerdicts of {n:,} rows", "bold")
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(justify="right")
+        grid.add_column()
+        grid.add_column()
+        for verdict, count in counts.items():
+            name = self.text(verdict, STYLES.get(verdict, GREY))
+            grid.add_row(self.text(f"{count:,}"), name, self.text(VERDICTS[verdict]))
+        yield grid
+
+
+def print_terminal(found: Reproduction, console: "Console") -> None:
+    """The whole report."""
+    console.print(ReproductionPage(found=found))
+
+
+def plain(found: Reproduction, width: int = 100) -> str:
+    """The report as text."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, width=width, highlight=False, color_system=None)
+    console.print(ReproductionPage(found=found, width=width))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
