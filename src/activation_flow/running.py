@@ -21,9 +21,10 @@ from activation_flow.corpus import Counts
 from activation_flow.data import ActivationFlowError
 from activation_flow.formats import Reading
 from activation_flow.manifest import AGAIN, REJECTS, Manifest
+from activation_flow.measure_strength import StrengthMeasure
 from activation_flow.output import replacing
 from activation_flow.part import WORK
-from activation_flow.part_tables import Layout
+from activation_flow.part_strengths import StrengthLayout
 from activation_flow.run import Run
 from activation_flow.shards import Shard
 from activation_flow.state import State
@@ -104,17 +105,19 @@ def run_corpus(
     job = Job(
         out=Path(out).expanduser().absolute(),
         reading=Reading(text_column, id_column),
-        layout=Layout(
-            layers=encoder.layers_from(layers),
-            vectors=() if vectors is None else encoder.layers_from(vectors),
-            width=encoder.width,
-            buckets=buckets,
-            keep_text=keep_text,
+        measure=StrengthMeasure(
+            StrengthLayout(
+                layers=encoder.layers_from(layers),
+                vectors=() if vectors is None else encoder.layers_from(vectors),
+                width=encoder.width,
+                buckets=buckets,
+                keep_text=keep_text,
+            ),
+            words=words,
+            stride=stride,
         ),
         kinds=kinds or "",
-        words=words,
         max_length=max_length,
-        stride=stride,
         truncate=truncate,
         on_error=on_error,
     )
