@@ -5,12 +5,11 @@ What is done with it is said by the job's measure: measure_strength.py, measure_
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow.conllu import Gold
 from activation_flow.data import Names
 from activation_flow.formats import Reading, Record
 from activation_flow.inputs import Meter
@@ -29,14 +28,12 @@ KEPT_TEXTS, KEPT_LETTERS = 10_000, 2**21
 MOST_LETTERS = 2**23
 
 
-Key = tuple[str, str | None, Gold | None]  # text, second text, gold words
-
-
 @dataclass
 class Once:
     """A text (or pair) that stands in a shard, once or more often, and what became of it.
 
     Attributes:
+        key: the text itself, the second one of a pair, gold words; () of a row that is bad.
         read: what the model is to read.
         tag: tags of the input's own, piece by piece.
         found: what the tables say about it, when it has been read; of the layout's type.
@@ -44,6 +41,7 @@ class Once:
         reason: why there is nothing.
     """
 
+    key: tuple[Any, ...] = ()
     read: "tuple[Encoded, ...]" = ()
     tag: Names | None = None
     found: Any = None
@@ -63,6 +61,11 @@ class Measure(ABC):
     def with_input(self, *, ids: bool, tags: bool) -> "Measure":
         """The same, for an input that has ids, or tags, of its own."""
         raise NotImplementedError
+
+    @property
+    def takes_gold(self) -> bool:
+        """Can kinds be those of .conllu files?"""
+        return False
 
     @property
     def remembers(self) -> bool:
@@ -92,7 +95,7 @@ class Measure(ABC):
         return len(record.text) + len(record.pair or "")
 
     @abstractmethod
-    def tokenize(self, encoder: "Encoder", job: "Job", new: Mapping[Key, Once]) -> None:
+    def tokenize(self, encoder: "Encoder", job: "Job", new: Sequence[Once]) -> None:
         """Give each text what the model is to read, or its reason."""
 
     @abstractmethod
@@ -145,24 +148,25 @@ class Block:
 def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator[Block]:
     """The rows of a shard, tokenized; a text that was there before is not tokenized again."""
     measure = job.measure
-    known: dict[Key, Once] = {}
+    known: dict[tuple[Any, ...], Once] = {}
     letters = 0
     for records, blank in _chunks(read(shard, job.reading, meter), measure):
         full = letters > KEPT_LETTERS or len(known) > KEPT_TEXTS
         if full or not measure.remembers:
             known, letters = {}, 0
-        texts, new = [], dict[Key, Once]()
+        texts, new = list[Once](), list[Once]()
         for record in records:
             if reason := record.reason or _too_long(record):
                 texts.append(Once(reason=reason))
                 continue
             key = record.text, record.pair, record.gold
             if key not in known:
-                known[key] = new[key] = Once()
+                known[key] = Once(key)
+                new.append(known[key])
                 letters += measure.letters(record)
             texts.append(known[key])
         measure.tokenize(encoder, job, new)
-        to_run = [one for one in new.values() if not one.reason]
+        to_run = [one for one in new if not one.reason]
         yield Block(records, texts, to_run, blank)
 
 

@@ -1,6 +1,6 @@
 """A run of strengths: the texts of a block -> S of every token, and vectors where they are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from activation_flow import analysis, grouping, room, words
 from activation_flow import strength as formulas
-from activation_flow.blocks import BLOCK_LETTERS, Job, Key, Measure, Once
+from activation_flow.blocks import BLOCK_LETTERS, Job, Measure, Once
 from activation_flow.conllu import Gold
 from activation_flow.data import (
     ActivationFlowError,
@@ -45,6 +45,11 @@ class StrengthMeasure(Measure):
     def with_input(self, *, ids: bool, tags: bool) -> "StrengthMeasure":
         """The same, for an input that has ids, or tags, of its own."""
         return replace(self, layout=self.layout.with_input(ids=ids, tags=tags))
+
+    @property
+    def takes_gold(self) -> bool:
+        """Can kinds be those of .conllu files?"""
+        return True
 
     @property
     def remembers(self) -> bool:
@@ -87,17 +92,16 @@ class StrengthMeasure(Measure):
             long="cut" if job.truncate else "windows",
         )
 
-    def tokenize(self, encoder: "Encoder", job: Job, new: Mapping[Key, Once]) -> None:
+    def tokenize(self, encoder: "Encoder", job: Job, new: Sequence[Once]) -> None:
         """Give each text its tokens, or the reason why it has none."""
-        texts, golds = list(new.values()), [gold for _, _, gold in new]
-        encoded, failures = self._tokens(encoder, job, [text for text, _, _ in new])
+        encoded, failures = self._tokens(encoder, job, [one.key[0] for one in new])
         for failure in failures:
-            texts[failure.text_number - 1].reason = failure.reason
+            new[failure.text_number - 1].reason = failure.reason
         if self.words is not None:
             grouping.check_offsets([one.text for one in encoded], encoder.model)
         for one in encoded:
-            once, gold = texts[one.number - 1], golds[one.number - 1]
-            text, once.tag = _with_gold(one.text, gold, job.kinds)
+            once = new[one.number - 1]
+            text, once.tag = _with_gold(one.text, once.key[-1], job.kinds)
             once.read, once.tokens = (replace(one, text=text),), len(text)
 
     def run(self, encoder: "Encoder", job: Job, todo: Sequence[Once]) -> None:

@@ -66,8 +66,9 @@ def with_files(
     encoder: "Encoder", job: Job, files: Sequence[InputFile], shard_size: int | None
 ) -> Job:
     """The job, with what depends on the files: kinds, columns, and the head of all parts."""
+    _check_columns(job, files)
     gold = [file.format == "conllu" for file in files]
-    kinds = job.kinds or ("gold" if all(gold) else "list")
+    kinds = job.kinds or ("gold" if all(gold) and job.measure.takes_gold else "list")
     if kinds == "gold" and not all(gold):
         other = files[gold.index(False)].name
         raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other} is none")
@@ -77,9 +78,9 @@ def with_files(
     settings = {
         **asdict(layout.buckets),
         "kinds": kinds,
-        **measure.settings,
-        "max_length": job.max_length or encoder.max_length,
+        **{"words": None, "max_length": job.max_length or encoder.max_length, "stride": None},
         "truncate": job.truncate,
+        **measure.settings,
         **job.reading.settings,
         "keep_text": layout.keep_text,
         "shard_size": shard_size,
@@ -87,6 +88,15 @@ def with_files(
     provenance = encoder.provenance(settings)
     head = provenance.head(manifest.SCHEMA, layout.layers, **layout.head)
     return replace(job, kinds=kinds, measure=measure, head=head, files=manifest.names(files))
+
+
+def _check_columns(job: Job, files: Sequence[InputFile]) -> None:
+    for file in files if job.reading.pair_column is not None else ():
+        if file.format in ("txt", "conllu"):
+            raise ActivationFlowError(
+                f"{file.name}: a .{file.format} file has no columns, and so none for --pairs; pairs "
+                "are read from .jsonl, .csv, .tsv and .parquet files"
+            )
 
 
 def planned(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Manifest:

@@ -64,9 +64,18 @@ class Run:
         return self.manifest["finished"] is not None
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of its tables; a shard is done when its part of the last one is there."""
+        if found := self.manifest.get("tables"):  # of a run that compares
+            return tuple(found)
+        return (*(("vectors",) if self.manifest["vectors"] else ()), "tokens", "texts")
+
+    @property
     def done(self) -> tuple[int, ...]:
         """Numbers of the shards that are done at this moment, from 0."""
-        found = (re.fullmatch(r"part-(\d{5,})\.parquet", name) for name in self._names("texts"))
+        found = (
+            re.fullmatch(r"part-(\d{5,})\.parquet", name) for name in self._names(self.tables[-1])
+        )
         numbers = (int(match[1]) for match in found if match)
         return tuple(sorted(n for n in numbers if n < len(self.manifest["shards"])))
 
@@ -85,7 +94,7 @@ class Run:
         )
 
     def sql(self, query: str) -> "pyarrow.Table":
-        """The answer to a question in SQL (DuckDB), over ``tokens``, ``texts`` and ``vectors``.
+        """The answer to a question in SQL (DuckDB), over the run's ``tables``.
 
         Raises:
             ActivationFlowError: DuckDB refuses the query, or the run cannot be read.
@@ -171,7 +180,7 @@ class Run:
     def _open(self, problem: str, done: Sequence[int]) -> "Iterator[DuckDBPyConnection]":
         """A database with views over these shards."""
         with connect(f"{self.path} {problem}") as connection:
-            for table in self._tables():
+            for table in self.tables:
                 source = parquet([part_path(self.path, table, number) for number in done])
                 columns = self._columns(connection, table, source)
                 connection.execute(f"CREATE VIEW {table} AS SELECT {columns} FROM {source}")
@@ -207,7 +216,7 @@ class Run:
         if not done:
             why = f"no shard of this run is done; {AGAIN}" if many else "this run holds no text"
             raise ActivationFlowError(f"{self.path}: {why}")
-        for table in self._tables():
+        for table in self.tables:
             names = self._names(table)
             for number in range(many) if self.finished else done:
                 gone = part_path(self.path, table, number)
@@ -218,9 +227,6 @@ class Run:
     @property
     def _scope(self) -> str:
         return str(self.provenance.settings["threshold_scope"])
-
-    def _tables(self) -> list[str]:
-        return ["tokens", "texts", *(["vectors"] if self.manifest["vectors"] else [])]
 
     def _names(self, table: str) -> set[str]:
         folder = self.path / table
