@@ -174,15 +174,13 @@ def measure(
     for group in groups:
         once = {id(one): one for one in group}
         left = Counter(map(id, group))
-        refused = {
-            key: why for key, one in once.items() if (why := _too_large(encoder, one, layers))
-        }
-        fit = [key for key in once if key not in refused]
+        reasons = {key: _too_large(encoder, one, layers) for key, one in once.items()}
+        fit = [key for key in once if not reasons[key]]
         run = encoder.run([once[key] for key in fit], layers, hidden=layers)
         done = {fit[k]: (norms, hidden) for k, norms, hidden in run}
         for key, encoded in ((id(one), one) for one in group):
-            if key in refused:
-                yield refused[key]
+            if reasons[key]:
+                yield reasons[key]
                 continue
             left[key] -= 1
             norms, hidden = done[key] if left[key] else done.pop(key)

@@ -1,6 +1,6 @@
-"""What a user asks of a run -> what is measured, and which columns are read; contradictions refused.
+"""What a user asks of a run -> what is measured, and which columns are read.
 
-Reads nothing, and computes nothing.
+Contradictions are refused. Reads nothing, and computes nothing.
 """
 
 from collections.abc import Sequence

@@ -187,14 +187,14 @@ class PromptMeasure(ShiftMeasure):
         ready = [(k, [*one.read]) for k, one in enumerate(todo)]
         moved = []
         for k, measured in variants.measured(encoder, ready, self.asked, layers):
-            outcome = measured
-            if not isinstance(measured, str):
-                text = todo[k].key[0]
-                outcome = analysis_prompts.move(encoder, k, text, measured, self.asked)
-            if isinstance(outcome, str):
-                todo[k].reason = outcome
+            if isinstance(measured, str):
+                todo[k].reason = measured
+                continue
+            found = analysis_prompts.move(encoder, k, todo[k].key[0], measured, self.asked)
+            if isinstance(found, str):
+                todo[k].reason = found
             else:
-                moved.append(outcome)
+                moved.append(found)
         provenance = encoder.provenance({**asdict(buckets), **self.settings})
         results = analysis_prompts.judge(moved, self.asked, buckets, provenance, layers)
         for item, result in zip(moved, results, strict=True):

@@ -213,7 +213,7 @@ class ShiftLayout(Layout):
         }
         return {"shifts": shifts, "comparisons": comparisons}
 
-    def _prompts(self, every: Sequence[Compared], times: Sequence[int]) -> dict[str, Any]:
+    def _prompts(self, every: Sequence[Compared], times: Any) -> dict[str, Any]:
         """The prompts of each comparison, each so many times."""
         import pyarrow as pa
 
@@ -246,7 +246,8 @@ def _rows(every: Sequence[Compared], depth: int) -> dict[str, Any]:
         columns[f"index_{side}"] = known(np.tile(index, (depth, 1)), alone)
         sides = [(getattr(one, side), getattr(one, f"{side}_index")) for one in every]
         tokens = np.concatenate([text.tokens[own] for text, own in sides]).astype(object)
-        columns[f"token_{side}"] = words(np.where(index < 0, None, tokens), depth, null=None)
+        tokens[index < 0] = None
+        columns[f"token_{side}"] = words(tokens, depth, null=None)
         strength = np.concatenate([text.strength[:, own] for text, own in sides], axis=1)
         columns[f"strength_{side}"] = known(strength, alone)
     return columns

@@ -4,13 +4,14 @@ A token is known by its characters, so that a text's tokens stand for each other
 before them. Knows no model and no vector.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow import alignment
 from activation_flow.alignment import Alignment
-from activation_flow.data import ActivationFlowError, Ids, Mask, Names, TokenizedText
+from activation_flow.data import ActivationFlowError, Mask, Names, TokenizedText
 
 WAYS = ("text", *alignment.WAYS)
 PARTS = ("text", "prompt", "special", "mixed")
@@ -100,21 +101,36 @@ def align(
                 "the tokenizer does not say which characters a token stands for, so the text's "
                 "own tokens cannot be told; use --align position or diff"
             )
-    keys_a, keys_b = _keys(a, span_a, "a"), _keys(b, span_b, "b")
+    keys_a, keys_b = _keys(a, b, span_a, span_b)
     rows = alignment.align_equal(keys_a, keys_b, *special)
     same = a.ids[rows.a_index] == b.ids[rows.b_index]
     change = np.where(rows.paired & ~same, "replaced", rows.change)
     return Alignment(rows.a_index, rows.b_index, change)
 
 
-def _keys(text: TokenizedText, span: Span, side: str) -> list[str]:
-    """By what tokens are told apart; those of a prompt are like no other."""
-    part, places = parts(text, span), (_places(text) - span[0]).T.tolist()
-    ids: Ids = text.ids
-    return [
-        str(ids[i]) if name == "special" else f"{places[i]}" if name == "text" else f"{side} {i}"
-        for i, name in enumerate(part.tolist())
-    ]
+def _keys(a: TokenizedText, b: TokenizedText, span_a: Span, span_b: Span) -> list[list[str]]:
+    """By what the tokens of both are told apart; those of a prompt are like no other."""
+    own, counts = [], []
+    for text, span in ((a, span_a), (b, span_b)):
+        mine = parts(text, span) == "text"
+        places = map(tuple, (_places(text) - span[0]).T.tolist())
+        own.append([place if at else None for place, at in zip(places, mine, strict=True)])
+        counts.append(Counter(own[-1]))
+    keys = []
+    for side, (text, places_of) in enumerate(zip((a, b), own, strict=True)):
+        names = []
+        for i, (place, number) in enumerate(zip(places_of, text.ids.tolist(), strict=True)):
+            if text.special[i]:
+                names.append(f"{number}")
+            elif place is None:
+                names.append(f"{side} {i}")
+            else:
+                # Several tokens of one character (bytes of an emoji, a "▁" before a word) stand
+                # for each other in order; if one side has more, only those that are the same.
+                alike = counts[0][place] == counts[1][place]
+                names.append(f"{place}" if alike else f"{place} {number}")
+        keys.append(names)
+    return keys
 
 
 def of_rows(rows: Alignment, part_a: Names, part_b: Names) -> Names:

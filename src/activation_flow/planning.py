@@ -94,8 +94,8 @@ def _check_columns(job: Job, files: Sequence[InputFile]) -> None:
     for file in files if job.reading.pair_column is not None else ():
         if file.format in ("txt", "conllu"):
             raise ActivationFlowError(
-                f"{file.name}: a .{file.format} file has no columns, and so none for --pairs; pairs "
-                "are read from .jsonl, .csv, .tsv and .parquet files"
+                f"{file.name}: a .{file.format} file has no columns, and so none for --pairs; "
+                "pairs are read from .jsonl, .csv, .tsv and .parquet files"
             )
 
 

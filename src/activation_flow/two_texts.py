@@ -1,4 +1,4 @@
-"""Two texts at a time: tokenized, measured, aligned, judged; what shift and corpus runs are made of.
+"""Two texts at a time: tokenized, measured, aligned, judged.
 
 Formulas stand in shift, the alignment in alignment. Source: paper sections 2.3, 3.2 and 3.3.
 """
