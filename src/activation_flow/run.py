@@ -11,12 +11,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow import manifest
+from activation_flow import manifest, summary_texts
 from activation_flow import summary as statistics
 from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
 from activation_flow.part import part_path
-from activation_flow.result_summary import TABLE, TEXTS, Summary
+from activation_flow.result_summary import HISTOGRAM, TABLE, TEXTS, Summary
 from activation_flow.table import schema
 
 if TYPE_CHECKING:
@@ -139,8 +139,9 @@ class Run:
         done = self._covered()
         with self._open("cannot be summarized", done) as connection:
             table = statistics.statistics(connection, chosen, **options)
-            texts = statistics.of_texts(connection, chosen)
-            counts: dict[str, int | None] = {**statistics.counts(connection, chosen[0])}
+            spread = statistics.histogram(connection, chosen)
+            texts = summary_texts.of_texts(connection, chosen)
+            counts: dict[str, int | None] = {**summary_texts.counts(connection, chosen[0])}
         finished = self.manifest["finished"] or {}
         counts |= {name: finished.get(name) for name in COUNTS}
         return Summary(
@@ -149,8 +150,9 @@ class Run:
             shards=(len(done), len(self.manifest["shards"])),
             counts=counts,
             options=options,
-            table=table.cast(schema(TABLE)),
+            table=table.select([*TABLE]).cast(schema(TABLE)),
             texts=texts.select([*TEXTS]).cast(schema(TEXTS)),
+            histogram=spread.cast(schema(HISTOGRAM)),
         )
 
     def layers_from(self, spec: "int | str | Sequence[int] | None") -> tuple[int, ...]:
