@@ -5,6 +5,7 @@ tokens is found by leaving out each text in turn (the delete-one-group jackknife
 words that recur from text to text are not sampled here: docs/design.md says what that means.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from activation_flow.database import quoted
@@ -22,10 +23,19 @@ _SUMS = """
     (count(*) FILTER (high))::INTEGER AS high
 """
 
+# Without text i a ratio y / n becomes smaller by d = (y_i - y / n * n_i) / (n - n_i); its variance
+# is (m - 1) / m * sum(d^2), of m texts. No |d| is beyond most / (n - most), where no text has more
+# than ``most`` tokens: y_i is at most n_i. The square of that is the span of an exact sum.
 _PREPARE = """
-CREATE TEMP TABLE spread (
+CREATE TEMP TABLE whole AS
+SELECT section, name, layer, placed, percentile / 100 AS place, ranked,
+    high / nullif(ranked, 0) AS share, least(longest, placed - 1) AS most,
+    (most / (placed - most)) ** 2 AS place_span,
+    (least(longest, ranked - 1) / (ranked - least(longest, ranked - 1))) ** 2 AS share_span
+FROM measured CROSS JOIN (SELECT max(n_tokens) AS longest FROM texts);
+CREATE TEMP TABLE gathered (
     section VARCHAR, name VARCHAR, layer INTEGER, texts BIGINT,
-    placed_texts BIGINT, place_variance DOUBLE, ranked_texts BIGINT, high_variance DOUBLE
+    placed_texts BIGINT, place_sum HUGEINT, ranked_texts BIGINT, share_sum HUGEINT
 )
 """
 
@@ -43,38 +53,38 @@ FROM of_text GROUP BY ALL
 
 # Types that a summary lists: of these alone, as there are almost as many as rows.
 _LISTED = """
-(SELECT section, name, tokens.* FROM tokens JOIN (
-    SELECT section, name, layer FROM measured WHERE section IN ('strongest', 'weakest', 'type')
+(SELECT section, name, tokens.* FROM {tokens} AS tokens JOIN (
+    SELECT section, name, layer FROM whole WHERE section IN ('strongest', 'weakest', 'type')
 ) AS listed ON tokens.token = listed.name AND tokens.layer = listed.layer
 WHERE section = 'type' OR kind IS DISTINCT FROM 'special')
 """
 
-# Without text i a ratio y / n becomes smaller by d = (y_i - y / n * n_i) / (n - n_i); its variance
-# is (m - 1) / m * sum(d^2), of m texts. No |d| is beyond most / (n - most): y_i is at most n_i.
+_GATHER = """
+INSERT INTO gathered
+SELECT section, name, layer, count(*), count(*) FILTER (has_place),
+    sum((place ** 2 / place_span * 1152921504606846976)::BIGINT), count(*) FILTER (has_rank),
+    sum((share ** 2 / share_span * 1152921504606846976)::BIGINT)
+FROM (
+    SELECT w.section, w.name, w.layer, place_span, share_span,
+        t.placed > 0 AS has_place, t.ranked > 0 AS has_rank,
+        (t.places / 1677721600 - w.place * t.placed) / nullif(w.placed - t.placed, 0) AS place,
+        (t.high - w.share * t.ranked) / nullif(w.ranked - t.ranked, 0) AS share
+    FROM of_text AS t JOIN whole AS w ON t.section = w.section AND t.layer = w.layer
+        AND t.name IS NOT DISTINCT FROM w.name
+) GROUP BY ALL
+"""
+
 _SPREAD = """
-INSERT INTO spread
-WITH whole AS (
-    SELECT section, name, layer, count(*) AS texts,
-        sum(placed)::DOUBLE AS placed, sum(places)::DOUBLE AS places, max(placed) AS most_placed,
-        sum(ranked)::DOUBLE AS ranked, sum(high)::DOUBLE AS high, max(ranked) AS most_ranked
-    FROM of_text GROUP BY ALL
-), apart AS (
-    SELECT whole.section, whole.name, whole.layer, texts, of_text.placed > 0 AS has_place,
-        of_text.ranked > 0 AS has_rank,
-        (of_text.places - whole.places / whole.placed * of_text.placed) / 1677721600
-            / nullif(whole.placed - of_text.placed, 0) AS place,
-        (most_placed / nullif(whole.placed - most_placed, 0)) ** 2 AS place_span,
-        (of_text.high - whole.high / whole.ranked * of_text.ranked)
-            / nullif(whole.ranked - of_text.ranked, 0) AS high,
-        (most_ranked / nullif(whole.ranked - most_ranked, 0)) ** 2 AS high_span
-    FROM of_text JOIN whole
-        ON of_text.section = whole.section AND of_text.layer = whole.layer
-        AND of_text.name IS NOT DISTINCT FROM whole.name
-)
-SELECT section, name, layer, max(texts),
-    count(*) FILTER (has_place) AS m, exact_sum(place ** 2, place_span) * (m - 1) / nullif(m, 0),
-    count(*) FILTER (has_rank) AS h, exact_sum(high ** 2, high_span) * (h - 1) / nullif(h, 0)
-FROM apart GROUP BY section, name, layer
+CREATE TEMP TABLE spread AS
+SELECT w.section, w.name, w.layer, sum(g.texts)::BIGINT AS texts,
+    sum(g.placed_texts)::BIGINT AS m, sum(g.ranked_texts)::BIGINT AS h,
+    sum(place_sum)::DOUBLE * any_value(place_span) / 1152921504606846976
+        * (m - 1) / nullif(m, 0) AS place_variance,
+    sum(share_sum)::DOUBLE * any_value(share_span) / 1152921504606846976
+        * (h - 1) / nullif(h, 0) AS share_variance
+FROM gathered AS g JOIN whole AS w ON g.section = w.section AND g.layer = w.layer
+    AND g.name IS NOT DISTINCT FROM w.name
+GROUP BY w.section, w.name, w.layer
 """
 
 # For a join with ``measured``, and what ``bounded`` needs.
@@ -83,33 +93,39 @@ LEFT JOIN spread AS s
     ON s.section = m.section AND s.layer = m.layer AND s.name IS NOT DISTINCT FROM m.name
 """
 COLUMNS = """
-    coalesce(s.texts, 0) AS texts, s.placed_texts, s.place_variance, s.ranked_texts, s.high_variance
+    coalesce(s.texts, 0) AS texts, s.m, s.place_variance, s.h, s.share_variance
 """
 
 
-def measure(connection: "DuckDBPyConnection", tagged: bool) -> None:
+def measure(connection: "DuckDBPyConnection", pieces: Sequence[str], tagged: bool) -> None:
     """The table ``spread``: for each row of ``measured`` its texts, and its variances over them.
 
     Args:
-        connection: with ``tokens``, ``measured`` and the macro ``exact_sum``.
+        connection: with ``texts`` and, of the same layers, ``measured`` and ``ends``.
+        pieces: relations that are ``tokens`` together, no text in two of them; so that the sums
+            of few texts are held at once. They give the same bits however it is cut.
         tagged: the tokens have tags of the corpus.
     """
-    layers = "layer IN (SELECT layer FROM ends)"
     connection.execute(_PREPARE)
-
-    def add(section: str, name: str, source: str) -> None:
-        query = _BY_TEXT.format(section=section, name=name, source=source, sums=_SUMS)
-        connection.execute(query)
-        connection.execute(_SPREAD)
-
-    add(quoted("kind"), "kind::VARCHAR", f"tokens WHERE {layers}")
-    connection.execute(_TOGETHER)
-    connection.execute(_SPREAD)
-    add(quoted("special"), "token::VARCHAR", f"tokens WHERE kind = 'special' AND {layers}")
-    if tagged:
-        add(quoted("tag"), "tag::VARCHAR", f"tokens WHERE {layers}")
-    add("section", "name", _LISTED)
+    for piece in pieces:
+        chosen = f"(FROM {piece} WHERE layer IN (SELECT layer FROM ends))"
+        _gather(connection, quoted("kind"), "kind::VARCHAR", chosen)
+        connection.execute(_TOGETHER)
+        connection.execute(_GATHER)
+        special = f"{chosen} WHERE kind = 'special'"
+        _gather(connection, quoted("special"), "token::VARCHAR", special)
+        if tagged:
+            _gather(connection, quoted("tag"), "tag::VARCHAR", chosen)
+        _gather(connection, "section", "name", _LISTED.format(tokens=piece))
     connection.execute("DROP TABLE of_text")
+    connection.execute(_SPREAD)
+
+
+def _gather(connection: "DuckDBPyConnection", section: str, name: str, source: str) -> None:
+    """The sums of squares of some tokens of a piece, text by text."""
+    query = _BY_TEXT.format(section=section, name=name, source=source, sums=_SUMS)
+    connection.execute(query)
+    connection.execute(_GATHER)
 
 
 def bounded(table: "pyarrow.Table") -> "pyarrow.Table":
@@ -117,8 +133,8 @@ def bounded(table: "pyarrow.Table") -> "pyarrow.Table":
     import pyarrow as pa
 
     for name, scale, variance, texts in (
-        ("percentile", 100, "place_variance", "placed_texts"),
-        ("high_share", 1, "high_variance", "ranked_texts"),
+        ("percentile", 100, "place_variance", "m"),
+        ("high_share", 1, "share_variance", "h"),
     ):
         columns = (table[column].to_pylist() for column in (name, variance, texts))
         ends = [

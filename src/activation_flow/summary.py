@@ -46,11 +46,12 @@ _MEASURES = """
     CASE WHEN count(*) > 1 THEN
         CASE WHEN spread > 1e-13 * squares THEN sqrt(spread / (count(*) - 1)) ELSE 0 END
     END AS sd,
+    count(percentile) AS placed,
     exact_sum(percentile::DOUBLE, 100::DOUBLE) / nullif(count(percentile), 0) AS percentile,
     count(rank) AS ranked,
     count(*) FILTER (high) AS high
 """
-_VALUES = "tokens, mean, sd, percentile, ranked, high"
+_VALUES = "tokens, mean, sd, percentile, placed, ranked, high"
 
 # {tags} is a grouping set more where the corpus has tags of its own.
 _GROUPS = """
@@ -87,7 +88,7 @@ QUALIFY place <= {top}
 _ASKED = """
 INSERT INTO measured
 SELECT 'type', asked.name, asked.layer, asked.place, coalesce(tokens, 0), mean, sd, percentile,
-    coalesce(ranked, 0), coalesce(high, 0)
+    coalesce(placed, 0), coalesce(ranked, 0), coalesce(high, 0)
 FROM (
     SELECT name, place, layer
     FROM (SELECT unnest([{names}]) AS name, generate_subscripts([{names}], 1) AS place),
@@ -145,6 +146,7 @@ def statistics(
     connection: "DuckDBPyConnection",
     layers: Sequence[int],
     *,
+    pieces: Sequence[str] = ("tokens",),
     min_count: int = 5,
     top: int = 10,
     types: Sequence[str] = (),
@@ -152,8 +154,9 @@ def statistics(
     """Statistics of all tokens, of each kind, special token and tag, and of types of token.
 
     Args:
-        connection: with the relation ``tokens``.
+        connection: with the relations ``tokens`` and ``texts``.
         layers: those wanted, in their order.
+        pieces: relations that are ``tokens`` together, no text in two of them.
         min_count: occurrences that a type must have to be among the strongest or weakest.
         top: so many of the strongest and of the weakest types.
         types: these besides, whatever their number.
@@ -184,7 +187,7 @@ def statistics(
     if types:
         names = ", ".join(map(quoted, dict.fromkeys(types)))
         connection.execute(_ASKED.format(names=names, layers=listed, measures=_MEASURES))
-    intervals.measure(connection, tagged)
+    intervals.measure(connection, pieces, tagged)
     query = _TABLE.format(
         layers=listed,
         sections=", ".join(map(quoted, SECTIONS)),
