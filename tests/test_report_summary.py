@@ -42,26 +42,29 @@ def summary(folder: Path) -> af.Summary:
 
 
 def test_the_numbers_are_those_of_the_table(summary: af.Summary) -> None:
-    text = printed(summary)
-    assert repr(summary) == text.rstrip()
+    assert repr(summary) == printed(summary).rstrip()
+    text = printed(summary, width=120)
     shown = [*summary.rows("all", 4), *summary.rows("kind", 4), *summary.rows("special", 4)]
     for row in shown:
         name = "all" if row["section"] == "all" else row["name"] or "(no kind)"
         cells = row_of(text, name)
-        assert cells[1:5] == [
+        assert cells[1:6] == [
             f"{row['tokens']:,}",
             f"{row['mean']:.3f}",
             f"{row['sd']:.3f}",
             f"{row['percentile']:.1f}",
+            f"{row['percentile_low']:.1f}-{row['percentile_high']:.1f}",
         ]
         if row["high_share"] is None:
-            assert cells[5:] == ["-", "-", "-", "-"]
+            assert cells[6:] == ["-", "-", "-", "-", "-"]
         else:
-            shares = [row[key] for key in ("high_share", "share_of_high", "base_rate")]
-            assert cells[5:] == [*(f"{100 * s:.1f} %" for s in shares), f"{row['lift']:.2f}"]
+            shares = [f"{100 * row[key]:.1f} %" for key in ("share_of_high", "base_rate")]
+            between = f"{100 * row['high_share_low']:.1f}-{100 * row['high_share_high']:.1f}"
+            high = [f"{100 * row['high_share']:.1f} %", between]
+            assert cells[6:] == [*high, *shares, f"{row['lift']:.2f}"]
     for row in summary.rows("tag", 4):
         assert row_of(text, row["name"] or "(no tag)")[1] == f"{row['tokens']:,}"
-    assert row_of(text, "nope")[1:] == ["0", "-", "-", "-", "-", "-", "-", "-"]
+    assert row_of(text, "nope")[1:] == ["0", *"-" * 9]
     pairs = zip(summary.rows("strongest", 4), summary.rows("weakest", 4), strict=True)
     lines = text[text.index("strongest") :].splitlines()[1:]
     for (a, b), line in zip(pairs, lines, strict=False):

@@ -18,33 +18,31 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 # Columns of a table, all of them or, for want of room, fewer.
-_COLUMNS = (
-    "tokens",
-    "mean",
-    "sd",
-    "percentile",
-    "high_share",
-    "share_of_high",
-    "base_rate",
-    "lift",
-)
-_LAYOUTS = (
-    _COLUMNS,
-    ("tokens", "mean", "percentile", "high_share", "share_of_high", "base_rate", "lift"),
-    ("tokens", "mean", "percentile", "high_share", "lift"),
-    ("mean", "percentile", "high_share"),
-    ("high_share",),
+_LAYOUTS = tuple(
+    tuple(line.split())
+    for line in (
+        "tokens mean sd percentile place_95 high_share high_95 share_of_high base_rate lift",
+        "tokens mean percentile place_95 high_share high_95 share_of_high base_rate lift",
+        "tokens mean percentile place_95 high_share high_95 share_of_high lift",
+        "tokens mean percentile place_95 high_share high_95 lift",
+        "tokens mean percentile high_share lift",
+        "mean percentile high_share",
+        "high_share",
+    )
 )
 _HEADS = {
     "tokens": "tokens",
     "mean": "mean S",
     "sd": "sd",
     "percentile": "place",
+    "place_95": "95 %",
     "high_share": "HIGH",
+    "high_95": "95 %",
     "share_of_high": "of HIGH",
     "base_rate": "of all",
     "lift": "lift",
 }
+_BOUNDS = {"place_95": ("percentile", 1), "high_95": ("high_share", 100)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +173,7 @@ class SummaryPage(Page):
         yield "S", "", f"strength ‖h‖₂, L2 norm of a token's hidden state{how}"
         yield "sd", "", "standard deviation of S"
         yield "place", "", "mean place of these tokens in their texts, 0 (weakest) to 100"
+        yield "95 %", "", "interval of the number before it: other texts would move it so far"
         yield "HIGH", "", f"the part of these that is HIGH: S > τ{quantile_words(settings)}"
         yield "of HIGH", "", "their part of all HIGH tokens"
         yield "of all", "", f"their part of {part}"
@@ -249,6 +248,10 @@ def _apart(row: Row) -> bool:
 
 
 def _cell(name: str, row: Row) -> str:
+    if name in _BOUNDS:
+        of, scale = _BOUNDS[name]
+        low, high = row[f"{of}_low"], row[f"{of}_high"]
+        return "-" if low is None else f"{scale * low:.1f}-{scale * high:.1f}"
     value: Any = row[name]
     if name == "tokens":
         return f"{value:,}"

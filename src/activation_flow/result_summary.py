@@ -22,10 +22,15 @@ TABLE: Columns = {
     "name": ("string", "kind, tag or token; null: of section all, and of no known kind or tag"),
     "layer": ("int32", "0 = embeddings, k = output of block k"),
     "tokens": ("int64", "number of tokens, those that take no part included"),
+    "texts": ("int64", "number of texts with such tokens"),
     "mean": ("double", "mean strength"),
     "sd": ("double", "standard deviation of strength, n - 1 in the denominator"),
     "percentile": ("double", "mean place in their texts, 0 (weakest) to 100"),
+    "percentile_low": ("double", "where its 95 % interval over texts begins; null: one text"),
+    "percentile_high": ("double", "where it ends"),
     "high_share": ("double", "P(HIGH | these): the part that is HIGH of those that take part"),
+    "high_share_low": ("double", "where its 95 % interval over texts begins; null: one text"),
+    "high_share_high": ("double", "where it ends"),
     "share_of_high": ("double", "P(these | HIGH): their part of all HIGH tokens"),
     "base_rate": ("double", "P(these): their part of all tokens that take part"),
     "lift": ("double", "P(these | HIGH) / P(these)"),
@@ -38,6 +43,14 @@ TEXTS: Columns = {
     "right_skewed": ("double", "part of the texts that have a skew whose skew is above 0"),
     "pooled_skew": ("double", "skew, g1 = m3 / m2^1.5, of all tokens that take part together"),
 }
+HISTOGRAM: Columns = {
+    "layer": TABLE["layer"],
+    "kind": ("string", "special, punctuation, function, content; null: unknown"),
+    "low": ("double", "strength at which the bin begins"),
+    "high": ("double", "strength at which it ends; the last bin holds it, too"),
+    "count": ("int64", "number of tokens of this kind in it"),
+}
+BINS = 40  # of a histogram, from the weakest to the strongest token of a layer
 SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")  # in this order
 MANY = {"kind": "kinds", "special": "specials", "tag": "tags", "type": "types"}
 
@@ -59,6 +72,8 @@ class Summary:
             special token); tag (the corpus's own); strongest and weakest (types of token, from
             the first place on); type (those asked for).
         texts: a row for each layer: the columns of ``TEXTS``.
+        histogram: a row for each layer, kind that occurs there, and each of ``BINS`` bins of
+            strength: the columns of ``HISTOGRAM``.
     """
 
     provenance: Provenance
@@ -68,6 +83,7 @@ class Summary:
     options: Mapping[str, Any]
     table: "pyarrow.Table"
     texts: "pyarrow.Table"
+    histogram: "pyarrow.Table"
 
     @property
     def finished(self) -> bool:
@@ -80,6 +96,13 @@ class Summary:
 
         mine = (field("section") == section) & (field("layer") == layer)
         found: list[dict[str, Any]] = self.table.filter(mine).to_pylist()
+        return found
+
+    def bins(self, layer: int) -> list[dict[str, Any]]:
+        """The rows of ``histogram`` at one layer."""
+        from pyarrow.compute import field
+
+        found: list[dict[str, Any]] = self.histogram.filter(field("layer") == layer).to_pylist()
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +125,10 @@ class Summary:
             ]
         (found["all"],) = found["all"]
         del found["all"]["name"]
+        found["histogram"] = [
+            {name: row[name] for name in HISTOGRAM if name != "layer"}
+            for row in self.bins(texts["layer"])
+        ]
         return found
 
     def to_arrow(self) -> "pyarrow.Table":

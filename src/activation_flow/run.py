@@ -11,12 +11,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow import manifest
+from activation_flow import manifest, summary_texts
 from activation_flow import summary as statistics
 from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
 from activation_flow.part import part_path
-from activation_flow.result_summary import TABLE, TEXTS, Summary
+from activation_flow.result_summary import HISTOGRAM, TABLE, TEXTS, Summary
 from activation_flow.table import schema
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("activation_flow")
 
 AGAIN = "run the same afn corpus command again to finish it"
+PIECE = 2**26  # bytes of Parquet, about five million rows, whose sums of texts are held at once
 COUNTS = ("rows", "rejects", "blank", "computed")
 
 
@@ -147,9 +148,11 @@ class Run:
         }
         done = self._covered()
         with self._open("cannot be summarized", done) as connection:
-            table = statistics.statistics(connection, chosen, **options)
-            texts = statistics.of_texts(connection, chosen)
-            counts: dict[str, int | None] = {**statistics.counts(connection, chosen[0])}
+            pieces = self._pieces(connection, done)
+            table = statistics.statistics(connection, chosen, pieces=pieces, **options)
+            spread = statistics.histogram(connection, chosen)
+            texts = summary_texts.of_texts(connection, chosen)
+            counts: dict[str, int | None] = {**summary_texts.counts(connection, chosen[0])}
         finished = self.manifest["finished"] or {}
         counts |= {name: finished.get(name) for name in COUNTS}
         return Summary(
@@ -158,8 +161,9 @@ class Run:
             shards=(len(done), len(self.manifest["shards"])),
             counts=counts,
             options=options,
-            table=table.cast(schema(TABLE)),
+            table=table.select([*TABLE]).cast(schema(TABLE)),
             texts=texts.select([*TEXTS]).cast(schema(TEXTS)),
+            histogram=spread.cast(schema(HISTOGRAM)),
         )
 
     def layers_from(self, spec: "int | str | Sequence[int] | None") -> tuple[int, ...]:
@@ -185,6 +189,23 @@ class Run:
                 columns = self._columns(connection, table, source)
                 connection.execute(f"CREATE VIEW {table} AS SELECT {columns} FROM {source}")
             yield connection
+
+    def _pieces(self, connection: "DuckDBPyConnection", done: Sequence[int]) -> list[str]:
+        """Views that are ``tokens`` together, of some shards each: no text is in two of them."""
+        pieces: list[list[Path]] = []
+        room = 0
+        for path in (part_path(self.path, "tokens", number) for number in done):
+            size = path.stat().st_size
+            if size > room:
+                pieces.append([])
+                room = PIECE
+            pieces[-1].append(path)
+            room -= size
+        for number, paths in enumerate(pieces):
+            source = parquet(paths)
+            columns = self._columns(connection, "tokens", source)
+            connection.execute(f"CREATE VIEW piece_{number} AS SELECT {columns} FROM {source}")
+        return [f"piece_{number}" for number in range(len(pieces))]
 
     def _columns(self, connection: "DuckDBPyConnection", table: str, source: str) -> str:
         """All, and those that only a τ over all texts gives, where they stand in other runs."""

@@ -1,12 +1,14 @@
-"""Statistics: arrays in, numbers out. So far the permutation test of a sum.
+"""Statistics: numbers in, numbers out: the permutation test of a sum, the interval of a mean.
 
-Knows no token, no shift and no model. Source: Phipson and Smyth (2010), "Permutation p-values
-should never be zero".
+Knows no token, no shift and no model. Sources: Phipson and Smyth (2010), "Permutation p-values
+should never be zero"; Wilson (1927) and, for means of clusters, Dean and Pagano (2015),
+"Evaluating confidence interval methods for binomial proportions in clustered surveys".
 """
 
 from functools import lru_cache
 from itertools import chain, combinations
-from math import comb
+from math import comb, cos, pi, sin, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,7 @@ from activation_flow.data import ActivationFlowError
 EXACT_UP_TO = 20_000  # ways to choose; more are sampled
 TIE = 1e-9  # of the sum of all values: arithmetic noise must not decide an order
 CELLS = 2**20  # numbers that are shuffled at once: bounds the memory
+CONFIDENCE = 0.95
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -97,3 +100,74 @@ def _random_sums(values: Values, k: int, draws: int, seed: int) -> Sums:
         rows = np.broadcast_to(values, (len(part), len(values)))
         random.permuted(rows, axis=1)[:, :k].sum(axis=1, out=part)
     return sums
+
+
+def mean_interval(mean: float, variance: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a mean of values from 0 to 1, over clusters.
+
+    Wilson's score interval with Student's t and, for the number of draws, the number that would
+    have this variance if every value were drawn alone: mean (1 - mean) / variance. Where the mean
+    is 0 or 1 there is no variance to be seen, and each cluster counts as one draw.
+
+    Args:
+        mean: from 0 to 1.
+        variance: of the mean, found from the clusters.
+        n: number of clusters, at least 2.
+
+    Returns:
+        Low and high, from 0 to 1; the mean is between them. Where the variance is 0 and the mean
+        is neither 0 nor 1, both are the mean.
+
+    >>> [round(end, 3) for end in mean_interval(0.3, 0.05**2, 40)]
+    [0.21, 0.408]
+    >>> mean_interval(0.0, 0.0, 1000)[0], round(mean_interval(0.0, 0.0, 1000)[1], 5)
+    (0.0, 0.00384)
+    """
+    alone = mean * (1 - mean)
+    ratio = t_quantile(n - 1) ** 2 * (variance / alone if alone > 0 else 1 / n)
+    centre = (mean + ratio / 2) / (1 + ratio)
+    half = sqrt(alone * ratio + ratio**2 / 4) / (1 + ratio)
+    return max(min(centre - half, mean), 0.0), min(max(centre + half, mean), 1.0)
+
+
+@lru_cache(maxsize=4096)
+def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
+    """The t beyond which, on either side, Student's t is with probability (1 - confidence) / 2.
+
+    Args:
+        degrees: of freedom, at least 1.
+        confidence: between 0 and 1.
+
+    Returns:
+        Exact to 1e-13 up to 100 degrees, and to 1e-9 beyond.
+
+    >>> [round(t_quantile(degrees), 4) for degrees in (1, 10, 1000)]
+    [12.7062, 2.2281, 1.9623]
+    """
+    if degrees > 100:
+        return _far(degrees, NormalDist().inv_cdf((1 + confidence) / 2))
+    low, high = 0.0, pi / 2  # of the angle whose tangent is t / sqrt(degrees)
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _within(middle, degrees) < confidence else (low, middle)
+    return sin(low) / cos(low) * sqrt(degrees)
+
+
+def _within(angle: float, degrees: int) -> float:
+    """P(|T| <= t), a finite sum (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+    odd = degrees % 2
+    term, total = (cos(angle) if odd else 1.0), 0.0
+    for k in range(2 + odd, degrees + 1, 2):
+        total += term
+        term *= (k - 1) / k * cos(angle) ** 2
+    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
+
+
+def _far(degrees: int, z: float) -> float:
+    """The quantile from that of the normal distribution (Abramowitz and Stegun 26.7.5)."""
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / degrees**k for k, term in enumerate(terms, 1))
