@@ -7,13 +7,16 @@ text is escaped, in markup.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from activation_flow.html_prompts import prompts_parts
 from activation_flow.html_shift import shift_parts
 from activation_flow.html_strength import strength_parts
 from activation_flow.markup import LEVELS, errors, escape, fragment, heading, legend, note
 from activation_flow.picture import HINT, picture_of, token_text
 from activation_flow.picture_hidden import hidden_legend, shape_line
+from activation_flow.picture_prompts import picture_of_prompts
 from activation_flow.picture_shift import picture_of_shifts
 from activation_flow.result_hidden import HiddenResults, HiddenStates
+from activation_flow.result_prompts import PromptsResults
 from activation_flow.result_shift import ShiftResult, ShiftResults
 from activation_flow.results import LayersResult, Results, StrengthResults
 
@@ -35,6 +38,7 @@ _TITLES = {
     StrengthResults: "Token activation strength",
     LayersResult: "Token activation strength, layer by layer",
     ShiftResults: "Token activation shift",
+    PromptsResults: "What prompts move",
     HiddenResults: "Hidden states",
 }
 
@@ -86,6 +90,13 @@ def _parts(results: Results[Any], size: _Size) -> Iterator[str]:
             rows = max(50, tokens // 2)  # a row has two tokens
             return shift_parts(
                 picture_of_shifts(results, listed=listed, drawn=texts, rows=rows, hint=hint)
+            )
+        case PromptsResults():
+            # A comparison has two variants of a text; the first texts are drawn whole.
+            each = max(1, min(len(results), texts))
+            rows, drawn = max(50, cells // (each * 20)), max(3, cells // 1_000)
+            return prompts_parts(
+                picture_of_prompts(results, texts=texts, drawn=drawn, rows=rows, hint=hint)
             )
         case HiddenResults():
             return _hidden_parts(results, texts)

@@ -25,7 +25,7 @@ from activation_flow.part_tables import (
 )
 from activation_flow.results import StrengthResult
 from activation_flow.shift import Concentration
-from activation_flow.table import HELD, STRENGTH, Columns, schema
+from activation_flow.table_columns import HELD, STRENGTH, Columns, schema
 
 if TYPE_CHECKING:
     import pyarrow

@@ -25,7 +25,7 @@ from activation_flow.part_tables import (
     without_nan,
     words,
 )
-from activation_flow.table import STRENGTH, Columns, schema
+from activation_flow.table_columns import STRENGTH, Columns, schema
 
 if TYPE_CHECKING:
     import pyarrow

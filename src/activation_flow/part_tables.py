@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from activation_flow.analysis import Buckets
-from activation_flow.table import Columns
+from activation_flow.table_columns import Columns
 
 if TYPE_CHECKING:
     import pyarrow

@@ -62,16 +62,14 @@ def _sides(text: TokenizedText, span: Span) -> tuple[Mask, Mask]:
 def _places(text: TokenizedText) -> Places:
     """First character of each token and one past its last, without the spaces at its ends."""
     places = np.array([text.start, text.end])
-    blank = np.fromiter(map(str.isspace, text.text), bool, len(text.text))
-    inside = np.flatnonzero(places[1] > places[0])
-    ends = blank[places[0, inside]] | blank[places[1, inside] - 1]
-    for i in inside[ends].tolist():
+    for i in range(len(text)):
         start, end = places[:, i].tolist()
-        piece = text.text[start:end]
-        inner = piece.strip()
-        if inner:  # a token of spaces only stands where it stands
-            places[0, i] = start + len(piece) - len(piece.lstrip())
-            places[1, i] = places[0, i] + len(inner)
+        piece = text.text[max(start, 0) : max(end, 0)]
+        if piece[:1].isspace() or piece[-1:].isspace():
+            inner = piece.strip()
+            if inner:  # a token of spaces only stands where it stands
+                places[0, i] = start + len(piece) - len(piece.lstrip())
+                places[1, i] = places[0, i] + len(inner)
     return places
 
 

@@ -204,6 +204,12 @@ class PromptsResult(Exports):
             f"{len(self.prompts) - 1}, the smaller one first"
         )
 
+    def kinds(self, one: PromptComparison) -> Names:
+        """Kind of each row's token: the first variant's, or the second's where it was inserted."""
+        of_a, of_b = self.variants[one.a].kind, self.variants[one.b].kind
+        kinds: Names = np.where(one.a_index >= 0, of_a[one.a_index], of_b[one.b_index])
+        return kinds
+
     def between(self, a: int, b: int, layer: int) -> ShiftResult:
         """The shift from the variant with prompt a to the one with prompt b, at one layer.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activation_flow.result_run import OfRun
-from activation_flow.table import Columns
+from activation_flow.table_columns import Columns
 
 # Of each text; their means, and intervals of the means. In this order.
 MEASURES: dict[str, str] = {

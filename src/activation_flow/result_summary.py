@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activation_flow.result_run import OfRun
-from activation_flow.table import Columns
+from activation_flow.table_columns import Columns
 
 if TYPE_CHECKING:
     import pyarrow

@@ -11,7 +11,7 @@ from activation_flow.data import KINDS
 from activation_flow.database import EXACT_SUM, ask, quoted
 from activation_flow.result_shift_summary import LEVEL, MEASURES, SECTIONS, SHARES, TABLE
 from activation_flow.stats import t_quantile
-from activation_flow.table import schema
+from activation_flow.table_columns import schema
 
 if TYPE_CHECKING:
     import pyarrow
