@@ -55,9 +55,7 @@ def jackknife(sums: np.ndarray, counts: np.ndarray) -> float:
     """The variance of a ratio, each text left out in turn."""
     n = len(sums)
     whole = sums.sum() / counts.sum()
-    without = [
-        np.delete(sums, k).sum() / np.delete(counts, k).sum() - whole for k in range(n)
-    ]
+    without = [np.delete(sums, k).sum() / np.delete(counts, k).sum() - whole for k in range(n)]
     return (n - 1) / n * sum(value**2 for value in without)
 
 

@@ -142,6 +142,7 @@ ORDER BY
     m.name NULLS LAST
 """
 
+
 def statistics(
     connection: "DuckDBPyConnection",
     layers: Sequence[int],
