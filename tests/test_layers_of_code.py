@@ -84,7 +84,9 @@ ORDER = (
     "picture_hidden",
     "picture_shift",
     "sentences",
+    "drawing",
     "markup",
+    "page",
     "html_shift",
     "html_strength",
     "html",
@@ -142,6 +144,7 @@ HEAVY = {
     "duckdb",
     "openvino",
     "altair",
+    "vl_convert",
     "huggingface_hub",
 }
 
