@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
     from activation_flow.files import load
     from activation_flow.result_hidden import HiddenResults, HiddenStates
+    from activation_flow.result_prompts import PromptComparison, PromptsResult, PromptsResults
     from activation_flow.result_shift import ShiftResult, ShiftResults
     from activation_flow.result_summary import Summary
     from activation_flow.results import (
@@ -31,6 +32,9 @@ _HOME = {
     "HiddenResults": "result_hidden",
     "HiddenStates": "result_hidden",
     "LayersResult": "results",
+    "PromptComparison": "result_prompts",
+    "PromptsResult": "result_prompts",
+    "PromptsResults": "result_prompts",
     "Run": "run",
     "ShiftResult": "result_shift",
     "ShiftResults": "result_shift",
@@ -48,6 +52,9 @@ __all__ = [
     "HiddenResults",
     "HiddenStates",
     "LayersResult",
+    "PromptComparison",
+    "PromptsResult",
+    "PromptsResults",
     "Run",
     "ShiftResult",
     "ShiftResults",

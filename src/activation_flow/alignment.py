@@ -92,7 +92,26 @@ def align(
         raise ActivationFlowError(f"align={how!r} is not one of {', '.join(WAYS)}")
     first = _symbols(a, special_a)
     second = _symbols(b, special_b)
-    rows = [*(_diff if how == "diff" else _position)(first, second)]
+    return _alignment((_diff if how == "diff" else _position)(first, second))
+
+
+def align_equal(
+    a: Sequence[str],
+    b: Sequence[str],
+    special_a: Sequence[bool] | Mask | None = None,
+    special_b: Sequence[bool] | Mask | None = None,
+) -> Alignment:
+    """As ``align``'s ``diff``, but only equal tokens are partners: nothing is ``replaced``.
+
+    >>> align_equal(["a", "day"], ["a", "walk"]).change.tolist()
+    ['same', 'deleted', 'inserted']
+    """
+    first, second = _symbols(a, special_a), _symbols(b, special_b)
+    return _alignment(_diff(first, second, replace=False))
+
+
+def _alignment(found: Iterator[Row]) -> Alignment:
+    rows = [*found]
     return Alignment(
         np.array([i for i, _, _ in rows], dtype=np.int64),
         np.array([j for _, j, _ in rows], dtype=np.int64),
@@ -112,18 +131,20 @@ def _position(a: list[Symbol], b: list[Symbol]) -> Iterator[Row]:
     yield from _run(a, b, range(common, len(a)), range(common, len(b)))
 
 
-def _diff(a: list[Symbol], b: list[Symbol]) -> Iterator[Row]:
+def _diff(a: list[Symbol], b: list[Symbol], replace: bool = True) -> Iterator[Row]:
     i = j = 0
     for kept_i, kept_j in [*_common(a, b), (len(a), len(b))]:
-        yield from _run(a, b, range(i, kept_i), range(j, kept_j))
+        yield from _run(a, b, range(i, kept_i), range(j, kept_j), replace)
         if kept_i < len(a):
             yield kept_i, kept_j, "same"
         i, j = kept_i + 1, kept_j + 1
 
 
-def _run(a: list[Symbol], b: list[Symbol], in_a: range, in_b: range) -> Iterator[Row]:
+def _run(
+    a: list[Symbol], b: list[Symbol], in_a: range, in_b: range, replace: bool = True
+) -> Iterator[Row]:
     """Two runs in the same place: in pairs if equally long and special in the same places."""
-    if [a[i][1] for i in in_a] == [b[j][1] for j in in_b]:
+    if replace and [a[i][1] for i in in_a] == [b[j][1] for j in in_b]:
         for i, j in zip(in_a, in_b, strict=True):
             yield i, j, "same" if a[i] == b[j] else "replaced"
     else:

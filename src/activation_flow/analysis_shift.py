@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activation_flow import alignment, analysis, grouping
-from activation_flow import shift as formulas
+from activation_flow import aligned, alignment, analysis, grouping
 from activation_flow import strength as strengths
 from activation_flow.alignment import Alignment
 from activation_flow.analysis import Buckets, Measured
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from activation_flow.shift import Pairs, Shift
     from activation_flow.tokens import Encoded
 
-BUCKET_BY = ("a", "b", "union")
 # What two results must have in common to be subtracted, so that one head is true of both.
 _ORIGIN, _READING = (
     ("model", "revision", "engine", "precision"),
@@ -52,10 +50,7 @@ class Comparing:
     words: str | None = None
 
     def __post_init__(self) -> None:
-        if self.bucket_by not in BUCKET_BY:
-            raise ActivationFlowError(
-                f"bucket_by={self.bucket_by!r} is not one of {', '.join(BUCKET_BY)}"
-            )
+        aligned.check_bucket_by(self.bucket_by)
         alignment.align([], [], self.align)  # refuses what it does not know
         if self.words is not None:
             strengths.check_aggregate(self.words)
@@ -248,11 +243,7 @@ def _compare(number: int, a: Side, b: Side, comparing: Comparing) -> _Compared:
         keys_a, a = _as_words(a, comparing.words)
         keys_b, b = _as_words(b, comparing.words)
     rows = alignment.align(keys_a, keys_b, comparing.align, a[0].special, b[0].special)
-    paired = rows.paired
-    of_a, of_b = a[2][rows.a_index[paired]], b[2][rows.b_index[paired]]
-    distance, angle = np.full((2, len(paired)), np.nan)
-    distance[paired] = formulas.shift(of_a, of_b)
-    angle[paired] = formulas.cosine_distance(of_a, of_b)
+    distance, angle = aligned.distances(rows, a[2], b[2])
     return _Compared(number, (number, a[0], a[1]), (number, b[0], b[1]), rows, distance, angle)
 
 
@@ -280,11 +271,9 @@ def _judge(
     judged = analysis.judge(texts, buckets, provenance, layers)
     results = []
     for item, a, b in zip(compared, judged[::2], judged[1::2], strict=True):
-        rows, paired = item.rows, item.rows.paired
-        high_a = (rows.a_index >= 0) & (a.bucket[0, rows.a_index] == "HIGH")
-        high_b = (rows.b_index >= 0) & (b.bucket[0, rows.b_index] == "HIGH")
-        high = {"a": high_a, "b": high_b, "union": high_a | high_b}[comparing.bucket_by]
-        part = paired & analysis.takes_part(a, buckets)[rows.a_index]
+        rows = item.rows
+        high = aligned.high(rows, a.bucket[0], b.bucket[0], comparing.bucket_by)
+        part = analysis.takes_part(a, buckets)
         results.append(
             ShiftResult(
                 a=a,
@@ -295,7 +284,7 @@ def _judge(
                 shift=item.shift,
                 cosine_distance=item.cosine_distance,
                 high=high,
-                concentration=formulas.concentration(item.shift[part], high[part]),
+                concentration=aligned.concentration(rows, item.shift, high, part),
                 provenance=provenance,
             )
         )

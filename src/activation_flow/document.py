@@ -9,24 +9,38 @@ from typing import Any
 
 import numpy as np
 
-from activation_flow.data import ActivationFlowError, Failure, Provenance, TokenizedText
+from activation_flow.data import ActivationFlowError, Failure, Provenance
+from activation_flow.document_parts import (
+    Json,
+    column,
+    concentration_fields,
+    floats,
+    from_concentration,
+    from_strength,
+    from_text,
+    per_layer,
+    strength_text,
+    text_head,
+    tokens,
+)
+from activation_flow.document_prompts import from_prompts, prompts_text
 from activation_flow.result_hidden import HiddenResults, HiddenStates
+from activation_flow.result_prompts import PromptsResult, PromptsResults
 from activation_flow.result_shift import ShiftResult, ShiftResults
-from activation_flow.results import Exports, LayersResult, Results, StrengthResult, StrengthResults
-from activation_flow.shift import Concentration
+from activation_flow.results import Exports, LayersResult, Results, StrengthResults
 
 KINDS_OF_RESULT: dict[str, type[Results[Any]]] = {
-    kind.schema: kind for kind in (StrengthResults, LayersResult, ShiftResults, HiddenResults)
+    kind.schema: kind
+    for kind in (StrengthResults, LayersResult, ShiftResults, PromptsResults, HiddenResults)
 }
-
-Json = dict[str, Any]
 
 
 def to_dict(result: Exports) -> Json:
     """The JSON document of one result or of many.
 
     Arrays inside are parallel to ``layers``. One comparison stands at the top level, the
-    comparisons of a list stand in ``comparisons``.
+    comparisons of a list stand in ``comparisons``; so do one text under several prompts, and the
+    ``texts`` of a list.
     """
     results = result._as_list()
     document = head(results)
@@ -34,6 +48,10 @@ def to_dict(result: Exports) -> Json:
         document |= {**_comparison(result), "pair_number": 1}
     elif isinstance(results, ShiftResults):
         document["comparisons"] = _numbered(results, _comparison)
+    elif isinstance(result, PromptsResult):
+        document |= {**prompts_text(result), "text_number": 1}
+    elif isinstance(results, PromptsResults):
+        document["texts"] = _numbered(results, prompts_text)
     elif isinstance(results, HiddenResults):
         document["texts"] = _numbered(results, hidden_text)
     else:
@@ -48,6 +66,9 @@ def head(results: Results[Any]) -> Json:
     more = {}
     if isinstance(results, ShiftResults):
         more = {"layer": results.layers[0], "align": results.provenance.settings["align"]}
+    if isinstance(results, PromptsResults):
+        names = ("prompts", "template", "align")
+        more = {name: results.provenance.settings[name] for name in names}
     return results.provenance.head(results.schema, results.layers, **more)
 
 
@@ -62,65 +83,11 @@ def _numbered(results: Results[Any], describe: Callable[[Any], Json]) -> list[Js
     return [{number: n, **describe(r)} for n, r in zip(results.numbers, results, strict=True)]
 
 
-def text_head(text: TokenizedText) -> Json:
-    """What a text is, but for its tokens."""
-    pair = {} if text.text_pair is None else {"text_pair": text.text_pair}
-    about = {"text": text.text, **pair, "n_windows": text.n_windows, "n_dropped": text.n_dropped}
-    if isinstance(text, StrengthResult):
-        about["threshold"] = floats(text.threshold)
-    return about
-
-
-def token_columns(text: TokenizedText) -> dict[str, list[Any]]:
-    """What a token is, whatever the layer; -1 and "" become None."""
-
-    def known(values: np.ndarray) -> list[int | None]:
-        return [None if v < 0 else v for v in values.tolist()]
-
-    return {
-        "token": [str(t) for t in text.tokens],
-        "id": text.ids.tolist(),
-        "start": known(text.start),
-        "end": known(text.end),
-        "word": known(text.word),
-        "kind": [k or None for k in text.kind.tolist()],
-        "segment": known(text.segment),
-    }
-
-
-def floats(values: np.ndarray) -> list[float]:
-    """Shortest decimals that read back as the same float32 (or float64)."""
-    return [float(str(value)) for value in values]
-
-
-def _tokens(text: TokenizedText, **per_token: list[Any]) -> list[Json]:
-    columns = token_columns(text)
-    if text.text_pair is None:
-        del columns["segment"]
-    columns |= per_token
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
-
-
-def strength_text(result: StrengthResult) -> Json:
-    """A text with the strength, rank and bucket of its tokens."""
-    return {
-        **text_head(result),
-        "tokens": _tokens(
-            result,
-            strength=[floats(row) for row in result.strength.T],
-            rank=[[r or None for r in row] for row in result.rank.T.tolist()],
-            bucket=[[b or None for b in row] for row in result.bucket.T.tolist()],
-        ),
-    }
-
-
 def hidden_text(result: HiddenStates) -> Json:
     """A text with the hidden states of its tokens, [layers][width] each."""
     states = [[floats(h) for h in layers] for layers in result.hidden.swapaxes(0, 1)]
     strength = [floats(row) for row in result.strength.T]
-    return {**text_head(result), "tokens": _tokens(result, strength=strength, hidden=states)}
+    return {**text_head(result), "tokens": tokens(result, strength=strength, hidden=states)}
 
 
 def _comparison(result: ShiftResult) -> Json:
@@ -132,12 +99,6 @@ def _comparison(result: ShiftResult) -> Json:
         "unpaired_high": result.unpaired_high,
         **concentration_fields(result.concentration),
     }
-
-
-def concentration_fields(held: Concentration) -> Json:
-    """R_H and what is needed to read it, by the names that documents and tables use."""
-    fields = asdict(held)
-    return {"aligned_shift": fields.pop("total"), "high_shift": fields.pop("high_total"), **fields}
 
 
 def from_dict(document: Json) -> Results[Any]:
@@ -159,82 +120,38 @@ def from_dict(document: Json) -> Results[Any]:
     if kind is ShiftResults:
         items = document.get("comparisons", [document])
         results: Any = [_from_comparison(item, provenance, layers) for item in items]
+    elif kind is PromptsResults:
+        items = document.get("texts", [document])
+        results = [from_prompts(item, document, provenance, layers) for item in items]
     else:
         items = document["texts"]
-        read = _from_hidden if kind is HiddenResults else _from_strength
+        read = _from_hidden if kind is HiddenResults else from_strength
         results = [read(item, provenance, layers) for item in items]
     errors = tuple(Failure(e[number], e["reason"]) for e in document["errors"])
     return kind(tuple(results), provenance, layers, errors, tuple(i[number] for i in items))
 
 
-def _column(rows: list[Json], name: str, dtype: Any, absent: Any) -> np.ndarray:
-    values = [row.get(name) for row in rows]
-    return np.array([absent if v is None else v for v in values], dtype=dtype)
-
-
-def _from_text(text: Json) -> dict[str, Any]:
-    """The fields of a TokenizedText."""
-    rows, pair = text["tokens"], text.get("text_pair")
-    kind = _column(rows, "kind", "<U11", "")
-    special = kind == "special"
-    segment = _column(rows, "segment", np.int64, -1)
-    return {
-        **{name: text[name] for name in ("text", "n_windows", "n_dropped")},
-        "text_pair": pair,
-        "tokens": _column(rows, "token", object, ""),
-        **{name: _column(rows, name, np.int64, -1) for name in ("start", "end", "word")},
-        "ids": _column(rows, "id", np.int64, -1),
-        "segment": segment if pair is not None else np.where(special, -1, 0),
-        "special": special,
-        "kind": kind,
-    }
-
-
-def _per_layer(text: Json, layers: tuple[int, ...], name: str, dtype: Any, absent: Any) -> Any:
-    rows = text["tokens"]
-    table = [[absent if v is None else v for v in row[name]] for row in rows]
-    values = np.array(table, dtype=dtype)
-    return values.reshape(len(rows), len(layers), *values.shape[2:]).swapaxes(0, 1)
-
-
-def _from_strength(text: Json, provenance: Provenance, layers: tuple[int, ...]) -> StrengthResult:
-    return StrengthResult(
-        **_from_text(text),
-        layers=layers,
-        strength=_per_layer(text, layers, "strength", np.float32, np.nan),
-        threshold=np.array(text["threshold"], dtype=np.float64),
-        rank=_per_layer(text, layers, "rank", np.int64, 0),
-        bucket=_per_layer(text, layers, "bucket", "<U4", ""),
-        provenance=provenance,
-    )
-
-
 def _from_hidden(text: Json, provenance: Provenance, layers: tuple[int, ...]) -> HiddenStates:
     return HiddenStates(
-        **_from_text(text),
+        **from_text(text),
         layers=layers,
-        hidden=_per_layer(text, layers, "hidden", np.float32, np.nan),
-        strength=_per_layer(text, layers, "strength", np.float32, np.nan),
+        hidden=per_layer(text, layers, "hidden", np.float32, np.nan),
+        strength=per_layer(text, layers, "strength", np.float32, np.nan),
         provenance=provenance,
     )
 
 
 def _from_comparison(item: Json, provenance: Provenance, layers: tuple[int, ...]) -> ShiftResult:
     rows = item["pairs"]
-    scalars = ("n", "k", "high_ratio", "high_share", "enrichment", "p_value", "p_floor")
     return ShiftResult(
-        a=_from_strength(item["a"], provenance, layers),
-        b=_from_strength(item["b"], provenance, layers),
-        a_index=_column(rows, "a_index", np.int64, -1),
-        b_index=_column(rows, "b_index", np.int64, -1),
-        change=_column(rows, "change", "<U8", ""),
-        shift=_column(rows, "shift", np.float64, np.nan),
-        cosine_distance=_column(rows, "cosine_distance", np.float64, np.nan),
-        high=_column(rows, "high", bool, False),
-        concentration=Concentration(
-            total=item["aligned_shift"],
-            high_total=item["high_shift"],
-            **{name: item[name] for name in scalars},
-        ),
+        a=from_strength(item["a"], provenance, layers),
+        b=from_strength(item["b"], provenance, layers),
+        a_index=column(rows, "a_index", np.int64, -1),
+        b_index=column(rows, "b_index", np.int64, -1),
+        change=column(rows, "change", "<U8", ""),
+        shift=column(rows, "shift", np.float64, np.nan),
+        cosine_distance=column(rows, "cosine_distance", np.float64, np.nan),
+        high=column(rows, "high", bool, False),
+        concentration=from_concentration(item),
         provenance=provenance,
     )

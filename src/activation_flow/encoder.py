@@ -23,6 +23,7 @@ from activation_flow.engine import Engine
 from activation_flow.folder import Packed
 from activation_flow.portable import Portable
 from activation_flow.result_hidden import HiddenResults, HiddenStates
+from activation_flow.result_prompts import PromptsResult, PromptsResults
 from activation_flow.result_shift import ShiftResult, ShiftResults
 from activation_flow.results import LayersResult, StrengthResult, StrengthResults
 from activation_flow.runner import BATCH_TOKENS, Runner, start
@@ -44,6 +45,7 @@ class Encoder:
         engine: ``openvino`` or ``torch``.
         precision: ``f32`` or ``bf16``.
         causal: True if no token sees a later one.
+        cls_id: vocabulary number of the tokenizer's cls token, if it has one.
     """
 
     def __init__(self, runner: Runner):
@@ -57,6 +59,7 @@ class Encoder:
         self.width: int = meta["width"]
         self.max_length: int = meta["max_length"]
         self.causal: bool = meta["causal"]
+        self.cls_id: int | None = meta["cls_id"]
         self.engine = runner.engine.name
         self.precision = runner.engine.precision
 
@@ -243,6 +246,23 @@ class Encoder:
         from activation_flow import analysis_shift
 
         return analysis_shift.shift(self, a, b, **options)
+
+    @overload
+    def prompts(self, texts: str, prompts: Sequence[str], **options: Any) -> PromptsResult: ...
+    @overload
+    def prompts(
+        self, texts: Sequence[str], prompts: Sequence[str], **options: Any
+    ) -> PromptsResults: ...
+    def prompts(
+        self, texts: "str | Sequence[str]", prompts: Sequence[str], **options: Any
+    ) -> "PromptsResult | PromptsResults":
+        """What each prompt before a text moves, pair by pair of prompts (paper 3.2.3).
+
+        One text gives one result, a list gives a list. Options: see ``analysis_prompts.prompts``.
+        """
+        from activation_flow import analysis_prompts
+
+        return analysis_prompts.prompts(self, texts, prompts, **options)
 
     @overload
     def hidden_states(self, texts: str, **options: Any) -> HiddenStates: ...

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from activation_flow.part_tables import UNIQUE, Layout, Measured, tables
-from activation_flow.table import HEAD
+from activation_flow.table_columns import HEAD
 
 WORK = ".work"  # folder of a run for files that are not finished
 TEMPORARY = "unfinished-"  # before the name of a file that is being written

@@ -12,7 +12,7 @@ import numpy as np
 from activation_flow import strength as formulas
 from activation_flow.analysis import Buckets, takes_part
 from activation_flow.data import Hidden, Names, Strength, TokenizedText
-from activation_flow.table import STRENGTH, Columns, schema
+from activation_flow.table_columns import STRENGTH, Columns, schema
 
 if TYPE_CHECKING:
     import pyarrow

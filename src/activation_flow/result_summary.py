@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from activation_flow.data import ActivationFlowError, Provenance
 from activation_flow.output import check_path, replacing
-from activation_flow.table import HEAD, Columns
+from activation_flow.table_columns import HEAD, Columns
 
 if TYPE_CHECKING:
     import pandas

@@ -67,7 +67,8 @@ class Exports:
     def save(self, path: str | Path) -> None:
         """Write to a file; its ending chooses the form.
 
-        All but hidden states: .json .csv .parquet .html; hidden states: .npz .safetensors.
+        All: .png .svg; all but hidden states: .json .csv .parquet .html; hidden states: .npz
+        .safetensors.
 
         Raises:
             ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
@@ -75,6 +76,19 @@ class Exports:
         from activation_flow import files
 
         files.save(self, path)
+
+    def chart(self, **options: Any) -> Any:
+        """The picture of a result, or of the first ones of a list: a Vega-Altair chart.
+
+        Args:
+            **options: ``layer``, the only one to draw; ``tokens``, at most so many of a text.
+
+        Raises:
+            ActivationFlowError: an empty list, or a layer that the result does not hold.
+        """
+        from activation_flow import charts
+
+        return charts.chart(self, **options)
 
     def __repr__(self) -> str:
         from activation_flow import report
@@ -85,6 +99,10 @@ class Exports:
         from activation_flow import html
 
         return html.html_fragment(self._as_list())
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        """What notebooks show; nothing of it loads from a network."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __eq__(self, other: object) -> bool:
         """The same kind of result, and the same in every value, text, setting and version."""

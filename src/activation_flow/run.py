@@ -17,7 +17,7 @@ from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
 from activation_flow.part import part_path
 from activation_flow.result_summary import HISTOGRAM, TABLE, TEXTS, Summary
-from activation_flow.table import schema
+from activation_flow.table_columns import schema
 
 if TYPE_CHECKING:
     import pyarrow

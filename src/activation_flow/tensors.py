@@ -34,6 +34,7 @@ from activation_flow import document
 from activation_flow.analysis_hidden import Outcome
 from activation_flow.containers import READERS, WRITERS, Reader
 from activation_flow.data import ActivationFlowError, Failure, Provenance
+from activation_flow.document_parts import Json, text_head, token_columns
 from activation_flow.output import check_path, replacing
 from activation_flow.result_hidden import HiddenResults, HiddenStates
 
@@ -73,7 +74,7 @@ def write(
     failures: list[Failure] = []
     seen: Counter[int] = Counter()
 
-    def errors(failures: Sequence[Failure]) -> list[document.Json]:
+    def errors(failures: Sequence[Failure]) -> list[Json]:
         return document.errors_of(HiddenResults((), provenance, layers, tuple(failures)))
 
     try:
@@ -119,9 +120,9 @@ def _arrays(states: HiddenStates) -> dict[str, np.ndarray]:
 
 
 def _about(states: HiddenStates) -> str:
-    columns = document.token_columns(states)
+    columns = token_columns(states)
     strings = {"tokens": columns["token"], "kinds": columns["kind"]}
-    return json.dumps({**document.text_head(states), **strings}, ensure_ascii=False)
+    return json.dumps({**text_head(states), **strings}, ensure_ascii=False)
 
 
 def read(path: str | Path) -> HiddenResults:

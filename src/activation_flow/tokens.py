@@ -81,9 +81,9 @@ def encode_all(
     segments = [(t, None) for t in texts] if pairs is None else list(zip(texts, pairs, strict=True))
     usable: list[tuple[int, str, str | None]] = []
     for number, (text, pair) in enumerate(segments, 1):
-        if reason := _unreadable(text):
+        if reason := unreadable(text):
             failures.append(Failure(number, reason))
-        elif pairs is not None and (reason := _unreadable(pair)):
+        elif pairs is not None and (reason := unreadable(pair)):
             failures.append(Failure(number, f"its text_pair: {reason}"))
         else:
             usable.append((number, text, pair))
@@ -103,7 +103,8 @@ class _NoResult(Exception):
     """This one text has no result; says why."""
 
 
-def _unreadable(text: object) -> str:
+def unreadable(text: object) -> str:
+    """Why this is no text that a tokenizer can read; "" if it is one."""
     if not isinstance(text, str):
         return f"it is not a string but {type(text).__name__}"
     try:
@@ -199,7 +200,7 @@ def _encoded(
 ) -> Encoded:
     n = len(text)
     if text.special.all():
-        raise _NoResult(f"it has no token of its own ({_why_none(text)})")
+        raise _NoResult(no_token(text.text + (text.text_pair or "")))
     if text.ids.max() >= vocabulary:
         raise _NoResult(
             f"token {text.tokens[text.ids.argmax()]!r} has number {text.ids.max()}, and the model "
@@ -232,15 +233,13 @@ def _encoded(
     return Encoded(number, read, type_ids, lead, trail, tuple(spans))
 
 
-def _why_none(text: TokenizedText) -> str:
-    given = text.text + (text.text_pair or "")
-    if not given:
-        return "it is empty"
-    if given.isspace():
-        return "it holds only spaces"
-    dropped = [*dict.fromkeys("".join(given.split()))]
-    codes = ", ".join(f"U+{ord(character):04X}" for character in dropped[:3])
-    return f"the tokenizer drops all of it: {codes}{', ...' if len(dropped) > 3 else ''}"
+def no_token(given: str) -> str:
+    """Why a text of which only special tokens are left has no result."""
+    why = "it holds only spaces" if given else "it is empty"
+    if dropped := [*dict.fromkeys("".join(given.split()))]:
+        codes = ", ".join(f"U+{ord(character):04X}" for character in dropped[:3])
+        why = f"the tokenizer drops all of it: {codes}{', ...' if len(dropped) > 3 else ''}"
+    return f"it has no token of its own ({why})"
 
 
 def _only(text: TokenizedText, kept: Mask) -> TokenizedText:
