@@ -50,7 +50,8 @@ def number_parts(picture: Picture) -> Iterator[str]:
     """For a page: where kinds of token stand; the numbers of each token."""
     yield from _kinds_parts(picture)
     for n, cells in picture.texts():
-        name = f"text {n:,}: {shortened(cells.result.text, _NAMED)}" if picture.several else "Tokens"
+        named = f"text {n:,}: {shortened(cells.result.text, _NAMED)}"
+        name = named if picture.several else "Tokens"
         yield _table(picture, cells, name, not picture.several)
 
 

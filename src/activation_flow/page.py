@@ -19,7 +19,7 @@ from activation_flow.markup import escape, fragment
 from activation_flow.picture import visible
 
 if TYPE_CHECKING:
-    from activation_flow.charts import Figure
+    from activation_flow.charts_theme import Figure
 
 # A chart that lacks room is drawn smaller, down to this part of its size; then it is scrolled.
 _SMALLEST = 0.75
@@ -155,7 +155,7 @@ def _vega() -> str:
     """Vega, Vega-Lite and vega-embed in one script."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(None))
+    return str(vl_convert.javascript_bundle(None, drawing.VEGA_LITE))
 
 
 def _in_script(code: str) -> str:
