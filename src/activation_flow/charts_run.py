@@ -9,7 +9,7 @@ from typing import Any
 
 from activation_flow import charts_theme as theme
 from activation_flow.data import KINDS, resolve_layers
-from activation_flow.picture import model_line
+from activation_flow.picture import model_line, quantile_words
 from activation_flow.result_summary import Summary
 from activation_flow.results import layer_index
 
@@ -29,7 +29,6 @@ class Measure:
         column: of the table.
         title: of a chart.
         axis: what it is, and in which unit.
-        note: how it is read.
         scale: times the number of the table gives that of the axis.
         domain: of the axis; None: from 0 as far as needed.
         reference: what stands beside it, in words.
@@ -38,7 +37,6 @@ class Measure:
     column: str
     title: str
     axis: str
-    note: str
     scale: float
     domain: tuple[float, float] | None
     reference: str
@@ -48,7 +46,6 @@ PLACE = Measure(
     "percentile",
     "Where each kind of token stands",
     "mean rank percentile",
-    "rank percentile in its text: 0 weakest, 100 strongest",
     1.0,
     (0, 100),
     "middle of the text",
@@ -57,7 +54,6 @@ HIGH = Measure(
     "high_share",
     "How often each kind of token is HIGH",
     "share that is HIGH, %",
-    "HIGH: strength above the τ of its text, or of the corpus",
     100.0,
     None,
     "all tokens: chance",
@@ -90,13 +86,13 @@ class Shown:
         several = len(self.layers) > 1
         return base.transform_filter("datum.layer === layer") if several else base
 
-    def titled(self, chart: Any, title: str, note: str, width: float) -> Any:
+    def titled(self, chart: Any, title: str, said: Sequence[str], width: float) -> Any:
         """The chart with its title, and what chooses the layer."""
         import altair as alt
 
         head = self.summary.provenance
         names = {layer: head.layer_name(layer) for layer in self.layers}
-        notes = [*about(self.summary, self.layers), note]
+        notes = [*about(self.summary, self.layers), *said]
         found = theme.heading([f"{title}, {names[self.first]}"], notes, width)
         if len(names) == 1:
             return chart.properties(title=found)
@@ -180,6 +176,13 @@ def labels(base: Any, field: str = "label") -> Any:
     size = theme.SIZE if left else theme.SMALL
     words = base.mark_text(align=align, dx=dx, fontSize=size)
     return words.encode(x=alt.value(0 if left else "width"), text=f"{field}:N")
+
+
+def reading(summary: Summary, measure: Measure) -> str:
+    """How a measure is read."""
+    if measure is PLACE:
+        return "place of a token in its text: 0 weakest, 100 strongest"
+    return f"HIGH: S > τ{quantile_words(summary.provenance.settings)}"
 
 
 def about(summary: Summary, layers: Sequence[int]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from activation_flow.charts_run import (
     labels,
     measured,
     places,
+    reading,
     tips,
     value_axis,
 )
@@ -60,7 +61,7 @@ def by_layer(summary: Summary, measure: Measure) -> Any:
         ),
     )
     width = theme.plot_width(min(max(len(summary.layers), 6), 13))
-    notes = [*about(summary, summary.layers), measure.note, f"bands: {BAND}"]
+    notes = [*about(summary, summary.layers), reading(summary, measure), f"bands: {BAND}"]
     title = theme.heading([f"{measure.title}, layer by layer"], notes, width)
     sized = chart.properties(width=width, height=theme.HEIGHT, title=title)
     return sized.add_params(names)
@@ -117,8 +118,8 @@ def dots(these: Shown, measure: Measure) -> Any:
         labels(base),
         labels(base, "written"),
     ).properties(width=theme.NARROW, height=STEP * max(len(names), 1))
-    note = f"{measure.note}; lines: {BAND}"
-    return these.titled(chart, measure.title, note, theme.NARROW + 120)
+    notes = [reading(summary, measure), f"lines: {BAND}"]
+    return these.titled(chart, measure.title, notes, theme.NARROW + 120)
 
 
 def _after(kind: str) -> tuple[int, str]:

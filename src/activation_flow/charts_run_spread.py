@@ -44,7 +44,7 @@ def histograms(these: Shown) -> Any:
     column = alt.vconcat(*(part.properties(width=theme.NARROW) for part in parts), spacing=6)
     column = column.resolve_scale(x="shared", y="independent")
     note = f"{BINS} bins of strength; each kind is drawn up to its own highest bin"
-    return these.titled(column, "How strong the tokens of each kind are", note, theme.NARROW)
+    return these.titled(column, "How strong the tokens of each kind are", [note], theme.NARROW)
 
 
 def _named(kind: str, mine: list[Row], layer: int) -> Iterator[Any]:
@@ -126,7 +126,7 @@ def types(these: Shown) -> Any:
     least = summary.options["min_count"]
     often = "" if least == 1 else f" that occur {least:,} times or more"
     note = f"types{often}, by mean strength; no special ones"
-    return these.titled(chart, "Strongest and weakest types of token", note, theme.NARROW)
+    return these.titled(chart, "Strongest and weakest types of token", [note], theme.NARROW)
 
 
 def skew(summary: Summary) -> Any:
