@@ -7,14 +7,22 @@ charts_shift; what they share in charts_theme, and how they become files in draw
 from collections.abc import Iterator
 from typing import Any
 
-from activation_flow import charts_kinds, charts_layers, charts_shift, charts_strength
+from activation_flow import (
+    charts_kinds,
+    charts_layers,
+    charts_prompts,
+    charts_shift,
+    charts_strength,
+)
 from activation_flow import charts_theme as theme
+from activation_flow.charts_prompts import DrawnPrompts
 from activation_flow.charts_shift import DrawnShift
-from activation_flow.charts_strength import Drawn, without_buckets
 from activation_flow.charts_theme import Figure
+from activation_flow.charts_tokens import Drawn, without_buckets
 from activation_flow.data import ActivationFlowError
 from activation_flow.picture import HINT
 from activation_flow.result_hidden import HiddenStates
+from activation_flow.result_prompts import PromptsResults
 from activation_flow.result_shift import ShiftResults
 from activation_flow.results import Results, StrengthResults, layer_index
 
@@ -60,6 +68,9 @@ def figures(results: Any, limit: int = TEXTS) -> list[Figure]:
     found = results._as_list()
     made: list[Figure] = []
     for n, drawn in enumerate(_drawn(found[:limit], None, theme.TOKENS, _several(found)), start=1):
+        if isinstance(drawn, DrawnPrompts):
+            made.extend(charts_prompts.figures(drawn, str(n), limit))
+            continue
         if isinstance(drawn, DrawnShift):
             made.append(charts_shift.figure(drawn, f"shift-{n}"))
             continue
@@ -82,7 +93,7 @@ def _left_out(n: int, found: Results[Any]) -> str:
 
 def _drawn(
     found: Results[Any], layer: int | None, tokens: int, several: bool
-) -> Iterator[Drawn | DrawnShift]:
+) -> Iterator[Drawn | DrawnShift | DrawnPrompts]:
     """Each result with what of it is drawn, and its number where there are several."""
     for number, result in zip(found.numbers, found, strict=True):
         lead, name = (f"{found.noun} {number}", f"_{number}") if several else ("", "")
@@ -91,14 +102,21 @@ def _drawn(
                 layer_index(found.layers, layer)
             yield DrawnShift(result, min(len(result), tokens), lead, name)
             continue
+        if isinstance(found, PromptsResults):
+            if layer is not None:
+                layer_index(found.layers, layer)
+            yield charts_prompts.drawn_prompts(result, layer, tokens, lead, name)
+            continue
         one = result if layer is None else result.at(layer)
         strengths = without_buckets(one) if isinstance(one, HiddenStates) else one
         yield Drawn(strengths, min(len(result), tokens), lead, name)
 
 
-def _picture(drawn: Drawn | DrawnShift) -> Any:
+def _picture(drawn: Drawn | DrawnShift | DrawnPrompts) -> Any:
     if isinstance(drawn, DrawnShift):
         return charts_shift.bars(drawn)
+    if isinstance(drawn, DrawnPrompts):
+        return charts_prompts.picture(drawn)
     by_layers = (charts_strength.bars, charts_layers.side_by_side)
     n = len(drawn.result.layers)
     return by_layers[n - 1](drawn) if n <= len(by_layers) else charts_layers.heat_map(drawn)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from activation_flow import charts_theme as theme
-from activation_flow.charts_strength import Drawn, finite, hover
 from activation_flow.charts_theme import Figure
+from activation_flow.charts_tokens import Drawn, finite, hover
 from activation_flow.data import Provenance
 from activation_flow.picture import Scale, scale_of, shade
 
@@ -39,7 +39,7 @@ def side_by_side(drawn: Drawn) -> Any:
     fill = alt.Fill("layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None))
     place = alt.XOffset("k:N", scale=alt.Scale(domain=[0, 1], paddingInner=0))
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("threshold", "τ"))
+        x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     bars = base.transform_filter("datum.drawn !== null").mark_bar(stroke="#8a6dc2", strokeWidth=1)
     faint = alt.condition("datum.part === 'special'", alt.value(0.35), alt.value(1))
@@ -48,14 +48,16 @@ def side_by_side(drawn: Drawn) -> Any:
     odd = base.encode(text="mark:N")
     far = odd.transform_filter("datum.mark === '!'").mark_text(dy=-16)
     nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
-    layers = [
-        bars.encode(y=y, fill=fill, fillOpacity=faint, strokeDash=dashes),
-        high.mark_point(
-            shape="circle", size=16, filled=True, color=theme.INK, yOffset=-6, opacity=1
-        ).encode(y=y),
-        far.encode(y=y),
-        nan.encode(y=alt.value("height")),
-    ]
+    dots = high.mark_point(
+        shape="circle", size=16, filled=True, color=theme.INK, yOffset=-6, opacity=1
+    )
+    layers = [bars.encode(y=y, fill=fill, fillOpacity=faint, strokeDash=dashes)]
+    # Vega warns of a scale that an empty layer has no value for.
+    if any(row["bucket"] == "HIGH" and row["drawn"] is not None for row in rows):
+        layers.append(dots.encode(y=y))
+    marked = {row["mark"] for row in rows}
+    layers += [far.encode(y=y)] * ("!" in marked)
+    layers += [nan.encode(y=alt.value("height"))] * ("nan" in marked)
     notes = [*drawn.notes(), "; ".join(_marks(drawn, "faint, dashed")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, notes, width)
@@ -88,7 +90,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     upwards = alt.Scale(domain=list(range(len(r.layers)))[::-1], padding=0.04)
     y = alt.Y("k:O", axis=axis, scale=upwards)
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=x, y=y, tooltip=hover(("bucket", "bucket"), ("threshold", "τ"))
+        x=x, y=y, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     ends = "datum.value === 0 ? 'weakest' : 'strongest'"
     legend = alt.Legend(

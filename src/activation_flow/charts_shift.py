@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from activation_flow import charts_theme as theme
-from activation_flow.charts_strength import finite, look_channels
 from activation_flow.charts_theme import Figure
+from activation_flow.charts_tokens import finite, look_channels
 from activation_flow.picture import model_line, number, shortened, token_text
 from activation_flow.picture_shift import MARKS, contrast, distance
 from activation_flow.result_shift import Pair, ShiftResult
 from activation_flow.sentences import sentences
 
+_SIDES = {"a": "A", "b": "B", "union": "A or of B"}
 _SIDE = 9  # letters of a token beside its partner
 _QUOTED = 70  # letters of each text in a title
 
@@ -24,16 +25,23 @@ class DrawnShift:
         n: so many rows are drawn.
         lead: what stands before its title, "pair 3".
         name: ends the names of its parameters.
+        names: what the two are called, if not by their texts.
+        parts: of each row, whose the token is, if prompts were compared: those of a prompt are
+            set apart.
     """
 
     result: ShiftResult
     n: int
     lead: str = ""
     name: str = ""
+    names: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def title(self) -> list[str]:
         """Both texts."""
+        if self.names:
+            return list(self.names)
         a, b = contrast(self.result.a.text, self.result.b.text, _QUOTED)
         lead = f"{self.lead}, " if self.lead else ""
         return [f"{lead}A: {a or '(empty)'}", f"B: {b or '(empty)'}"]
@@ -49,6 +57,8 @@ class DrawnShift:
         alone = [word for change, word in words.items() if change in changes]
         if alone:
             notes.append(f"{', '.join(alone)}: no partner, so no shift")
+        if "prompt" in self.parts[: self.n]:
+            notes.append("shaded: tokens of the prompts")
         return notes
 
     @property
@@ -83,6 +93,7 @@ class DrawnShift:
             "a": "" if pair.a is None else token_text(pair.a),
             "b": "" if pair.b is None else token_text(pair.b),
             "kind": pair.kind or "",
+            "part": self.parts[i] if self.parts else "",
             "change": pair.change,
             "mark": "nan"
             if pair.shift is not None and pair.shift != pair.shift
@@ -123,10 +134,8 @@ def bars(drawn: DrawnShift) -> Any:
     import altair as alt
 
     rows = drawn.rows()
-    labels = [
-        _label(pair, _SIDE if pair.change == "replaced" else theme.LABEL)
-        for pair in drawn.result.pairs[: drawn.n]
-    ]
+    pairs = drawn.result.pairs[: drawn.n]
+    labels = [_label(pair, _SIDE if pair.change == "replaced" else theme.LABEL) for pair in pairs]
     x, names = theme.token_axis(labels, f"rows{drawn.name}")
     y = alt.Y(
         "shift:Q",
@@ -148,10 +157,15 @@ def bars(drawn: DrawnShift) -> Any:
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, tooltip=tip)
     occur = {row["look"] for row in rows if row["shift"] is not None}
     found = [look for look in theme.LOOKS if look in occur]
-    layers = []
+    by = drawn.result.provenance.settings.get("bucket_by", "a")
+    shaded = base.transform_filter("datum.part === 'prompt'")
+    layers = [shaded.mark_bar(color=theme.GREY, opacity=0.12, width={"band": 1.25})]
+    layers[0] = layers[0].encode(y=alt.value(0), y2=alt.value("height"))
+    if "prompt" not in drawn.parts[: drawn.n]:
+        layers = []
     if found:
         marks = base.transform_filter("datum.shift !== null").mark_bar(strokeWidth=1)
-        layers.append(marks.encode(y=y, **look_channels(found)))
+        layers.append(marks.encode(y=y, **look_channels(found, strong=f"S of {_SIDES[by]} > τ")))
     moved = base.transform_filter("datum.change === 'replaced' && datum.shift !== null")
     layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
     alone = base.transform_filter("datum.shift === null").mark_text(dy=-8, fontSize=theme.TITLE)

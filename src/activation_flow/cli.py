@@ -6,13 +6,20 @@ Exit codes: 0 done, 1 an error of the user's (one or two lines), 2 wrong usage, 
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from activation_flow import __version__, command_corpus, commands_run, options, screen
+from activation_flow import (
+    __version__,
+    command_corpus,
+    command_report,
+    commands_run,
+    options,
+    screen,
+)
 from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
@@ -69,14 +76,10 @@ def _strength(
 ) -> None:
     from activation_flow.encoder import Encoder
 
-    _check_output(save, as_json, top)
-    given = _given([(text,) for text in texts], file)
+    screen.check_output(save, as_json, top)
+    given = screen.given([(text,) for text in texts], file)
     rows = list(given)
-    if text_pair and len(text_pair) != len(given):
-        # Checked here: the encoder sees the good rows only, and could find a wrong number right.
-        raise ActivationFlowError(
-            f"--text-pair is given {len(text_pair)} times for {len(given)} texts; give one each"
-        )
+    screen.check_pairs(text_pair, len(given))
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen.progress() as progress:
@@ -127,7 +130,7 @@ def shift_command(
     from activation_flow import source
     from activation_flow.encoder import Encoder
 
-    _check_output(save, as_json, top)
+    screen.check_output(save, as_json, top)
     if file is None and len(texts) not in (0, 2):
         raise click.UsageError(f"give two texts, A and B; {len(texts)} came")
     first, _, second = (part.strip() for part in columns.partition(","))
@@ -137,7 +140,7 @@ def shift_command(
     def read_pairs(path: str) -> "Source":
         return source.read_pairs(path, (first, second))
 
-    given = _given([texts] if texts else [], file, read_pairs)
+    given = screen.given([texts] if texts else [], file, read_pairs)
     rows = list(given)
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
@@ -175,7 +178,7 @@ def hidden_command(
             raise click.UsageError("give --json or --save, not both: they are two forms of one")
     elif file is not None and not as_json:
         raise click.UsageError("give --save PATH (or --json): of a file, all is for keeping")
-    given = _given([(text,) for text in texts], file)
+    given = screen.given([(text,) for text in texts], file)
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     if save is not None:
@@ -210,29 +213,6 @@ def _hidden_to_file(encoder: "Encoder", given: "Given", path: str, how: dict[str
     screen.stop_if(failures)
 
 
-def _check_output(path: str | None, as_json: bool, top: int | None) -> None:
-    """Before any work is done."""
-    from activation_flow import files, output
-
-    if path is not None:
-        output.check_path(path, [*files.WRITERS])
-    if top is not None and as_json:
-        raise click.UsageError("--top is for the table on the terminal; --json gives all of it")
-
-
-def _given(
-    texts: Sequence[tuple[str, ...]],
-    file: str | None,
-    read: "Callable[[str], Source] | None" = None,
-) -> "Given":
-    """Texts from the command line, or the rows of a file."""
-    from activation_flow import source
-
-    if bool(texts) == (file is not None):
-        raise click.UsageError("give texts, or a file with -f (one of the two)")
-    return source.Given((read or source.read_texts)(file) if file is not None else texts)
-
-
 @app.group("models", invoke_without_command=True, context_settings=WIDE)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")
 @click.pass_context
@@ -263,6 +243,7 @@ def clear_command(model: str | None) -> None:
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
 
 
+app.add_command(command_report.report_command)
 app.add_command(command_corpus.corpus_command)
 commands_run.add_to(app)
 

@@ -7,12 +7,14 @@ text is escaped, in markup.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from activation_flow import charts, html_shift, html_strength, page, retrace
+from activation_flow import charts, html_prompts, html_shift, html_strength, page, retrace
 from activation_flow.markup import LEVELS, errors, escape, fragment, heading, legend, note
 from activation_flow.picture import HINT, picture_of, shortened, source_line, token_text
 from activation_flow.picture_hidden import hidden_legend, shape_line
+from activation_flow.picture_prompts import PromptsPicture, picture_of_prompts
 from activation_flow.picture_shift import ShiftPicture, picture_of_shifts
 from activation_flow.result_hidden import HiddenResults, HiddenStates
+from activation_flow.result_prompts import PromptsResults
 from activation_flow.result_shift import ShiftResult, ShiftResults
 from activation_flow.results import LayersResult, Results, StrengthResults
 
@@ -37,6 +39,7 @@ _TITLES = {
     StrengthResults: "Token activation strength",
     LayersResult: "Token activation strength, layer by layer",
     ShiftResults: "Token activation shift",
+    PromptsResults: "What prompts move",
     HiddenResults: "Hidden states",
 }
 # What the tokens of a page mean, and what its numbers do.
@@ -52,6 +55,11 @@ _MEANINGS: dict[type[Results[Any]], tuple[str, str]] = {
         "Tokens of A above those of B that they are aligned to. The stronger the colour, the "
         "further the token's hidden state moves from A to B.",
         "The shift Δ of each aligned pair of tokens, beside strength and cosine distance.",
+    ),
+    PromptsResults: (
+        "The text's own tokens under two prompts, those of A above those of B. The stronger the "
+        "colour, the further the prompt moves the token's hidden state.",
+        "How far each pair of prompts is apart, layer by layer and token by token.",
     ),
     HiddenResults: ("The hidden states that the result holds, and their tokens.", ""),
 }
@@ -93,8 +101,10 @@ def html_page(results: Results[Any], everywhere: LayersResult | None = None) -> 
 def _facts(results: Results[Any]) -> dict[str, object]:
     head = results.provenance
     layers = f"{', '.join(map(str, results.layers))} of {head.n_layers}"
-    facts = {"model": head.model, "revision": head.revision or "unknown", "layers": layers}
-    return facts | {"engine": head.engine, "precision": head.precision}
+    return {
+        **{"model": head.model, "revision": head.revision or "unknown", "layers": layers},
+        **{"engine": head.engine, "precision": head.precision},
+    }
 
 
 def _drawn(results: Results[Any]) -> int:
@@ -134,6 +144,9 @@ def _two_parts(results: Results[Any], size: _Size) -> tuple[Iterable[str], Itera
         case ShiftResults():
             shifts = _shifts(results, size)
             return html_shift.pair_parts(shifts), html_shift.number_parts(shifts)
+        case PromptsResults():
+            prompts = _prompts(results, size)
+            return html_prompts.token_parts(prompts), html_prompts.number_parts(prompts)
         case HiddenResults():
             return _hidden_parts(results, size.texts), ()
     raise TypeError(f"there is no page of {type(results).__name__}")
@@ -160,6 +173,13 @@ def _shifts(results: ShiftResults, size: _Size) -> ShiftPicture:
     )
 
 
+def _prompts(results: PromptsResults, size: _Size) -> PromptsPicture:
+    # A comparison has two variants of a text; the first texts are drawn whole.
+    each = max(1, min(len(results), size.texts))
+    rows, drawn = max(50, size.cells // (each * 20)), max(3, size.cells // 1_000)
+    return picture_of_prompts(results, texts=size.texts, drawn=drawn, rows=rows, hint=size.hint)
+
+
 def _parts(results: Results[Any], size: _Size) -> Iterator[str]:
     """For a notebook: each text with its tokens and numbers."""
     match results:
@@ -169,6 +189,8 @@ def _parts(results: Results[Any], size: _Size) -> Iterator[str]:
             return html_strength.strength_parts(shown)
         case ShiftResults():
             return html_shift.shift_parts(_shifts(results, size))
+        case PromptsResults():
+            return html_prompts.prompts_parts(_prompts(results, size))
         case HiddenResults():
             return _hidden_parts(results, size.texts)
     raise TypeError(f"there is no HTML of {type(results).__name__}")

@@ -68,7 +68,7 @@ def _overview(picture: ShiftPicture) -> str:
         texts = "".join(f'<td class="afn-wrap"><bdi>{escape(text)}</bdi></td>' for text in (a, b))
         numbers = "".join(f"<td>{value}</td>" for value in overview(result))
         rows.append(f"<tr><td>{n:,}</td>{texts}{numbers}</tr>")
-    return _table(["pair", "A", "B", *OVERVIEW], rows, "afn-overview")
+    return table(["pair", "A", "B", *OVERVIEW], rows, "afn-overview")
 
 
 def _comparison(picture: ShiftPicture, n: int, result: ShiftResult) -> Iterator[str]:
@@ -78,8 +78,8 @@ def _comparison(picture: ShiftPicture, n: int, result: ShiftResult) -> Iterator[
     yield from heading("B", result.b)
     pairs = result.pairs
     rows = [picture.drawn(pair) for pair in pairs[: picture.rows]]
-    cells = "\n".join(_cell(row, result) for row in rows)
-    yield f'<div class="afn-strip">{_SIDES}\n{cells}</div>'
+    cells = "\n".join(cell(row, result) for row in rows)
+    yield f'<div class="afn-strip">{SIDES}\n{cells}</div>'
     if len(rows) < len(pairs):
         yield note(f"{len(pairs) - len(rows):,} of {len(pairs):,} rows not shown; {picture.hint}")
     for sentence in sentences(result):
@@ -87,16 +87,23 @@ def _comparison(picture: ShiftPicture, n: int, result: ShiftResult) -> Iterator[
 
 
 def _numbers(picture: ShiftPicture, result: ShiftResult, name: str, unfolded: bool) -> str:
+    rows = [picture.drawn(pair) for pair in result.pairs[: picture.rows]]
+    return pairs_table(picture, rows, name, unfolded)
+
+
+def pairs_table(
+    picture: ShiftPicture, rows: Sequence[Row], name: str = "Table", unfolded: bool = False
+) -> str:
+    """The rows with all their numbers, to be opened."""
     heads = ["A", "", "B", "kind", *(f"S of {side}" for side in picture.sides)]
-    rows = (_row(picture.drawn(pair)) for pair in result.pairs[: picture.rows])
-    table = _table([*heads, "bucket", "Δ", "1 − cos"], rows, "afn-pairs")
-    return f"<details{' open' * unfolded}><summary>{name}</summary>{table}</details>"
+    body = table([*heads, "bucket", "Δ", "1 − cos"], [*map(pair_row, rows)], "afn-pairs")
+    return f"<details{' open' * unfolded}><summary>{escape(name)}</summary>{body}</details>"
 
 
-_SIDES = '<span class="afn-pair afn-sides"><span>A</span><span>B</span></span>'
+SIDES = '<span class="afn-pair afn-sides"><span>A</span><span>B</span></span>'
 
 
-def _cell(row: Row, result: ShiftResult) -> str:
+def cell(row: Row, result: ShiftResult) -> str:
     """Two tokens, one above the other, in the colour of their shift; or one and an empty half."""
     look = "afn-special" if row.special else level(row.place) if row.pair.shift is not None else ""
     halves = "".join(
@@ -141,7 +148,7 @@ def _hover(row: Row, result: ShiftResult) -> str:
     return hover([[shown], numbers, *strengths, [pair.change, pair.kind or ""]])
 
 
-def _row(row: Row) -> str:
+def pair_row(row: Row) -> str:
     """A row of the table."""
     pair = row.pair
     a, b = (token or "" for token in _tokens(row))
@@ -156,7 +163,8 @@ def _row(row: Row) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Iterator[str] | Sequence[str], name: str) -> str:
+def table(heads: Sequence[str], rows: Sequence[str], name: str) -> str:
+    """A table that scrolls, of rows that are HTML already."""
     top = "".join(f"<th>{head}</th>" for head in heads)
     body = "\n".join(rows)
     return (

@@ -14,6 +14,7 @@ from activation_flow.picture import (
     Cells,
     Picture,
     number,
+    reading_note,
     shortened,
     threshold_line,
     token_text,
@@ -27,7 +28,8 @@ def strength_parts(picture: Picture) -> Iterator[str]:
     """Texts, each with its table; kinds of token, legend, errors."""
     for n, cells in picture.texts():
         few = len(cells.result.layers) <= STRIPS
-        yield from _text(picture, n, cells, range(len(cells.result.layers)) if few else ())
+        yield from heading(f"text {n}" if picture.several else "", cells.result)
+        yield from _strips(picture, cells, range(len(cells.result.layers)) if few else ())
         yield _table(picture, cells, "Table" if few else "Strength at each layer", not few)
     yield from _more(picture)
     yield from _kinds_parts(picture)
@@ -40,7 +42,11 @@ def token_parts(picture: Picture) -> Iterator[str]:
     for n, cells in picture.texts():
         layers = cells.result.layers
         few = range(len(layers)) if len(layers) <= STRIPS else [layers.index(_usual(cells.result))]
-        yield from _text(picture, n, cells, few)
+        if picture.several or cells.result.text_pair is not None:
+            yield from heading(f"text {n:,}" if picture.several else "", cells.result)
+        elif how := reading_note(cells.result):  # the text stands at the head of the page
+            yield note(how)
+        yield from _strips(picture, cells, few)
     yield from _more(picture)
     yield from _legend(picture)
     yield from errors(picture.shown)
@@ -82,9 +88,8 @@ def _legend(picture: Picture) -> Iterator[str]:
         )
 
 
-def _text(picture: Picture, text: int, cells: Cells, strips: Iterable[int]) -> Iterator[str]:
+def _strips(picture: Picture, cells: Cells, strips: Iterable[int]) -> Iterator[str]:
     result, drawn = cells.result, _Drawn(cells.result, cells.place, cells.far)
-    yield from heading(f"text {text}" if picture.several else "", result)
     n = min(len(result), picture.tokens)
     for k in strips:
         layer = result.provenance.layer_name(result.layers[k])

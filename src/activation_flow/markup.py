@@ -3,7 +3,7 @@
 No script, no request to any host; the looks are report.css.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape as _escape
 from importlib.resources import files
 from typing import Any
@@ -52,16 +52,21 @@ def note(text: str) -> str:
 
 def heading(lead: str, text: StrengthResult | HiddenStates) -> Iterator[str]:
     """A text, each segment on its own line, and how it was read if it was long."""
-    lead = f'<span class="afn-number">{escape(lead)}</span> ' if lead else ""
     segments = [text.text] if text.text_pair is None else [text.text, text.text_pair]
+    yield from quoted_text(lead, segments)
+    if how := reading_note(text):
+        yield note(how)
+
+
+def quoted_text(lead: str, segments: Sequence[str]) -> Iterator[str]:
+    """A text, each segment on its own line, and how long it is if not all of it is quoted."""
+    lead = f'<span class="afn-number">{escape(lead)}</span> ' if lead else ""
     shown = [shortened(segment, _QUOTED) or "(empty)" for segment in segments]
     quoted = "<br>".join(f"<bdi>{escape(segment)}</bdi>" for segment in shown)
     yield f'<p class="afn-title">{lead}{quoted}</p>'
     if any(len(segment) > _QUOTED for segment in segments):
         long = " and ".join(f"{len(segment):,}" for segment in segments)
         yield note(f"{long} characters, of which the first {_QUOTED:,} are quoted")
-    if how := reading_note(text):
-        yield note(how)
 
 
 def legend(meanings: Legend, ends: tuple[str, str]) -> str:

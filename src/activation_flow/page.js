@@ -33,6 +33,12 @@
     return made;
   }
 
+  // A slider shows its number as it is, with up to 17 digits: here with four.
+  function shortly(shown) {
+    const text = String(Number(Number(shown.textContent).toPrecision(4)));
+    if (text !== "NaN" && text !== shown.textContent) shown.textContent = text;
+  }
+
   async function live(figure) {
     const drawing = figure.querySelector(".afn-chart");
     const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
@@ -45,6 +51,10 @@
       const svg = chart.querySelector("svg.marks");
       svg.style.width = drawing.firstElementChild.style.width;
       svg.setAttribute("aria-label", drawing.firstElementChild.getAttribute("aria-label"));
+      for (const shown of chart.querySelectorAll("input[type='range'] + *")) {
+        new MutationObserver(() => shortly(shown)).observe(shown, { childList: true });
+        shortly(shown);
+      }
       const save = document.createElement("p");
       save.className = "afn-save";
       save.append(...["png", "svg"].map((label) => button(label, figure.id, view)));

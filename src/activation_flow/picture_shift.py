@@ -17,6 +17,7 @@ MARKS = {"same": "", "replaced": "→", "deleted": "−", "inserted": "+"}
 OVERVIEW = ("total Δ", "R_H", "k/n", "enrichment", "p")
 _CHANGES = {"→": "replaced", "−": "only in A", "+": "only in B"}
 _WAYS = {
+    "text": "by the text's own characters (text); the prompts' tokens stand alone",
     "diff": "by a longest common subsequence (diff)",
     "position": "index by index (position)",
 }

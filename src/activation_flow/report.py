@@ -1,6 +1,7 @@
 """Results of any kind for people to read on a terminal; plain text for ``repr``.
 
-Chooses the report: strengths are in report_strength, shifts in report_shift. Reads no file.
+Chooses the report: strengths are in report_strength, shifts in report_shift, prompts in
+report_prompts. Reads no file.
 """
 
 import io
@@ -8,11 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from activation_flow.data import ActivationFlowError
 from activation_flow.picture import HINT, picture_of, source_line
+from activation_flow.picture_prompts import picture_of_prompts
 from activation_flow.picture_shift import picture_of_shifts
 from activation_flow.report_hidden import HiddenPage
+from activation_flow.report_prompts import PromptsPage
 from activation_flow.report_shift import ShiftPage
 from activation_flow.report_strength import StrengthPage
 from activation_flow.result_hidden import HiddenResults
+from activation_flow.result_prompts import PromptsResults
 from activation_flow.result_shift import ShiftResults
 from activation_flow.results import Results, StrengthResults
 from activation_flow.terminal import Page
@@ -39,7 +43,7 @@ def render(results: Results[Any], *, top: int | None = None, width: int | None =
     """A ``rich`` renderable for people: texts, tables and a legend, on one scale.
 
     Args:
-        results: strengths, shifts or hidden states.
+        results: strengths, shifts, prompts or hidden states.
         top: only so many rows in each table: the strongest tokens, the largest shifts.
         width: columns; all of the console if None.
 
@@ -79,6 +83,9 @@ def _page(results: Results[Any], size: _Size, top: int | None, width: int | None
         case ShiftResults():
             shifts = picture_of_shifts(results, listed=texts, drawn=drawn, rows=tokens, hint=hint)
             return ShiftPage(picture=shifts, top=top, width=width)
+        case PromptsResults():
+            prompts = picture_of_prompts(results, texts=texts, drawn=drawn, rows=tokens, hint=hint)
+            return PromptsPage(picture=prompts, top=top, width=width)
         case HiddenResults():
             return HiddenPage(results=results, texts=texts, width=width)
     raise TypeError(f"there is no report of {type(results).__name__}")

@@ -88,7 +88,7 @@ class ShiftPage(Page):
         yield self.text("")
         pairs, note = self._pairs(result)
         rows = [self.picture.drawn(pair) for pair in pairs]
-        yield self.table(self._layout(rows, width))
+        yield self.table(self.layout(rows, width))
         if note:
             yield self.text(note)
         yield self.text("")
@@ -108,7 +108,7 @@ class ShiftPage(Page):
         top = shifted[: self.top]
         return top, f"top {len(top):,} of {len(shifted):,} aligned pairs, by shift"
 
-    def _layout(self, rows: Sequence[Row], width: int) -> list[Column]:
+    def layout(self, rows: Sequence[Row], width: int) -> list[Column]:
         """All columns if they fit, and a bar as long as fits; else fewer."""
         columns = self._columns(rows, min(max((width - 12) // 2, 2), 30))
         for names in _LAYOUTS:

@@ -240,18 +240,16 @@ class StrengthResult(Exports, TokenizedText):
     def _as_list(self) -> "StrengthResults":
         return StrengthResults((self,), self.provenance, self.layers)
 
-    def at(self, layer: int) -> "StrengthResult":
-        """The same result, one layer of it.
+    def at(self, layer: int | Sequence[int]) -> "StrengthResult":
+        """The same result, one layer of it, or some.
 
         Raises:
             ActivationFlowError: the result does not hold that layer.
         """
-        k = layer_index(self.layers, layer)
-        cut = {
-            name: getattr(self, name)[k : k + 1]
-            for name in ("strength", "threshold", "rank", "bucket")
-        }
-        return replace(self, layers=(layer,), **cut)
+        layers = (layer,) if isinstance(layer, int) else tuple(layer)
+        rows = [layer_index(self.layers, one) for one in layers]
+        parts = ("strength", "threshold", "rank", "bucket")
+        return replace(self, layers=layers, **{name: getattr(self, name)[rows] for name in parts})
 
     def words(self, how: str = "max") -> "StrengthResult":
         """Aggregate pieces to words; τ, rank and bucket are computed anew over the words.
@@ -291,6 +289,15 @@ class StrengthResults(Results[StrengthResult]):
     """The strengths of a list of texts, in the order given."""
 
     schema: ClassVar[str] = "strength/1"
+
+    def at(self, layers: Sequence[int]) -> "StrengthResults":
+        """The same texts, these layers of them.
+
+        Raises:
+            ActivationFlowError: the results do not hold one of them.
+        """
+        cut = tuple(result.at(layers) for result in self.results)
+        return StrengthResults(cut, self.provenance, tuple(layers), self.errors, self.numbers)
 
     def words(self, how: str = "max") -> Self:
         """Every result's ``words(how)``; a corpus threshold is taken over all of them."""

@@ -8,6 +8,7 @@ from typing import Any
 from activation_flow.data import Provenance, resolve_layers
 from activation_flow.picture import visible
 from activation_flow.result_hidden import HiddenResults
+from activation_flow.result_prompts import PromptsResults
 from activation_flow.result_shift import ShiftResults
 from activation_flow.results import LayersResult, Results, StrengthResults
 
@@ -23,10 +24,13 @@ DEFAULTS: dict[str, object] = {
     "stride": None,
     "truncate": False,
 }
+OF_COMMAND: dict[str, dict[str, object]] = {"prompts": {"align": "text"}}
+TEMPLATE = "{prompt} {text}"
 _COMMANDS = {
     StrengthResults: "strength",
     LayersResult: "layers",
     ShiftResults: "shift",
+    PromptsResults: "prompts",
     HiddenResults: "hidden",
 }
 # Longer or more than this, texts are not for a command line.
@@ -51,8 +55,8 @@ def command(results: Results[Any], report: bool = False) -> str:
         one = f"one {results.noun} without a result is"
         many = f"{failed:,} {results.noun}s without a result are"
         notes.append(f"{one if failed == 1 else many} not in it")
-    words = ["afn", verb, *given.options, *_model(head), *_layers(results, verb), *_settings(head)]
-    words += ["--save", "report.html"] if report else []
+    words = ["afn", verb, *given.options, *_model(head), *_layers(results, verb)]
+    words += [*_settings(head, verb), *(["--save", "report.html"] if report else [])]
     # subtle: behind "--" nothing is an option, whatever it begins with.
     minus = ["--"] if any(text.startswith("-") for text in given.texts) else []
     line = " ".join(map(shlex.quote, [*words, *minus, *given.texts]))
@@ -75,15 +79,32 @@ def _given(results: Results[Any]) -> _Given:
             return _Given(pairs[0])
         note = f'FILE.jsonl holds {_count(len(pairs), "pair")}: {{"a": "...", "b": "..."}} a line'
         return _Given((), ("-f", "FILE.jsonl"), (note,))
+    if isinstance(results, PromptsResults):
+        return _of_lines([one.text for one in results], *_prompts(results))
     texts = [one.text for one in results]
     segments = [one.text_pair for one in results if one.text_pair is not None]
-    options = [word for text in segments for word in ("--text-pair", text)]
-    if _typed([*texts, *segments]):
+    return _of_lines(texts, [f"--text-pair={text}" for text in segments], segments)
+
+
+def _prompts(results: PromptsResults) -> tuple[list[str], list[str]]:
+    """The options of prompts, and the texts in them."""
+    settings = results.provenance.settings
+    prompts = [prompt for prompt in settings["prompts"] if prompt is not None]
+    options = [f"--prompt={prompt}" for prompt in prompts]
+    options += ["--baseline"] * (None in settings["prompts"])
+    if settings["template"] != TEMPLATE:
+        options.append(f"--template={settings['template']}")
+    return options, [*prompts, settings["template"]]
+
+
+def _of_lines(texts: Sequence[str], options: Sequence[str], more: Sequence[str]) -> _Given:
+    """Texts on the command line or in a file of lines; ``more`` are those within options."""
+    if _typed([*texts, *more]):
         return _Given(texts, options)
-    if all(_a_line(text) for text in texts) and _typed(segments):
+    if all(_a_line(text) for text in texts) and _typed(more):
         note = f"FILE.txt holds {_count(len(texts), 'text')}, one a line"
         return _Given((), (*options, "-f", "FILE.txt"), (note,))
-    note = "FILE.txt cannot hold such texts, one a line: give them in Python, as a list"
+    note = "not all of these texts can be typed, or be a line of FILE.txt: give them in Python"
     return _Given((), ("-f", "FILE.txt"), (note,))
 
 
@@ -105,17 +126,14 @@ def _count(n: int, noun: str) -> str:
 def _model(head: Provenance) -> Iterator[str]:
     live = head.model.endswith(" (live)")
     yield from ("-m", "FOLDER" if live else head.model)
-    if _of_hub(head):
-        yield from ("--revision", head.revision)
+    revision = head.revision or ""
+    # A commit of the hub; other models have the hash of their weights.
+    if len(revision) == 40 and not set(revision) - set("0123456789abcdef"):
+        yield from ("--revision", revision)
     if head.precision != "f32":
         yield from ("--precision", head.precision)
     if head.engine != "openvino":
         yield from ("--engine", head.engine)
-
-
-def _of_hub(head: Provenance) -> bool:
-    """True where the revision is a commit; others are hashes of weights."""
-    return len(head.revision) == 40 and not set(head.revision) - set("0123456789abcdef")
 
 
 def _model_note(head: Provenance) -> Iterator[str]:
@@ -134,9 +152,9 @@ def _layers(results: Results[Any], verb: str) -> Iterator[str]:
     yield from ("-l", named)
 
 
-def _settings(head: Provenance) -> Iterator[str]:
+def _settings(head: Provenance, verb: str) -> Iterator[str]:
     settings = head.settings
-    for name, usual in DEFAULTS.items():
+    for name, usual in (DEFAULTS | OF_COMMAND.get(verb, {})).items():
         value = settings.get(name, usual)
         option = f"--{name.replace('_', '-')}"
         if value == usual:

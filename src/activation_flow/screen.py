@@ -13,7 +13,7 @@ from activation_flow.data import ActivationFlowError, Failure
 
 if TYPE_CHECKING:
     from activation_flow.results import Exports, Results
-    from activation_flow.source import Given
+    from activation_flow.source import Given, Source
 
 log = logging.getLogger("activation_flow")
 
@@ -40,6 +40,48 @@ def error(message: str) -> None:
     import click
 
     click.echo(f"afn: {message}", err=True)
+
+
+def check_output(path: str | None, as_json: bool, top: int | None) -> None:
+    """Refuse what could not be delivered, before any work is done.
+
+    Raises:
+        ActivationFlowError: the file could not be written.
+    """
+    import click
+
+    from activation_flow import files, output
+
+    if path is not None:
+        output.check_path(path, [*files.WRITERS])
+    if top is not None and as_json:
+        raise click.UsageError("--top is for the table on the terminal; --json gives all of it")
+
+
+def given(
+    texts: Sequence[tuple[str, ...]],
+    file: str | None,
+    read: "Callable[[str], Source] | None" = None,
+) -> "Given":
+    """Texts from the command line, or the rows of a file."""
+    import click
+
+    from activation_flow import source
+
+    if bool(texts) == (file is not None):
+        raise click.UsageError("give texts, or a file with -f (one of the two)")
+    return source.Given((read or source.read_texts)(file) if file is not None else texts)
+
+
+def check_pairs(segments: Sequence[str], n: int) -> None:
+    """Refuse another number of second segments than there are texts.
+
+    The encoder sees the good rows only, and could find a wrong number right.
+    """
+    if segments and len(segments) != n:
+        raise ActivationFlowError(
+            f"--text-pair is given {len(segments)} times for {n} texts; give one each"
+        )
 
 
 def deliver(
@@ -80,11 +122,16 @@ def deliver(
 def cut(noun: str, number: int, result: Any) -> Iterator[str]:
     """Which texts of a result were cut, and by how much."""
     from activation_flow.picture import reading_note
+    from activation_flow.result_prompts import PromptsResult
+    from activation_flow.sentences_prompts import quoted
 
-    texts = {"": result} if noun == "text" else {" A": result.a, " B": result.b}
+    texts = {"": result} if noun == "text" else {"text A": result.a, "text B": result.b}
+    if isinstance(result, PromptsResult):
+        both = zip(result.prompts, result.variants, strict=True)
+        texts = {f"with prompt {quoted(p)}" if p else quoted(p): text for p, text in both}
     for name, text in texts.items():
         if text.n_dropped:
-            yield f"{noun} {number}{name and f', text{name}'}: {reading_note(text)}"
+            yield f"{noun} {number}{name and f', {name}'}: {reading_note(text)}"
 
 
 def tell(lines: Sequence[str], failures: Sequence[Failure], given: "Given", noun: str) -> None:

@@ -23,7 +23,7 @@ def sentences(result: ShiftResult) -> list[str]:
 def _shift_words(result: ShiftResult) -> Iterator[str]:
     pairs = int(result.paired.sum())
     all_of_them = " (special tokens included)" * bool((result.paired & special(result)).any())
-    yield f"Total shift {number(result.total)}, over {_count(pairs, 'aligned pair')}{all_of_them}."
+    yield f"Total shift {number(result.total)}, over {count(pairs, 'aligned pair')}{all_of_them}."
     alone = {name: int((result.change == change).sum()) for change, name in _ALONE}
     if any(alone.values()):
         named = " and ".join(f"{n:,} of {name}" for name, n in alone.items() if n)
@@ -36,7 +36,7 @@ def _shift_words(result: ShiftResult) -> Iterator[str]:
 def _ratio_words(result: ShiftResult) -> Iterator[str]:
     found = result.concentration
     kept = result.provenance.settings["include_special"] or not special(result).any()
-    whose = f"{_count(found.n, 'pair')}{'' if kept else ' that ' + _be(found.n) + ' not special'}"
+    whose = f"{count(found.n, 'pair')}{'' if kept else ' that ' + _be(found.n) + ' not special'}"
     if found.n == 0:
         yield f"No R_H: there is no pair{'' if kept else ' that is not special'}."
     elif found.k == 0:
@@ -52,7 +52,7 @@ def _ratio_words(result: ShiftResult) -> Iterator[str]:
     if result.unpaired_high:
         n = result.unpaired_high
         has = "has" if n == 1 else "have"
-        yield f"{_count(n, 'HIGH token')} {has} no partner and no part in R_H."
+        yield f"{count(n, 'HIGH token')} {has} no partner and no part in R_H."
 
 
 def _p_words(found: Concentration) -> str:
@@ -70,7 +70,8 @@ def _p_words(found: Concentration) -> str:
     return f"{floor}: {'such a small table' if exact else 'so few choices'} cannot give less."
 
 
-def _count(n: int, noun: str) -> str:
+def count(n: int, noun: str) -> str:
+    """A number of things, in words."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 

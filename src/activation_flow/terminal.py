@@ -94,17 +94,21 @@ class Page:
         self, lead: str, text: StrengthResult | HiddenStates, width: int
     ) -> "Iterator[Text]":
         """A text, shortened to one line each segment, and how it was read if it was long."""
-        for segment in (text.text, text.text_pair):
-            if segment is not None:
-                note = f" ({len(segment):,} characters)"
-                # subtle: only what can be seen is looked at, so that a huge text costs nothing.
-                shown = visible(segment[: width + 1]) or "(empty text)"
-                if fit(shown, width - len(lead)) != shown:
-                    shown = fit(shown, max(width - len(lead + note), 2)) + note
-                yield self.text(lead + shown, "bold")
-                lead = " " * len(lead)
+        segments = [text.text] if text.text_pair is None else [text.text, text.text_pair]
+        yield from self.quoted(lead, segments, width)
         if note := reading_note(text):
             yield self.text(note)
+
+    def quoted(self, lead: str, segments: Sequence[str], width: int) -> "Iterator[Text]":
+        """A text, shortened to one line each segment."""
+        for segment in segments:
+            note = f" ({len(segment):,} characters)"
+            # subtle: only what can be seen is looked at, so that a huge text costs nothing.
+            shown = visible(segment[: width + 1]) or "(empty text)"
+            if fit(shown, width - len(lead)) != shown:
+                shown = fit(shown, max(width - len(lead + note), 2)) + note
+            yield self.text(lead + shown, "bold")
+            lead = " " * len(lead)
 
     def table(self, columns: Sequence[Column]) -> Any:
         """Columns side by side, their heads in bold."""
