@@ -3,18 +3,14 @@
 Computes nothing: the numbers are made by summary.py, the picture by report_summary.py.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow.data import ActivationFlowError, Provenance
-from activation_flow.output import check_path, replacing
-from activation_flow.table_columns import HEAD, Columns
+from activation_flow.result_run import OfRun
+from activation_flow.table_columns import Columns
 
 if TYPE_CHECKING:
-    import pandas
     import pyarrow
 
 TABLE: Columns = {
@@ -55,8 +51,8 @@ SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")  # 
 MANY = {"kind": "kinds", "special": "specials", "tag": "tags", "type": "types"}
 
 
-@dataclass(frozen=True, repr=False)
-class Summary:
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Summary(OfRun):
     """Statistics of a run, layer by layer.
 
     Attributes:
@@ -76,19 +72,9 @@ class Summary:
             strength: the columns of ``HISTOGRAM``.
     """
 
-    provenance: Provenance
-    layers: tuple[int, ...]
-    shards: tuple[int, int]
-    counts: Mapping[str, int | None]
     options: Mapping[str, Any]
-    table: "pyarrow.Table"
     texts: "pyarrow.Table"
     histogram: "pyarrow.Table"
-
-    @property
-    def finished(self) -> bool:
-        """All of the run is in it."""
-        return self.shards[0] == self.shards[1]
 
     def rows(self, section: str, layer: int) -> list[dict[str, Any]]:
         """The rows of ``table`` of one section at one layer."""
@@ -131,57 +117,11 @@ class Summary:
         ]
         return found
 
-    def to_arrow(self) -> "pyarrow.Table":
-        """``table``, with all else of the document as its metadata."""
-        about = {**self._head(), "texts": self.texts.to_pylist(), "rows": self.table.num_rows}
-        return self.table.replace_schema_metadata({HEAD: json.dumps(about)})
-
-    def to_pandas(self) -> "pandas.DataFrame":
-        """``table`` as a DataFrame.
-
-        Raises:
-            ActivationFlowError: pandas is not installed.
-        """
-        try:
-            import pandas  # noqa: F401
-        except ImportError as problem:
-            raise ActivationFlowError(
-                "to_pandas() needs pandas: pip install pandas (.table does without)"
-            ) from problem
-        return self.table.to_pandas()
-
-    def save(self, path: str | Path) -> None:
-        """Write the document to a .json file, or the table to a .csv or .parquet file.
-
-        Raises:
-            ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
-        """
-        path = check_path(path, ENDINGS)
-        with replacing(path) as temporary:
-            _WRITERS[path.suffix.lower()](self, temporary)
+    def about(self) -> dict[str, Any]:
+        """What the document holds beside ``table``; no histogram, which the files do without."""
+        return {**self._head(), "texts": self.texts.to_pylist()}
 
     def __repr__(self) -> str:
         from activation_flow import report_summary
 
         return report_summary.plain(self)
-
-
-def _json(summary: Summary, path: Path) -> None:
-    text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _csv(summary: Summary, path: Path) -> None:
-    from pyarrow import csv
-
-    csv.write_csv(summary.table, path)
-
-
-def _parquet(summary: Summary, path: Path) -> None:
-    from pyarrow import parquet
-
-    parquet.write_table(summary.to_arrow(), path, compression="zstd")
-
-
-_WRITERS = {".json": _json, ".csv": _csv, ".parquet": _parquet}
-ENDINGS = (*_WRITERS,)

@@ -11,7 +11,7 @@ import numpy as np
 from activation_flow import intervals
 from activation_flow import strength as formulas
 from activation_flow.data import KINDS, ActivationFlowError
-from activation_flow.database import ask, connect, quoted
+from activation_flow.database import EXACT_SUM, ask, connect, quoted
 from activation_flow.result_summary import BINS, SECTIONS
 from activation_flow.results import KindAtLayer, StrengthResults
 
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 _KINDS = ", ".join(map(quoted, KINDS))
 
-# Doubles are summed as whole numbers of span / 2^60, so exactly, in any order: the same run gives
-# the same digits whatever the cores are, and however they share the work. No x is beyond span.
 _PREPARE = """
-CREATE TEMP MACRO exact_sum(x, span) AS
-    sum((x / span * 1152921504606846976)::BIGINT)::DOUBLE * max(span) / 1152921504606846976;
 CREATE TEMP TABLE ends AS
 SELECT layer, low, high, CASE WHEN high > low THEN high - low ELSE 1 END AS span
 FROM (
@@ -212,6 +208,7 @@ def histogram(connection: "DuckDBPyConnection", layers: Sequence[int]) -> "pyarr
 
 def _measure(connection: "DuckDBPyConnection", layers: str) -> bool:
     """The table ``measured``: all tokens, each kind, each tag; True if there are tags."""
+    connection.execute(EXACT_SUM)
     connection.execute(_PREPARE.format(layers=layers))
     columns = [row[0] for row in connection.execute("DESCRIBE tokens").fetchall()]
     tagged = "tag" in columns
