@@ -13,6 +13,7 @@ from activation_flow import (
     charts_prompts,
     charts_shift,
     charts_strength,
+    charts_summary,
 )
 from activation_flow import charts_theme as theme
 from activation_flow.charts_prompts import DrawnPrompts
@@ -23,6 +24,7 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.picture import HINT
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.result_prompts import PromptsResults
+from activation_flow.result_run import OfRun
 from activation_flow.result_shift import ShiftResults
 from activation_flow.results import Results, StrengthResults, layer_index
 
@@ -37,7 +39,7 @@ def chart(results: Any, *, layer: int | None = None, tokens: int = theme.TOKENS)
     One layer: a mark for each token. Two: side by side. More: layers by tokens.
 
     Args:
-        results: one result, or a list.
+        results: one result, a list, or the summary of a run.
         layer: the only one to draw.
         tokens: at most so many of a text are drawn.
 
@@ -45,6 +47,8 @@ def chart(results: Any, *, layer: int | None = None, tokens: int = theme.TOKENS)
         ActivationFlowError: an empty list, a layer that the result does not hold, or no token is
             to be drawn.
     """
+    if isinstance(results, OfRun):
+        return charts_summary.chart(results, layer=layer)
     found = results._as_list()
     if not len(found):
         raise ActivationFlowError(f"there is nothing to draw: no {found.noun} has a result")
@@ -62,9 +66,11 @@ def figures(results: Any, limit: int = TEXTS) -> list[Figure]:
     """The pictures of a page; none of an empty list.
 
     Args:
-        results: one result, or a list of any kind.
+        results: one result, a list of any kind, or the summary of a run.
         limit: at most so many texts, or pairs of texts, are drawn.
     """
+    if isinstance(results, OfRun):
+        return charts_summary.figures(results)
     found = results._as_list()
     made: list[Figure] = []
     for n, drawn in enumerate(_drawn(found[:limit], None, theme.TOKENS, _several(found)), start=1):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from activation_flow import charts_theme as theme
-from activation_flow.data import KINDS, resolve_layers
+from activation_flow.charts_sliders import first_layer, layer_parameter
+from activation_flow.data import KINDS
 from activation_flow.picture import model_line, quantile_words
 from activation_flow.result_summary import Summary
 from activation_flow.results import layer_index
@@ -97,13 +98,10 @@ class Shown:
         if len(names) == 1:
             return chart.properties(title=found)
         found.text = alt.ExprRef("titles[indexof(layers, layer)]")
-        bound = alt.binding_select(
-            options=list(self.layers), labels=list(map(str, self.layers)), name="layer "
-        )
         params = (
             alt.param(name="layers", value=list(self.layers)),
             alt.param(name="titles", value=[f"{title}, {name}" for name in names.values()]),
-            alt.param(name="layer", value=self.first, bind=bound),
+            layer_parameter(head, self.layers, "", ""),
         )
         return chart.add_params(*params).properties(title=found)
 
@@ -117,9 +115,7 @@ def shown(summary: Summary, layer: int | None = None) -> Shown:
     if layer is not None:
         layer_index(summary.layers, layer)
         return Shown(summary, (layer,), layer)
-    (usual,) = resolve_layers(None, summary.provenance.n_layers)
-    first = usual if usual in summary.layers else summary.layers[-1]
-    return Shown(summary, summary.layers, first)
+    return Shown(summary, summary.layers, first_layer(summary.provenance, summary.layers))
 
 
 def measured(summary: Summary, section: str, layer: int, measure: Measure) -> Iterator[Row]:

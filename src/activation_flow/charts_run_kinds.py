@@ -43,15 +43,13 @@ def by_layer(summary: Summary, measure: Measure) -> Any:
     kinds = [kind for kind in ORDER if any(row["kind"] == kind for row in rows)]
     colours = alt.Scale(domain=kinds, range=[theme.SERIES[ORDER.index(kind)] for kind in kinds])
     shapes = alt.Scale(domain=kinds, range=[theme.SHAPES[ORDER.index(kind)] for kind in kinds])
-    legend = alt.Legend(title=None)
+    legend = alt.Legend(title=None, symbolOpacity=1)
     colour = alt.Color("kind:N", legend=legend, scale=colours)
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     sure = base.transform_filter("datum.low !== null")
     chart = alt.layer(
         *_chance(rows_of("all"), measure, x),
-        sure.mark_area(opacity=0.3).encode(
-            y=alt.Y("low:Q"), y2="high:Q", fill=alt.Fill("kind:N", legend=None, scale=colours)
-        ),
+        sure.mark_area(opacity=0.3).encode(y=alt.Y("low:Q"), y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2).encode(y=y, color=colour),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             y=y,
@@ -138,5 +136,3 @@ def _reference(these: Shown, measure: Measure, x: Any) -> Iterator[Any]:
     yield base.mark_rule(strokeDash=[5, 3])
     words = base.mark_text(baseline="bottom", dy=-6, text=measure.reference)
     yield words.encode(y=alt.value(0))
-
-

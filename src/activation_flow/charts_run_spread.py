@@ -1,4 +1,4 @@
-"""Strengths in a run as charts: how they are spread in each kind, which types are strongest, skew."""
+"""Strengths in a run as charts: how each kind is spread, which types are strongest, skew."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -165,7 +165,7 @@ def skew(summary: Summary) -> Any:
         ),
     )
     width = theme.plot_width(min(max(len(summary.layers), 6), 13))
-    note = "above 0: a few much stronger tokens; below 0: a few much weaker ones"
+    note = "above 0: a few much stronger tokens; below: a few much weaker"
     notes = [*about(summary, summary.layers), note]
     title = theme.heading(["Skew of strengths, layer by layer"], notes, width)
     return chart.add_params(names).properties(width=width, height=160, title=title)

@@ -78,9 +78,7 @@ def _measures(summary: Summary) -> list[Measure]:
     return [
         measure
         for measure in (PLACE, HIGH)
-        if any(
-            True for layer in summary.layers for _ in measured(summary, "kind", layer, measure)
-        )
+        if any(True for layer in summary.layers for _ in measured(summary, "kind", layer, measure))
     ]
 
 

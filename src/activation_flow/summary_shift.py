@@ -106,7 +106,12 @@ def statistics(
         for query in (_MEANS, _TOKENS)
         for row in ask(connection, query.format(**names)).read_all().to_pylist()
     ]
-    orders: dict[str, list[str | None]] = {"text": [*MEASURES], "share": [*SHARES], "kind": [*KINDS, None], "change": [*CHANGES]}
+    orders: dict[str, list[str | None]] = {
+        "text": [*MEASURES],
+        "share": [*SHARES],
+        "kind": [*KINDS, None],
+        "change": [*CHANGES],
+    }
 
     def place(row: dict[str, Any]) -> tuple[int, ...]:
         section = SECTIONS.index(row["section"])
