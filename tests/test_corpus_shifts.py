@@ -279,8 +279,10 @@ class TestPrompts:
         ]
 
     def test_texts_that_are_too_long_are_told(self, tiny_encoder, tmp_path):
-        source = lines(tmp_path / "t.txt", [*TEXTS, "", "morning " * 14, "\u200b"])
-        how = {"prompts": ["query: one two"], "baseline": True, "max_length": 72}
+        long = "morning " * 14
+        source = lines(tmp_path / "t.txt", [*TEXTS, "", long, "\u200b"])
+        longest = len(tiny_encoder.strength(long))
+        how = {"prompts": ["query: one two"], "baseline": True, "max_length": longest}
         run = af.run_corpus(tiny_encoder, source, out=tmp_path / "run", **how)
         finished = run.manifest["finished"]
         assert finished["rows"] == finished["texts"] + finished["rejects"] == len(TEXTS) + 2

@@ -5,6 +5,7 @@ should never be zero"; Wilson (1927) and, for means of clusters, Dean and Pagano
 "Evaluating confidence interval methods for binomial proportions in clustered surveys".
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain, combinations
 from math import comb, cos, pi, sin, sqrt
@@ -18,6 +19,7 @@ from activation_flow.data import ActivationFlowError
 EXACT_UP_TO = 20_000  # ways to choose; more are sampled
 TIE = 1e-9  # of the sum of all values: arithmetic noise must not decide an order
 CELLS = 2**20  # numbers that are shuffled at once: bounds the memory
+KEPT_CELLS = 2**18  # numbers of one set of draws that is kept, at most
 CONFIDENCE = 0.95
 
 if TYPE_CHECKING:
@@ -92,14 +94,32 @@ def _choices(n: int, k: int) -> Choices:
 
 
 def _random_sums(values: Values, k: int, draws: int, seed: int) -> Sums:
-    random = np.random.default_rng(seed)
+    n = len(values)
+    if n < 2**16 and draws * k <= KEPT_CELLS:
+        kept: Sums = values[_kept_draws(n, k, draws, seed)].sum(axis=1)
+        return kept
     sums = np.empty(draws)
+    for start, rows in _draws(values, draws, seed):
+        rows[:, :k].sum(axis=1, out=sums[start : start + len(rows)])
+    return sums
+
+
+@lru_cache(maxsize=64)  # texts of one length are many; at most 32 MB
+def _kept_draws(n: int, k: int, draws: int, seed: int) -> Choices:
+    """Random ways to choose k of n, a row each: those that ``_draws`` makes of any n values."""
+    chosen = np.empty((draws, k), dtype=np.uint16)
+    for start, rows in _draws(np.arange(n, dtype=np.uint16), draws, seed):
+        chosen[start : start + len(rows)] = rows[:, :k]
+    return chosen
+
+
+def _draws(values: np.ndarray, draws: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The values shuffled, some rows at a time, and the number of the first of these rows."""
+    random = np.random.default_rng(seed)
     at_once = max(1, CELLS // len(values))
     for start in range(0, draws, at_once):
-        part = sums[start : start + at_once]
-        rows = np.broadcast_to(values, (len(part), len(values)))
-        random.permuted(rows, axis=1)[:, :k].sum(axis=1, out=part)
-    return sums
+        rows = np.broadcast_to(values, (min(at_once, draws - start), len(values)))
+        yield start, random.permuted(rows, axis=1)
 
 
 def mean_interval(mean: float, variance: float, n: int) -> tuple[float, float]:
