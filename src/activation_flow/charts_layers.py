@@ -30,13 +30,16 @@ def side_by_side(drawn: Drawn) -> Any:
     y = alt.Y(
         "drawn:Q",
         title="strength S (bars from 0)",
+        scale=theme.from_zero(max((row["drawn"] or 0 for row in rows), default=0)),
         axis=alt.Axis(tickCount=5, domain=False, ticks=False),
     )
     of_layer = {
         "domain": names,
         "range": list(PAIR),
     }
-    fill = alt.Fill("layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None))
+    fill = alt.Fill(
+        "layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None, offset=26)
+    )
     place = alt.XOffset("k:N", scale=alt.Scale(domain=[0, 1], paddingInner=0))
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
@@ -113,7 +116,9 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     odd = base.transform_filter("datum.mark !== ''").transform_calculate(
         sign="datum.mark === 'nan' ? '×' : '!'"
     )
-    signs = odd.mark_text(fontSize=theme.SIZE).encode(text="sign:N", color=ink)
+    signs = odd.mark_text(fontSize=theme.SIZE, dx=alt.expr("datum.mark === '!' ? 6 : 0")).encode(
+        text="sign:N", color=ink
+    )
     notes = [*(note.replace("nan:", "×") for note in drawn.notes())]
     notes += ["; ".join(_marks(drawn, "grey")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)

@@ -86,7 +86,7 @@ class DrawnPrompts:
                         "drift": finite(drift[a, b]),
                         "place": place,
                         "ink": shade(place)[1] if place is not None else theme.INK,
-                        "said": "" if a == b else number(float(drift[a, b])),
+                        "said": "" if a == b else f"{drift[a, b]:,.4g}",
                         "mean": number(float(mean[a, b])),
                         "anchor": number(float(r.anchor_shift[k, a, b])),
                         "cosine": number(float(r.anchor_cosine[k, a, b])),
@@ -101,10 +101,7 @@ class DrawnPrompts:
         for one in r.comparisons:
             between = r.between(one.a, one.b, self.layer)
             name = f"{self.name}_{one.a}_{one.b}"
-            title = (
-                f"{self.lead}, A: {self.names[one.a]}" if self.lead else f"A: {self.names[one.a]}",
-                f"B: {self.names[one.b]}",
-            )
+            title = (self.title, f"A: {self.names[one.a]}", f"B: {self.names[one.b]}")
             n = min(len(between), self.n)
             parts = tuple(map(str, one.part))
             yield one, DrawnShift(between, n, name=name, names=title, parts=parts)
@@ -217,7 +214,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
     x = alt.X(
         "drift:Q",
         title="total shift Δ (bars from 0)",
-        scale=alt.Scale(domainMin=0, nice=True),
+        scale=theme.from_zero(max((row["drift"] for row in rows), default=0)),
         axis=alt.Axis(tickCount=5, domain=False, ticks=False),
     )
     base = base.encode(x=x, y=y, tooltip=_hover())

@@ -115,14 +115,14 @@ def _side(strength: float | None, bucket: str | None, tau: float | None) -> str:
     return f"{number(strength)}{held}"
 
 
-def _label(pair: Pair, n: int) -> str:
+def _label(pair: Pair, n: int, between: str = "") -> str:
     """One token, or both where they differ; the mark of a token without a partner before it."""
     a, b = (
         None if token is None else shortened(token_text(token), n) for token in (pair.a, pair.b)
     )
     if a is None or b is None:
         return f"{MARKS[pair.change]}{b if a is None else a}"
-    return a if pair.change == "same" else f"{a}→{b}"
+    return a if pair.change == "same" else f"{a}→{between}{b}"
 
 
 def bars(drawn: DrawnShift) -> Any:
@@ -135,12 +135,14 @@ def bars(drawn: DrawnShift) -> Any:
 
     rows = drawn.rows()
     pairs = drawn.result.pairs[: drawn.n]
-    labels = [_label(pair, _SIDE if pair.change == "replaced" else theme.LABEL) for pair in pairs]
+    labels = [
+        _label(pair, _SIDE if pair.change == "replaced" else theme.LABEL, "\n") for pair in pairs
+    ]
     x, names = theme.token_axis(labels, f"rows{drawn.name}")
     y = alt.Y(
         "shift:Q",
         title="shift Δ (bars from 0)",
-        scale=alt.Scale(domainMin=0, nice=True),
+        scale=theme.from_zero(max((row["shift"] or 0 for row in rows), default=0)),
         axis=alt.Axis(tickCount=5, domain=False, ticks=False),
     )
     told = {
@@ -164,7 +166,9 @@ def bars(drawn: DrawnShift) -> Any:
     if "prompt" not in drawn.parts[: drawn.n]:
         layers = []
     if found:
-        marks = base.transform_filter("datum.shift !== null").mark_bar(strokeWidth=1)
+        marks = base.transform_filter("datum.shift !== null").mark_bar(
+            strokeWidth=1, width=theme.bar_width(drawn.n)
+        )
         layers.append(marks.encode(y=y, **look_channels(found, strong=f"S of {_SIDES[by]} > τ")))
     moved = base.transform_filter("datum.change === 'replaced' && datum.shift !== null")
     layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))

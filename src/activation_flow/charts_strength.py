@@ -39,11 +39,13 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     seen = base.transform_filter("datum.drawn !== null").encode(x=x)
     how = "bars from 0" if zero else "axis not from 0"
 
+    from_zero = theme.from_zero(max((row["drawn"] or 0 for row in rows), default=0))
+
     def y(field: str) -> Any:
         return alt.Y(
             field,
             title=f"strength S ({how})",
-            scale=alt.Scale(zero=zero, nice=True, padding=0 if zero else 8),
+            scale=from_zero if zero else alt.Scale(zero=False, nice=True, padding=8),
             axis=alt.Axis(tickCount=5, domain=False, ticks=False),
         )
 
@@ -52,20 +54,19 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     if found:
         channels = look_channels(found)
         if zero:
-            marks = seen.mark_bar(strokeWidth=1, width={"band": 0.8})
+            marks = seen.mark_bar(strokeWidth=1, width=theme.bar_width(drawn.n))
         else:
             stem = seen.mark_rule(color=theme.GREY, opacity=0.45, strokeDash=[1, 2])
             layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
-    odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
-    # Vega warns of a scale that an empty layer has no value for.
-    if "!" in marked:
-        far = odd.transform_filter("datum.mark === '!'").mark_text(dy=-9, fontSize=theme.SIZE)
-        layers.append(far.encode(y=y("drawn:Q")))
-    if "nan" in marked:
-        nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
-        layers.append(nan.encode(y=alt.value("height")))
+    odd = base.encode(x=x, text="mark:N", tooltip=tip)
+    far = odd.transform_filter("datum.mark === '!'").mark_text(
+        dy=-9 if zero else -14, fontSize=theme.SIZE
+    )
+    layers.append(far.encode(y=y("drawn:Q")))
+    nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
+    layers.append(nan.encode(y=alt.value("height")))
     layers.extend(_tau_line(drawn, sliders, y))
     return (
         alt.layer(*layers)

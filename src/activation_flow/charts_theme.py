@@ -24,14 +24,14 @@ LOOKS = {
     "token": ("#9f88cf", "#7550b4", [1, 0]),
 }
 # Told apart by lightness too, and always with a shape or a label of their own.
-SERIES = ("#46108a", "#c9731a", "#2f9e9e", "#8a8796", "#b4a3db", "#7a4b12")
+SERIES = ("#7550b4", "#c9731a", "#2f9e9e", "#8a8796", "#b4a3db", "#c2477f")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 PURPLES = list(RAMP)
 
 SIZE, TITLE, SMALL = 12, 15, 11
 HEIGHT = 240
 NARROW, WIDE = 440, 640  # of a picture's words, at least; of a plot, about
-LABEL = 16  # letters of a token below a bar
+LABEL, LABEL_WIDTH = 16, 120  # letters and pixels of a token below a bar
 TOKENS = 60  # of a text are drawn, unless more are asked for
 
 
@@ -116,12 +116,24 @@ def step(n: int) -> float:
 
 def plot_width(n: int) -> float:
     """Pixels of a plot of so many tokens."""
-    return max(200.0, ceil(n * step(n)))
+    return max(2 * 64.0, ceil(n * step(n)))
+
+
+def bar_width(n: int) -> Any:
+    """Of a plot of so many tokens: most of a step, and no wider where there are few."""
+    return {"band": 0.8} if n > 1 else 51
+
+
+def from_zero(largest: float) -> Any:
+    """A scale that begins at 0, even if nothing is above it."""
+    import altair as alt
+
+    return alt.Scale(domainMin=0, nice=True) if largest > 0 else alt.Scale(domain=[0, 1])
 
 
 def label(token: str) -> str:
     """A token on an axis: one short line in which nothing hides."""
-    return shortened(token_text(token), LABEL)
+    return _cut(shortened(token_text(token), LABEL), LABEL_WIDTH, SMALL)
 
 
 def token_axis(labels: Sequence[str], name: str, gap: float = 0.2) -> tuple[Any, Any]:
@@ -129,15 +141,26 @@ def token_axis(labels: Sequence[str], name: str, gap: float = 0.2) -> tuple[Any,
 
     A place is the token's index, so that a token that occurs twice stays two. The names are
     values of a parameter: no text of a user is ever in an expression.
+
+    Args:
+        labels: a line break in one counts only if all can stand upright.
+        name: of the parameter.
+        gap: between two tokens, of a step.
     """
     import altair as alt
 
     room = plot_width(len(labels)) / max(len(labels), 1)
-    flat = all(text_width(text, SIZE) <= room - 6 for text in labels)
+    lines = [line for text in labels for line in text.split("\n")]
+    flat = all(text_width(line, SMALL) <= room - 4 for line in lines)
+    named = f"{name}[datum.value]"
+    if not flat:
+        labels = [text.replace("\n", "") for text in labels]
+    elif len(lines) > len(labels):
+        named = f"split({named}, '\\n')"
     angle = 0 if flat else -45 if room > 22 else -60
     axis = alt.Axis(
         title=None,
-        labelExpr=f"{name}[datum.value]",
+        labelExpr=named,
         labelAngle=angle,
         labelAlign="center" if flat else "right",
         labelBaseline="top" if flat else "middle",

@@ -165,7 +165,7 @@ def look_channels(found: Sequence[str], strong: str = "S > τ") -> dict[str, Any
     ranges = zip(*(theme.LOOKS[look] for look in found), strict=True)
     kinds = (alt.Fill, alt.Stroke, alt.StrokeDash)
     legend = None
-    if len(found) > 1:
+    if len(found) > 1 or "special" in found:
         named = f"datum.value === 'HIGH' ? 'HIGH ({strong})' : datum.value"
         legend = alt.Legend(title=None, symbolType="square", labelExpr=named)
     return {

@@ -50,13 +50,19 @@ def png(chart: Any, scale: float = 2) -> bytes:
 
 
 def _own_ids(drawn: str) -> str:
-    """Ids that no other picture of a page has: Vega counts them from 0 in each."""
-    ids = set(re.findall(r' id="(\w+)"', drawn))
+    """Ids that no other picture of a page has, and that are the same each time.
+
+    Vega counts them from where its last picture ended.
+    """
+    ids: dict[str, str] = {}
+    place = re.compile(r'(?<= id=")\w+(?=")|(?<=url\(#)\w+(?=\))')
+
+    def numbered(found: re.Match[str]) -> str:
+        return ids.setdefault(found[0], f"afn-{len(ids)}")
+
+    drawn = place.sub(numbered, drawn)
     own = sha256(drawn.encode()).hexdigest()[:8]
-    for name in ids:
-        drawn = drawn.replace(f'id="{name}"', f'id="{name}-{own}"')
-        drawn = drawn.replace(f"url(#{name})", f"url(#{name}-{own})")
-    return drawn
+    return re.sub(r'(?<= id=")afn-|(?<=url\(#)afn-', f"afn-{own}-", drawn)
 
 
 class Shown:
