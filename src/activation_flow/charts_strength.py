@@ -60,13 +60,16 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
             layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
-    odd = base.encode(x=x, text="mark:N", tooltip=tip)
-    far = odd.transform_filter("datum.mark === '!'").mark_text(
-        dy=-9 if zero else -14, fontSize=theme.SIZE
-    )
-    layers.append(far.encode(y=y("drawn:Q")))
-    nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
-    layers.append(nan.encode(y=alt.value("height")))
+    odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
+    # Vega warns of a scale that an empty layer has no value for.
+    if "!" in marked:
+        far = odd.transform_filter("datum.mark === '!'").mark_text(
+            dy=-9 if zero else -14, fontSize=theme.SIZE
+        )
+        layers.append(far.encode(y=y("drawn:Q")))
+    if "nan" in marked:
+        nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
+        layers.append(nan.encode(y=alt.value("height")))
     layers.extend(_tau_line(drawn, sliders, y))
     return (
         alt.layer(*layers)

@@ -59,7 +59,11 @@ def legend(summary: Summary) -> Iterator[tuple[str, str, str]]:
     yield "S", "", f"strength ‖h‖₂, L2 norm of a token's hidden state{how}"
     yield "sd", "", "standard deviation of S"
     yield "place", "", "mean place of these tokens in their texts, 0 (weakest) to 100"
-    yield "95 %", "", "interval of the number before it, over texts; it says nothing about other words"
+    yield (
+        "95 %",
+        "",
+        "interval of the number before it, over texts; it says nothing about other words",
+    )
     yield "HIGH", "", f"the part of these that is HIGH: S > τ{quantile_words(settings)}"
     yield "of HIGH", "", "their part of all HIGH tokens"
     yield "of all", "", f"their part of {part}"
