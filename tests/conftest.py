@@ -3,10 +3,11 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import browser as browsers
 import pytest
 from architectures import TABLE, make_model, make_tokenizer
 from hypothesis import HealthCheck, settings
@@ -83,3 +84,19 @@ def afn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return int(stop.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[browsers.Browser]:
+    """A headless Chromium, one for all tests; without one they are skipped, but not in CI."""
+    command = browsers.find()
+    if command is None:
+        missing = f"there is no {' or '.join(browsers.NAMES)} here"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    found = browsers.Browser(command)
+    try:
+        yield found
+    finally:
+        found.close()

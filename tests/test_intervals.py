@@ -1,4 +1,4 @@
-"""Intervals over texts: against loops, a bootstrap of texts, scipy, and how often they are right."""
+"""Intervals over texts: against loops, a bootstrap of texts, scipy, and how often they hold."""
 
 from pathlib import Path
 from typing import Any

@@ -12,7 +12,7 @@ from rich.console import Console
 from run_folders import make_run
 
 import activation_flow as af
-from activation_flow import report_summary
+from activation_flow import picture_summary, report_summary
 from activation_flow.picture import shade
 from activation_flow.run import Run
 
@@ -122,7 +122,7 @@ def test_without_kinds_there_are_no_sentences(tmp_path: Path) -> None:
 
 
 def test_a_small_share_is_not_shown_as_none() -> None:
-    shown = [report_summary._percent(value) for value in (0.0, 1e-9, 0.0004999, 0.0005, 1.0)]
+    shown = [picture_summary.percent(value) for value in (0.0, 1e-9, 0.0004999, 0.0005, 1.0)]
     assert shown == ["0.0 %", "<0.1 %", "<0.1 %", "0.1 %", "100.0 %"]
 
 

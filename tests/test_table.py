@@ -482,7 +482,7 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path, monkeypatch, problem,
 @pytest.mark.parametrize("name", ["r.xlsx", "r", ".json", "r.json.gz"])
 def test_an_unknown_ending_lists_the_known_ones(tmp_path, name):
     with pytest.raises(
-        ActivationFlowError, match=r"must be one of \.json, \.csv, \.parquet, \.html"
+        ActivationFlowError, match=r"must be one of \.json, \.csv, \.parquet, \.html, \.png, \.svg"
     ):
         example().save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -420,7 +420,9 @@ def iter_that_fails() -> Iterator[Any]:
 
 @ENDINGS
 def test_other_results_have_not(tmp_path, ending, tiny_encoder):
-    with pytest.raises(ActivationFlowError, match=r"one of \.json, \.csv, \.parquet, \.html$"):
+    with pytest.raises(
+        ActivationFlowError, match=r"one of \.json, \.csv, \.parquet, \.html, \.png, \.svg$"
+    ):
         tiny_encoder.strength("a").save(tmp_path / f"h{ending}")
     with pytest.raises(ActivationFlowError, match=r"only \.json, \.parquet, \.npz and \.safetenso"):
         af.load(tmp_path / "h.csv")

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from activation_flow import (
     __version__,
     command_corpus,
     command_prompts,
+    command_report,
     commands_run,
     options,
     screen,
@@ -79,11 +81,7 @@ def _strength(
     screen.check_output(save, as_json, top)
     given = screen.given([(text,) for text in texts], file)
     rows = list(given)
-    if text_pair and len(text_pair) != len(given):
-        # Checked here: the encoder sees the good rows only, and could find a wrong number right.
-        raise ActivationFlowError(
-            f"--text-pair is given {len(text_pair)} times for {len(given)} texts; give one each"
-        )
+    screen.check_pairs(text_pair, len(given))
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen.progress() as progress:
@@ -163,7 +161,7 @@ def shift_command(
 
 @app.command("hidden")
 @options.group(options.TEXTS, options.LAYERS, options.KINDS, options.LENGTH, options.MODEL)
-@click.option("--save", metavar="PATH", help="Write to a .npz or .safetensors file, text by text.")
+@click.option("--save", metavar="PATH", help="Write to a .npz or .safetensors file; .png .svg: S.")
 @options.group(options.JSON, options.DEBUG)
 def hidden_command(
     texts: tuple[str, ...], file: str | None, save: str | None, as_json: bool, **settings: Any
@@ -173,11 +171,12 @@ def hidden_command(
     With --save they go to the file as they come, so that a FILE of any size can be read (into
     .safetensors, about 70,000 sentences).
     """
-    from activation_flow import output, tensors
+    from activation_flow import files, output, tensors
     from activation_flow.encoder import Encoder
 
+    pictured = save is not None and Path(save).suffix.lower() in files.PICTURES
     if save is not None:
-        output.check_path(save, tensors.ENDINGS)
+        output.check_path(save, (*tensors.ENDINGS, *files.PICTURES))
         if as_json:
             raise click.UsageError("give --json or --save, not both: they are two forms of one")
     elif file is not None and not as_json:
@@ -185,13 +184,13 @@ def hidden_command(
     given = screen.given([(text,) for text in texts], file)
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
-    if save is not None:
+    if save is not None and not pictured:
         _hidden_to_file(encoder, given, save, how)
         return
     rows = list(given)
     results = encoder.hidden_states([row.texts[0] for row in rows], errors="collect", **how)
     results = results.renumber([row.number for row in rows], given.bad)
-    screen.deliver(results, results, given, None, as_json)
+    screen.deliver(results, results, given, save, as_json)
 
 
 def _hidden_to_file(encoder: "Encoder", given: "Given", path: str, how: dict[str, Any]) -> None:
@@ -248,6 +247,7 @@ def clear_command(model: str | None) -> None:
 
 
 app.add_command(command_prompts.prompts_command)
+app.add_command(command_report.report_command)
 app.add_command(command_corpus.corpus_command)
 commands_run.add_to(app)
 

@@ -44,11 +44,26 @@ def _html(result: Exports, path: Path) -> None:
     path.write_text(html.html_page(result._as_list()), encoding="utf-8")
 
 
+def _png(result: Exports, path: Path) -> None:
+    from activation_flow import drawing
+
+    path.write_bytes(drawing.png(result.chart()))
+
+
+def _svg(result: Exports, path: Path) -> None:
+    from activation_flow import drawing
+
+    path.write_text(drawing.svg(result.chart(), "white") + "\n", encoding="utf-8")
+
+
+# Those that every result has, hidden states too.
+PICTURES = {".png": _png, ".svg": _svg}
 WRITERS: dict[str, Callable[[Exports, Path], None]] = {
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
     ".html": _html,
+    **PICTURES,
 }
 
 
@@ -61,7 +76,8 @@ def save(result: Exports, path: str | Path) -> None:
         ActivationFlowError: see ``output.check_path``; or the file cannot be written.
     """
     results = result._as_list()
-    if isinstance(results, HiddenResults):
+    pictured = Path(path).suffix.lower() in PICTURES
+    if isinstance(results, HiddenResults) and not pictured:
         texts = zip(results.numbers, results, strict=True)
         tensors.write(path, chain(results.errors, texts), results.provenance, results.layers)
         return

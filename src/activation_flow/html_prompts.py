@@ -35,12 +35,42 @@ def prompts_parts(picture: PromptsPicture) -> Iterator[str]:
     listed = picture.listed
     for n, result in zip(listed.numbers, listed, strict=True):
         yield from _text(picture, n, result)
+    yield from _end(picture)
+
+
+def _end(picture: PromptsPicture) -> Iterator[str]:
     if picture.left_out:
         yield note(f"{picture.left_out:,} more texts are not shown; {picture.hint}")
-    if len(listed):
+    if len(picture.listed):
         yield note(CAUTION)
         yield legend(picture.legend, ("0", number(picture.shifts.end)))
-    yield from errors(listed)
+    yield from errors(picture.listed)
+
+
+def token_parts(picture: PromptsPicture) -> Iterator[str]:
+    """For a page: the comparisons as strips, with what their numbers say; legend, errors."""
+    listed = picture.listed
+    for n, result in zip(listed.numbers, listed, strict=True):
+        if picture.several:
+            yield from quoted_text(f"text {n:,}", [result.text])
+        if words := overall(result, picture.layer):
+            yield _sentence(words)
+        for one in picture.drawn_of(n):
+            yield from _comparison(picture, one)
+        yield from _not_drawn(picture, n, result)
+    yield from _end(picture)
+
+
+def number_parts(picture: PromptsPicture) -> Iterator[str]:
+    """For a page: all pairs, where in depth they act, the numbers of each aligned pair."""
+    listed = picture.listed
+    for n, result in zip(listed.numbers, listed, strict=True):
+        if picture.several:
+            yield from quoted_text(f"text {n:,}", [result.text])
+        yield _overview(picture, result)
+        yield from _depths(result)
+        for one in picture.drawn_of(n):
+            yield _numbers(picture, one, f"Aligned tokens of pair {_place(one):,}")
 
 
 def _text(picture: PromptsPicture, n: int, result: PromptsResult) -> Iterator[str]:
@@ -48,15 +78,23 @@ def _text(picture: PromptsPicture, n: int, result: PromptsResult) -> Iterator[st
     yield _overview(picture, result)
     if words := overall(result, picture.layer):
         yield _sentence(words)
+    yield from _depths(result)
+    for one in picture.drawn_of(n):
+        yield from _comparison(picture, one)
+        yield _numbers(picture, one, "Table")
+    yield from _not_drawn(picture, n, result)
+
+
+def _depths(result: PromptsResult) -> Iterator[str]:
     if len(result.layers) > 1:
         yield f'<p class="afn-title">{DEPTH_TITLE}</p>'
         yield note(DEPTH_NOTE)
         for values in by_layer(result):
             yield _depth(result, values)
-    drawn = picture.drawn_of(n)
-    for one in drawn:
-        yield from _comparison(picture, one)
-    if left := len(result.comparisons) - len(drawn):
+
+
+def _not_drawn(picture: PromptsPicture, n: int, result: PromptsResult) -> Iterator[str]:
+    if left := len(result.comparisons) - len(picture.drawn_of(n)):
         yield note(f"{left:,} more pairs are not shown token by token; {picture.hint}")
 
 
@@ -97,23 +135,31 @@ def _depth(result: PromptsResult, values: Table) -> str:
 
 
 def _comparison(picture: PromptsPicture, drawn: Drawn) -> Iterator[str]:
-    result, one, shifts = drawn.of, drawn.one, picture.shifts
+    result, one = drawn.of, drawn.one
     for lead, place in ((f"pair {_place(drawn):,}, A", one.a), ("B", one.b)):
         prompt = result.prompts[place]
         yield from quoted_text(lead, [name(None) if prompt is None else prompt])
         if how := reading_note(result.variants[place]):
             yield note(how)
-    apart = drawn.apart
-    rows = [shifts.drawn(pair) for pair in drawn.shift.pairs]
-    own = [row for row, by_itself in zip(rows, apart, strict=True) if not by_itself]
-    others = [row for row, by_itself in zip(rows, apart, strict=True) if by_itself]
+    own, others = _rows(picture, drawn)
     yield from _strip(picture, drawn, own)
     if others:
         yield note("the prompts' own tokens, without a partner:")
         yield from _strip(picture, drawn, others)
     for sentence in comparison_sentences(drawn):
         yield _sentence(sentence)
-    yield pairs_table(shifts, own[: shifts.rows])
+
+
+def _numbers(picture: PromptsPicture, drawn: Drawn, title: str) -> str:
+    own, _ = _rows(picture, drawn)
+    return pairs_table(picture.shifts, own[: picture.shifts.rows], title)
+
+
+def _rows(picture: PromptsPicture, drawn: Drawn) -> tuple[list[Row], list[Row]]:
+    """The text's own tokens; the prompts'."""
+    rows = [picture.shifts.drawn(pair) for pair in drawn.shift.pairs]
+    both = [*zip(rows, drawn.apart, strict=True)]
+    return [row for row, apart in both if not apart], [row for row, apart in both if apart]
 
 
 def _place(drawn: Drawn) -> int:

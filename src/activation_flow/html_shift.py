@@ -22,13 +22,37 @@ _TEXT = 60  # letters of a text in the overview
 
 
 def shift_parts(picture: ShiftPicture) -> Iterator[str]:
-    """Overview, comparisons, legend, errors."""
+    """Overview, comparisons, each with its table; legend, errors."""
+    yield from _overview_parts(picture)
+    for n, result in zip(picture.shown.numbers, picture.shown, strict=True):
+        yield from _comparison(picture, n, result)
+        yield _numbers(picture, result, "Table", False)
+    yield from _end(picture)
+
+
+def pair_parts(picture: ShiftPicture) -> Iterator[str]:
+    """For a page: each comparison as a strip, with what its numbers say; legend, errors."""
+    for n, result in zip(picture.shown.numbers, picture.shown, strict=True):
+        yield from _comparison(picture, n, result)
+    yield from _end(picture)
+
+
+def number_parts(picture: ShiftPicture) -> Iterator[str]:
+    """For a page: the overview; the numbers of each aligned pair."""
+    yield from _overview_parts(picture)
+    for n, result in zip(picture.shown.numbers, picture.shown, strict=True):
+        name = f"pair {n:,}" if picture.several else "Aligned tokens"
+        yield _numbers(picture, result, name, not picture.several)
+
+
+def _overview_parts(picture: ShiftPicture) -> Iterator[str]:
     if picture.several and len(picture.listed):
         yield _overview(picture)
         if picture.left_out:
             yield note(f"{picture.left_out:,} more are not shown; {picture.hint}")
-    for n, result in zip(picture.shown.numbers, picture.shown, strict=True):
-        yield from _comparison(picture, n, result)
+
+
+def _end(picture: ShiftPicture) -> Iterator[str]:
     if plain := len(picture.listed) - len(picture.shown):
         yield note(f"{plain:,} more are not shown token by token; {picture.hint}")
     if picture.legend:
@@ -60,14 +84,20 @@ def _comparison(picture: ShiftPicture, n: int, result: ShiftResult) -> Iterator[
         yield note(f"{len(pairs) - len(rows):,} of {len(pairs):,} rows not shown; {picture.hint}")
     for sentence in sentences(result):
         yield f'<p class="afn-tau">{escape(sentence)}</p>'
-    yield pairs_table(picture, rows)
 
 
-def pairs_table(picture: ShiftPicture, rows: Sequence[Row]) -> str:
+def _numbers(picture: ShiftPicture, result: ShiftResult, name: str, unfolded: bool) -> str:
+    rows = [picture.drawn(pair) for pair in result.pairs[: picture.rows]]
+    return pairs_table(picture, rows, name, unfolded)
+
+
+def pairs_table(
+    picture: ShiftPicture, rows: Sequence[Row], name: str = "Table", unfolded: bool = False
+) -> str:
     """The rows with all their numbers, to be opened."""
     heads = ["A", "", "B", "kind", *(f"S of {side}" for side in picture.sides)]
     body = table([*heads, "bucket", "Δ", "1 − cos"], [*map(pair_row, rows)], "afn-pairs")
-    return f"<details><summary>Table</summary>{body}</details>"
+    return f"<details{' open' * unfolded}><summary>{escape(name)}</summary>{body}</details>"
 
 
 SIDES = '<span class="afn-pair afn-sides"><span>A</span><span>B</span></span>'

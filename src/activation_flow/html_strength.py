@@ -1,10 +1,11 @@
 """Strengths as HTML: strips and tables of the tokens; with layers, where kinds of token stand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from activation_flow.data import resolve_layers
 from activation_flow.markup import errors, escape, heading, hover, legend, level, note
 from activation_flow.picture import (
     KINDS_NOTE,
@@ -13,44 +14,97 @@ from activation_flow.picture import (
     Cells,
     Picture,
     number,
+    reading_note,
+    shortened,
     threshold_line,
     token_text,
 )
+from activation_flow.results import StrengthResult
+
+_NAMED = 80  # letters of a text that names its table
 
 
 def strength_parts(picture: Picture) -> Iterator[str]:
-    """Texts, kinds of token, legend, errors."""
+    """Texts, each with its table; kinds of token, legend, errors."""
     for n, cells in picture.texts():
-        yield from _text(picture, n, cells)
+        few = len(cells.result.layers) <= STRIPS
+        yield from heading(f"text {n}" if picture.several else "", cells.result)
+        yield from _strips(picture, cells, range(len(cells.result.layers)) if few else ())
+        yield _table(picture, cells, "Table" if few else "Strength at each layer", not few)
+    yield from _more(picture)
+    yield from _kinds_parts(picture)
+    yield from _legend(picture)
+    yield from errors(picture.shown)
+
+
+def token_parts(picture: Picture) -> Iterator[str]:
+    """For a page: each text as a strip, at one layer where there are many; legend, errors."""
+    for n, cells in picture.texts():
+        layers = cells.result.layers
+        few = range(len(layers)) if len(layers) <= STRIPS else [layers.index(_usual(cells.result))]
+        if picture.several or cells.result.text_pair is not None:
+            yield from heading(f"text {n:,}" if picture.several else "", cells.result)
+        elif how := reading_note(cells.result):  # the text stands at the head of the page
+            yield note(how)
+        yield from _strips(picture, cells, few)
+    yield from _more(picture)
+    yield from _legend(picture)
+    yield from errors(picture.shown)
+
+
+def number_parts(picture: Picture) -> Iterator[str]:
+    """For a page: where kinds of token stand; the numbers of each token."""
+    yield from _kinds_parts(picture)
+    for n, cells in picture.texts():
+        named = f"text {n:,}: {shortened(cells.result.text, _NAMED)}"
+        name = named if picture.several else "Tokens"
+        yield _table(picture, cells, name, not picture.several)
+
+
+def _usual(result: StrengthResult) -> int:
+    """The layer that stands for all: two thirds of the depth, or the middle one."""
+    (usual,) = resolve_layers(None, result.provenance.n_layers)
+    return usual if usual in result.layers else result.layers[len(result.layers) // 2]
+
+
+def _more(picture: Picture) -> Iterator[str]:
     if picture.hidden_texts:
         yield note(f"{picture.hidden_texts:,} more texts are not shown; {picture.hint}")
+
+
+def _kinds_parts(picture: Picture) -> Iterator[str]:
     if picture.kinds:
         yield f'<p class="afn-title">{KINDS_TITLE}</p>'
         yield note(KINDS_NOTE)
         yield _kinds(picture)
+
+
+def _legend(picture: Picture) -> Iterator[str]:
     if picture.legend:
         low, high = picture.scale.low, picture.scale.high
         one = len(low) == 1
         yield legend(
             picture.legend, (number(low[0]), number(high[0])) if one else ("lowest", "highest")
         )
-    yield from errors(picture.shown)
 
 
-def _text(picture: Picture, text: int, cells: Cells) -> Iterator[str]:
+def _strips(picture: Picture, cells: Cells, strips: Iterable[int]) -> Iterator[str]:
     result, drawn = cells.result, _Drawn(cells.result, cells.place, cells.far)
-    yield from heading(f"text {text}" if picture.several else "", result)
     n = min(len(result), picture.tokens)
-    if len(result.layers) <= STRIPS:
-        for k, layer in enumerate(result.layers):
-            name = f"{result.provenance.layer_name(layer)}: " if len(result.layers) > 1 else ""
-            yield drawn.strip(k, n)
-            yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
+    for k in strips:
+        layer = result.provenance.layer_name(result.layers[k])
+        name = f"{layer}: " if len(result.layers) > 1 else ""
+        yield drawn.strip(k, n)
+        yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
     if n < len(result):
         yield note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {picture.hint}")
-    few = len(result.layers) <= STRIPS
-    head = "<details><summary>Table" if few else "<details open><summary>Strength at each layer"
-    yield f'{head}</summary><div class="afn-scroll">{drawn.table(n)}</div></details>'
+
+
+def _table(picture: Picture, cells: Cells, name: str, unfolded: bool) -> str:
+    drawn = _Drawn(cells.result, cells.place, cells.far)
+    table = drawn.table(min(len(cells.result), picture.tokens))
+    head = f"<details{' open' * unfolded}><summary>{escape(name)}</summary>"
+    return f'{head}<div class="afn-scroll">{table}</div></details>'
 
 
 def _kinds(picture: Picture) -> str:

@@ -107,8 +107,9 @@ def measure(connection: "DuckDBPyConnection", pieces: Sequence[str], tagged: boo
         tagged: the tokens have tags of the corpus.
     """
     connection.execute(_PREPARE)
-    for piece in pieces:
-        chosen = f"(FROM {piece} WHERE layer IN (SELECT layer FROM ends))"
+    layers = connection.execute("SELECT string_agg(layer, ', ') FROM ends").fetchall()[0][0]
+    for piece in pieces if layers else ():
+        chosen = f"(FROM {piece} WHERE layer IN ({layers}))"
         _gather(connection, quoted("kind"), "kind::VARCHAR", chosen)
         connection.execute(_TOGETHER)
         connection.execute(_GATHER)
@@ -117,7 +118,7 @@ def measure(connection: "DuckDBPyConnection", pieces: Sequence[str], tagged: boo
         if tagged:
             _gather(connection, quoted("tag"), "tag::VARCHAR", chosen)
         _gather(connection, "section", "name", _LISTED.format(tokens=piece))
-    connection.execute("DROP TABLE of_text")
+    connection.execute("DROP TABLE IF EXISTS of_text")
     connection.execute(_SPREAD)
 
 

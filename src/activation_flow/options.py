@@ -122,7 +122,7 @@ def save(about: str) -> Decorator:
     return click.option("--save", metavar="PATH", help=about)
 
 
-SAVE = save("Write to a .json .csv .parquet or .html file.")
+SAVE = save("Write to a .json .csv .parquet .html .png or .svg file.")
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
 )

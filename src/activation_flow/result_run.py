@@ -25,6 +25,8 @@ class OfRun:
         shards: how many of the run are done, and of how many.
         counts: how many there are of what; None where only a finished run knows.
         table: the numbers; its columns are said by the class.
+        path: the folder of the run.
+        manifest: what is in its manifest.json.
     """
 
     provenance: Provenance
@@ -32,6 +34,13 @@ class OfRun:
     shards: tuple[int, int]
     counts: Mapping[str, int | None]
     table: "pyarrow.Table"
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def compares(self) -> bool:
+        """The run holds shifts, not strengths."""
+        return "tables" in self.manifest
 
     @property
     def finished(self) -> bool:
@@ -66,7 +75,7 @@ class OfRun:
         return self.table.to_pandas()
 
     def save(self, path: str | Path) -> None:
-        """Write the document to a .json file, or the table to a .csv or .parquet file.
+        """Write the document to .json, the table to .csv or .parquet, pictures to .html .png .svg.
 
         Raises:
             ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
@@ -74,6 +83,28 @@ class OfRun:
         path = check_path(path, ENDINGS)
         with replacing(path) as temporary:
             _WRITERS[path.suffix.lower()](self, temporary)
+
+    def chart(self, *, layer: int | None = None) -> Any:
+        """The picture of the run: a Vega-Altair chart.
+
+        Args:
+            layer: the only one to draw.
+
+        Raises:
+            ActivationFlowError: there is nothing to draw, or the summary does not hold that layer.
+        """
+        from activation_flow import charts
+
+        return charts.chart(self, layer=layer)
+
+    def _repr_html_(self) -> str:
+        from activation_flow import html_summary
+
+        return html_summary.html_fragment(self)
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        """What notebooks show; nothing of it loads from a network."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 def _json(found: OfRun, path: Path) -> None:
@@ -93,5 +124,30 @@ def _parquet(found: OfRun, path: Path) -> None:
     parquet.write_table(found.to_arrow(), path, compression="zstd")
 
 
-_WRITERS = {".json": _json, ".csv": _csv, ".parquet": _parquet}
+def _html(found: OfRun, path: Path) -> None:
+    from activation_flow import html_summary
+
+    path.write_text(html_summary.html_page(found), encoding="utf-8")
+
+
+def _png(found: OfRun, path: Path) -> None:
+    from activation_flow import drawing
+
+    path.write_bytes(drawing.png(found.chart()))
+
+
+def _svg(found: OfRun, path: Path) -> None:
+    from activation_flow import drawing
+
+    path.write_text(drawing.svg(found.chart(), "white") + "\n", encoding="utf-8")
+
+
+_WRITERS = {
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".html": _html,
+    ".png": _png,
+    ".svg": _svg,
+}
 ENDINGS = (*_WRITERS,)

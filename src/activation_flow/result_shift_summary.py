@@ -54,6 +54,8 @@ class ShiftSummary(OfRun):
         counts: ``texts`` (or pairs of texts), ``truncated`` (those of which something was cut);
             and of a finished run ``rows``, ``tokens``, ``rejects``, ``blank`` and ``computed``,
             else None.
+        path: the folder of the run.
+        manifest: what is in its manifest.json.
         prompts: those before each text, None for the bare text; none where texts are pairs.
         anchors: what stands for a whole text: cls, last, mean.
         table: the columns of ``TABLE``. Of each layer and pair of prompts: section text, a row for

@@ -62,6 +62,8 @@ class Summary(OfRun):
         counts: ``texts``, ``tokens``, ``windowed`` (texts read in several windows), ``truncated``
             (texts cut), ``dropped`` (tokens cut off); and of a finished run ``rows``, ``rejects``,
             ``blank`` and ``computed``, else None.
+        path: the folder of the run.
+        manifest: what is in its manifest.json.
         options: ``min_count``, ``top`` and ``types`` as they were asked for.
         table: a row for each section, name and layer: the columns of ``TABLE``. Sections: all;
             kind (special, punctuation, function, content, null where unknown); special (each

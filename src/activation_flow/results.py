@@ -67,7 +67,8 @@ class Exports:
     def save(self, path: str | Path) -> None:
         """Write to a file; its ending chooses the form.
 
-        All but hidden states: .json .csv .parquet .html; hidden states: .npz .safetensors.
+        All: .png .svg; all but hidden states: .json .csv .parquet .html; hidden states: .npz
+        .safetensors.
 
         Raises:
             ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
@@ -75,6 +76,19 @@ class Exports:
         from activation_flow import files
 
         files.save(self, path)
+
+    def chart(self, **options: Any) -> Any:
+        """The picture of a result, or of the first ones of a list: a Vega-Altair chart.
+
+        Args:
+            **options: ``layer``, the only one to draw; ``tokens``, at most so many of a text.
+
+        Raises:
+            ActivationFlowError: an empty list, or a layer that the result does not hold.
+        """
+        from activation_flow import charts
+
+        return charts.chart(self, **options)
 
     def __repr__(self) -> str:
         from activation_flow import report
@@ -85,6 +99,10 @@ class Exports:
         from activation_flow import html
 
         return html.html_fragment(self._as_list())
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        """What notebooks show; nothing of it loads from a network."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __eq__(self, other: object) -> bool:
         """The same kind of result, and the same in every value, text, setting and version."""
@@ -222,18 +240,16 @@ class StrengthResult(Exports, TokenizedText):
     def _as_list(self) -> "StrengthResults":
         return StrengthResults((self,), self.provenance, self.layers)
 
-    def at(self, layer: int) -> "StrengthResult":
-        """The same result, one layer of it.
+    def at(self, layer: int | Sequence[int]) -> "StrengthResult":
+        """The same result, one layer of it, or some.
 
         Raises:
             ActivationFlowError: the result does not hold that layer.
         """
-        k = layer_index(self.layers, layer)
-        cut = {
-            name: getattr(self, name)[k : k + 1]
-            for name in ("strength", "threshold", "rank", "bucket")
-        }
-        return replace(self, layers=(layer,), **cut)
+        layers = (layer,) if isinstance(layer, int) else tuple(layer)
+        rows = [layer_index(self.layers, one) for one in layers]
+        parts = ("strength", "threshold", "rank", "bucket")
+        return replace(self, layers=layers, **{name: getattr(self, name)[rows] for name in parts})
 
     def words(self, how: str = "max") -> "StrengthResult":
         """Aggregate pieces to words; τ, rank and bucket are computed anew over the words.
@@ -273,6 +289,15 @@ class StrengthResults(Results[StrengthResult]):
     """The strengths of a list of texts, in the order given."""
 
     schema: ClassVar[str] = "strength/1"
+
+    def at(self, layers: Sequence[int]) -> "StrengthResults":
+        """The same texts, these layers of them.
+
+        Raises:
+            ActivationFlowError: the results do not hold one of them.
+        """
+        cut = tuple(result.at(layers) for result in self.results)
+        return StrengthResults(cut, self.provenance, tuple(layers), self.errors, self.numbers)
 
     def words(self, how: str = "max") -> Self:
         """Every result's ``words(how)``; a corpus threshold is taken over all of them."""

@@ -73,6 +73,17 @@ def given(
     return source.Given((read or source.read_texts)(file) if file is not None else texts)
 
 
+def check_pairs(segments: Sequence[str], n: int) -> None:
+    """Refuse another number of second segments than there are texts.
+
+    The encoder sees the good rows only, and could find a wrong number right.
+    """
+    if segments and len(segments) != n:
+        raise ActivationFlowError(
+            f"--text-pair is given {len(segments)} times for {n} texts; give one each"
+        )
+
+
 def deliver(
     result: "Exports",
     results: "Results[Any]",

@@ -1,0 +1,127 @@
+"""Strengths of one text as a chart: a bar or a dot for each token, and the τ line."""
+
+from collections.abc import Callable
+from typing import Any
+
+from activation_flow import charts_theme as theme
+from activation_flow.charts_sliders import Sliders
+from activation_flow.charts_sliders import sliders as sliders_of
+from activation_flow.charts_theme import Figure
+from activation_flow.charts_tokens import Drawn, finite, hover, look_channels, looks
+from activation_flow.picture import quantile_words
+
+
+def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
+    """A bar, or a dot, for each token in reading order, and the τ line.
+
+    Of several layers one is shown, and a slider changes it; another moves τ.
+
+    Args:
+        drawn: the text.
+        zero: True for bars from 0, False for dots; None: as ``FLAT`` says.
+    """
+    import altair as alt
+
+    rows, sliders = drawn.rows(), sliders_of(drawn)
+    zero = not drawn.flat() if zero is None else zero
+    found = looks(rows, len(sliders.params) > 0)
+    look = (
+        "datum.bucket === '' ? datum.part : "
+        f"{sliders.limit} === datum.threshold ? datum.bucket : "
+        f"datum.strength > {sliders.limit} ? 'HIGH' : 'LOW'"
+    )
+    said = f"datum.threshold === null ? '' : {_said(sliders)}"
+    x, names = theme.token_axis(drawn.labels, f"tokens{drawn.name}")
+    base = alt.Chart(alt.Data(values=rows))
+    if sliders.layer:
+        base = base.transform_filter(sliders.layer)
+    base = base.transform_calculate(look=look, limit_said=said)
+    seen = base.transform_filter("datum.drawn !== null").encode(x=x)
+    how = "bars from 0" if zero else "axis not from 0"
+
+    from_zero = theme.from_zero(max((row["drawn"] or 0 for row in rows), default=0))
+
+    def y(field: str) -> Any:
+        return alt.Y(
+            field,
+            title=f"strength S ({how})",
+            scale=from_zero if zero else alt.Scale(zero=False, nice=True, padding=8),
+            axis=alt.Axis(tickCount=5, domain=False, ticks=False),
+        )
+
+    tip = hover(("look", "bucket"), ("limit_said", "τ"))
+    layers = []
+    if found:
+        channels = look_channels(found)
+        if zero:
+            marks = seen.mark_bar(strokeWidth=1, width=theme.bar_width(drawn.n))
+        else:
+            stem = seen.mark_rule(color=theme.GREY, opacity=0.45, strokeDash=[1, 2])
+            layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
+            marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
+        layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
+    odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
+    # Vega warns of a scale that an empty layer has no value for.
+    if "!" in marked:
+        far = odd.transform_filter("datum.mark === '!'").mark_text(
+            dy=-9 if zero else -14, fontSize=theme.SIZE
+        )
+        layers.append(far.encode(y=y("drawn:Q")))
+    if "nan" in marked:
+        nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
+        layers.append(nan.encode(y=alt.value("height")))
+    layers.extend(_tau_line(drawn, sliders, y))
+    return (
+        alt.layer(*layers)
+        .add_params(names, *sliders.params)
+        .properties(
+            width=theme.plot_width(drawn.n),
+            height=theme.HEIGHT,
+            title=theme.heading(drawn.title, drawn.notes(), theme.plot_width(drawn.n)),
+        )
+    )
+
+
+def _said(sliders: Sliders) -> str:
+    """τ as a reader wants it: four digits."""
+    return f"format({sliders.limit}, ',.4~r')"
+
+
+def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[Any]:
+    """τ across the plot, and its value beside it; over the plot the layer, if it can change."""
+    import altair as alt
+
+    r = drawn.result
+    lines = [
+        {"layer": layer, "layer_name": r.provenance.layer_name(layer), "threshold": finite(tau)}
+        for layer, tau in zip(r.layers, r.threshold, strict=True)
+    ]
+    base = alt.Chart(alt.Data(values=lines))
+    if sliders.layer:
+        base = base.transform_filter(sliders.layer)
+    layers = []
+    if any(line["threshold"] is not None for line in lines):
+        said = f"'τ = ' + {_said(sliders)}"
+        moved = f"{sliders.limit} === datum.threshold ? '' : ' (moved)'"
+        tau = base.transform_filter("datum.threshold !== null").transform_calculate(
+            limit=sliders.limit, said=f"{said} + ({moved})"
+        )
+        where = y("limit:Q")
+        layers.append(tau.mark_rule(strokeDash=[5, 3], strokeWidth=1).encode(y=where))
+        side = tau.mark_text(align="left", dx=6, fontSize=theme.SIZE)
+        layers.append(side.encode(x=alt.value("width"), y=where, text="said:N"))
+    if sliders.layer:
+        which = base.mark_text(align="left", dx=6, fontSize=theme.SIZE)
+        where = {"x": alt.value("width"), "y": alt.value("height")}
+        layers.append(which.encode(**where, text="layer_name:N"))
+    return layers
+
+
+def figure(drawn: Drawn, name: str) -> Figure:
+    """A text's strengths for a page, with sliders."""
+    r = drawn.result
+    measured = "the L2 norm of a token's hidden state; it says how strongly, not how important"
+    line = f" HIGH is what lies above τ{quantile_words(r.provenance.settings)}."
+    has = line if (r.bucket != "").any() else ""
+    title = f"Strength of each token{f', {drawn.lead}' if drawn.lead else ''}"
+    return Figure(name, title, f"Strength S is {measured}.{has}", theme.finished(bars(drawn)))
