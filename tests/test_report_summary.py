@@ -177,9 +177,9 @@ class TestCommand:
         assert (code, err) == (0, f"Saved {path}\n")
         assert out.startswith("60 texts")
         assert path.exists()
-        code, out, err = afn("summary", str(folder), "--save", "x.html")
+        code, out, err = afn("summary", str(folder), "--save", "x.xlsx")
         assert (code, out) == (1, "")
-        assert "must be one of .json, .csv, .parquet" in err
+        assert "must be one of .json, .csv, .parquet, .html, .png, .svg" in err
 
     def test_errors(self, afn: Any, tmp_path: Path) -> None:
         code, out, err = afn("summary", str(tmp_path))

@@ -293,8 +293,8 @@ class TestForms:
         written = csv.read_csv(tmp_path / "x.csv")
         assert written.num_rows == summary.table.num_rows
         assert written.schema.names == [*TABLE]
-        with pytest.raises(ActivationFlowError, match=r"must be one of .json, .csv, .parquet"):
-            summary.save(tmp_path / "x.html")
+        with pytest.raises(ActivationFlowError, match=r"one of .json, .csv, .parquet, .html, .png"):
+            summary.save(tmp_path / "x.xlsx")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["x.csv", "x.json", "x.parquet"]
 
     def test_pandas_and_frozen(self, summary: af.Summary) -> None:

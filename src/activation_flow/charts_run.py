@@ -11,6 +11,7 @@ from activation_flow import charts_theme as theme
 from activation_flow.charts_sliders import first_layer, layer_parameter
 from activation_flow.data import KINDS
 from activation_flow.picture import model_line, quantile_words
+from activation_flow.result_run import OfRun
 from activation_flow.result_summary import Summary
 from activation_flow.results import layer_index
 
@@ -66,12 +67,12 @@ class Shown:
     """The layers of a chart, one at a time; the first to be seen is the only one on paper.
 
     Attributes:
-        summary: of a run.
+        summary: of a run, of either kind.
         layers: between which a reader may choose.
         first: of these.
     """
 
-    summary: Summary
+    summary: Any
     layers: tuple[int, ...]
     first: int
 
@@ -106,7 +107,7 @@ class Shown:
         return chart.add_params(*params).properties(title=found)
 
 
-def shown(summary: Summary, layer: int | None = None) -> Shown:
+def shown(summary: OfRun, layer: int | None = None) -> Shown:
     """All layers, of which the usual one is seen first; or one.
 
     Raises:
@@ -181,10 +182,13 @@ def reading(summary: Summary, measure: Measure) -> str:
     return f"HIGH: S > τ{quantile_words(summary.provenance.settings)}"
 
 
-def about(summary: Summary, layers: Sequence[int]) -> Iterator[str]:
+def about(summary: OfRun, layers: Sequence[int]) -> Iterator[str]:
     """Model, texts, and whether this is all of the run."""
     source = model_line(summary.provenance, layers)
-    yield f"{source}; {summary.counts['texts'] or 0:,} texts"
+    what = (
+        "pairs" if summary.compares and not summary.provenance.settings.get("prompts") else "texts"
+    )
+    yield f"{source}; {summary.counts['texts'] or 0:,} {what}"
     done, many = summary.shards
     if not summary.finished:
         yield f"NOT FINISHED: {done:,} of {many:,} shards are in this picture"

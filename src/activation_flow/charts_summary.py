@@ -1,13 +1,17 @@
 """The charts of the summary of a run: which there are, and what each means; computes nothing."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from activation_flow import charts_run_kinds as kinds
+from activation_flow import charts_run_shift as shifts
 from activation_flow import charts_run_spread as spread
 from activation_flow import charts_theme as theme
-from activation_flow.charts_run import HIGH, PLACE, Measure, measured, shown
+from activation_flow.charts_run import HIGH, PLACE, Measure, Shown, measured, shown
 from activation_flow.charts_theme import Figure
 from activation_flow.data import ActivationFlowError
+from activation_flow.result_run import OfRun
+from activation_flow.result_shift_summary import ShiftSummary
 from activation_flow.result_summary import Summary
 
 _MEANINGS = {
@@ -17,10 +21,11 @@ _MEANINGS = {
 }
 
 
-def chart(summary: Summary, *, layer: int | None = None) -> Any:
+def chart(summary: OfRun, *, layer: int | None = None) -> Any:
     """The picture of a run: where its kinds of token stand, and how often they are HIGH.
 
     Of several layers: layer by layer. Of one: with special tokens, and how strengths are spread.
+    Of a run that compares: how far anchor and tokens move for each pair of prompts.
 
     Args:
         summary: of a run.
@@ -34,7 +39,9 @@ def chart(summary: Summary, *, layer: int | None = None) -> Any:
     one = shown(summary, layer)
     if not summary.table.num_rows:
         raise ActivationFlowError("there is nothing to draw: no text has a result")
-    if len(one.layers) > 1:
+    if not isinstance(summary, Summary):
+        parts = [*_moved(summary, one)]
+    elif len(one.layers) > 1:
         parts = [kinds.by_layer(summary, measure) for measure in _measures(summary)]
     else:
         parts = [kinds.dots(one, measure) for measure in _measures(summary)]
@@ -45,11 +52,23 @@ def chart(summary: Summary, *, layer: int | None = None) -> Any:
     )
 
 
-def figures(summary: Summary) -> list[Figure]:
+def _moved(summary: Any, these: Shown) -> Iterator[Any]:
+    """Layer by layer; of one layer: drift, R_H, kinds."""
+    if len(these.layers) > 1:
+        yield from (shifts.by_layer(summary, measure) for measure in shifts.BY_LAYER)
+    else:
+        yield from (make(these) for make in (shifts.drift, shifts.ratio, shifts.kinds))
+
+
+def figures(summary: OfRun) -> list[Figure]:
     """Those of a page; with several layers, one may be chosen in some of them."""
     found: list[Figure] = []
     if not summary.table.num_rows:
         return found
+    if isinstance(summary, ShiftSummary):
+        return [*shifts.figures(summary, shown(summary))]
+    if not isinstance(summary, Summary):
+        raise TypeError(f"there is no chart of {type(summary).__name__}")
 
     def add(name: str, title: str, sentence: str, chart: Any) -> None:
         found.append(Figure(name, title, sentence, theme.finished(chart)))

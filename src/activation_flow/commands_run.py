@@ -36,7 +36,11 @@ DIR = click.argument("folder", metavar="DIR")
     metavar="TOKEN",
     help="This type, too, as the tokenizer writes it: canada, ##fold. May be given often.",
 )
-@options.group(options.save("Write to a .json .csv or .parquet file."), options.JSON, options.DEBUG)
+@options.group(
+    options.save("Write to a .json .csv .parquet .html .png or .svg file."),
+    options.JSON,
+    options.DEBUG,
+)
 def summary_command(
     folder: str,
     layers: tuple[str, ...],

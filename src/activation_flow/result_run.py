@@ -35,7 +35,7 @@ class OfRun:
     counts: Mapping[str, int | None]
     table: "pyarrow.Table"
     path: Path
-    manifest: Mapping[str, Any]
+    manifest: dict[str, Any]
 
     @property
     def compares(self) -> bool:

@@ -1,7 +1,7 @@
 """From a run to the commands that make it, and its page, again: ``afn corpus``, ``afn report``."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def _inputs(manifest: dict[str, Any]) -> tuple[list[str], list[str]]:
     return ["INPUT", *named], [note]
 
 
-def _reading(settings: dict[str, Any]) -> Iterator[str]:
+def _reading(settings: Mapping[str, Any]) -> Iterator[str]:
     """How rows were read, and what was kept of them."""
     pairs = settings.get("pair_column")
     if pairs is not None:
@@ -69,7 +69,7 @@ def _reading(settings: dict[str, Any]) -> Iterator[str]:
         yield from ("--shard-size", str(settings["shard_size"]))
 
 
-def _compared(settings: dict[str, Any]) -> Iterator[str]:
+def _compared(settings: Mapping[str, Any]) -> Iterator[str]:
     """The prompts that were put before every text."""
     prompts = settings.get("prompts", ())
     # With "=", as a prompt may begin like an option.
