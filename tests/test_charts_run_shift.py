@@ -16,19 +16,30 @@ PROMPTS = ["query:", "</script><b>\x1b[31m"]
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> ShiftSummary:
-    encoder = af.Encoder.from_pretrained("minilm")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prompts")
     (folder / "x.txt").write_text("\n".join(TEXTS) + "\n")
+    return folder
+
+
+@pytest.fixture
+def summary(minilm: af.Encoder, folder: Path) -> ShiftSummary:
+    """Three prompts at two layers; after the first test there is nothing to run."""
     how: dict[str, Any] = {"layers": "2,4", "prompts": PROMPTS, "baseline": True}
-    found = af.run_corpus(encoder, folder / "x.txt", out=folder / "run", **how).summary()
+    found = af.run_corpus(minilm, folder / "x.txt", out=folder / "run", **how).summary()
     assert isinstance(found, ShiftSummary)
     return found
 
 
-@pytest.fixture(scope="module")
+_SPECS: dict[str, Any] = {}
+
+
+@pytest.fixture
 def specs(summary: ShiftSummary) -> dict[str, Any]:
-    return {one.name: drawing.spec(one.chart) for one in charts.figures(summary)}
+    """The specifications of the page's figures, by their names, made once."""
+    if not _SPECS:
+        _SPECS.update({one.name: drawing.spec(one.chart) for one in charts.figures(summary)})
+    return _SPECS
 
 
 def expected(summary: ShiftSummary, measure: str, scale: float = 1) -> set[tuple[Any, ...]]:
