@@ -149,6 +149,7 @@ ORDER = (
     "options",
     "screen",
     "screen_corpus",
+    "command_prompts",
     "command_corpus",
     "command_report",
     "commands_run",
@@ -193,7 +194,10 @@ LIBRARIES = {
     "regex": {"words"},
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
-    "click": {"cli", "command_corpus", "command_report", "commands_run", "options"},
+    "click": {
+        *("cli", "command_corpus", "command_prompts", "command_report", "commands_run"),
+        "options",
+    },
 }
 HEAVY = {
     "torch",

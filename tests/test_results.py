@@ -15,10 +15,12 @@ TEXTS = ["the dog sat", "", "who is it"]
 def make(encoder: af.Encoder, kind: str) -> Any:
     if kind == "shift":
         return encoder.shift(TEXTS, ["the cat", "x", "it is"], errors="collect")
+    if kind == "prompts":
+        return encoder.prompts(TEXTS, ["a", "b c"], layers="1,2", errors="collect")
     return getattr(encoder, kind)(TEXTS, errors="collect")
 
 
-KINDS = ["strength", "layers", "shift", "hidden_states"]
+KINDS = ["strength", "layers", "shift", "prompts", "hidden_states"]
 
 
 class TestComparing:

@@ -16,6 +16,7 @@ import click
 from activation_flow import (
     __version__,
     command_corpus,
+    command_prompts,
     command_report,
     commands_run,
     options,
@@ -245,6 +246,7 @@ def clear_command(model: str | None) -> None:
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
 
 
+app.add_command(command_prompts.prompts_command)
 app.add_command(command_report.report_command)
 app.add_command(command_corpus.corpus_command)
 commands_run.add_to(app)

@@ -108,7 +108,7 @@ def load(path: str | Path) -> Results[Any]:
         raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
     except ActivationFlowError as problem:
         raise ActivationFlowError(f"{path}: {problem}") from problem
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as problem:
         raise ActivationFlowError(f"{path} holds no results: {problem!r}") from problem
     raise ActivationFlowError(
         f"{path}: only .json, .parquet, {' and '.join(tensors.ENDINGS)} hold whole results; "

@@ -62,14 +62,15 @@ def _sides(text: TokenizedText, span: Span) -> tuple[Mask, Mask]:
 def _places(text: TokenizedText) -> Places:
     """First character of each token and one past its last, without the spaces at its ends."""
     places = np.array([text.start, text.end])
-    for i in range(len(text)):
+    space = np.array([*map(str.isspace, text.text), False])
+    begins, ends = np.minimum(places, len(space) - 1)
+    (with_space,) = np.nonzero((begins < ends) & (space[begins] | space[ends - 1]))
+    for i in with_space.tolist():
         start, end = places[:, i].tolist()
-        piece = text.text[max(start, 0) : max(end, 0)]
-        if piece[:1].isspace() or piece[-1:].isspace():
-            inner = piece.strip()
-            if inner:  # a token of spaces only stands where it stands
-                places[0, i] = start + len(piece) - len(piece.lstrip())
-                places[1, i] = places[0, i] + len(inner)
+        piece = text.text[start:end]
+        if inner := piece.strip():  # a token of spaces only stands where it stands
+            places[0, i] = start + len(piece) - len(piece.lstrip())
+            places[1, i] = places[0, i] + len(inner)
     return places
 
 

@@ -104,7 +104,8 @@ def _mover(summary: ShiftSummary, prompts: Prompts) -> str:
 def _ratio(found: Mapping[str, Row]) -> str:
     ratio, share, excess = (found[name] for name in ("high_ratio", "high_share", "excess"))
     start = (
-        f"R_H = {number(ratio['mean'])}: HIGH tokens hold {_percent(ratio['mean'])} of the shift, "
+        f"R_H = {number(ratio['mean'])} on average: HIGH tokens hold {_percent(ratio['mean'])} of "
+        "the shift, "
         f"and chance, k/n, gives {_percent(share['mean'])}"
     )
     if excess["low"] is None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-_NAME_LEAST, _NAME_MOST = 8, 32  # columns for the name of a prompt
+_NAME_LEAST, _NAME_USUAL, _NAME_MOST = 8, 20, 32  # columns for the name of a prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class PromptsPage(Page):
             yield self.text(f"{words}\n")
         if len(result.layers) > 1:
             yield self.text(DEPTH_TITLE, "bold")
-            yield self.text(DEPTH_NOTE)
+            yield self.text(f"{DEPTH_NOTE}\n")
             for values in by_layer(result):
                 yield from self._depth(result, values, width)
         drawn = picture.drawn_of(n)
@@ -92,21 +92,17 @@ class PromptsPage(Page):
             Column(head, list(cells), none)
             for head, cells in zip((*DISTANCES, *HELD), zip(*rows, strict=True), strict=True)
         ]
+        lead = self._names(result, _NAME_USUAL)
+        if width_of([*lead, *numbers]) <= width:
+            return [[*lead, *numbers]]
         # What is said of R_H stays together.
-        groups = [numbers]
-        if width - width_of(numbers) < 2 * (min(self._longest(result), 20) + GAP):
-            groups = [numbers[: len(DISTANCES)], numbers[len(DISTANCES) :]]
-        room = width - max(map(width_of, groups))
-        return [[*self._names(result, room), *those] for those in groups]
+        groups = numbers[: len(DISTANCES)], numbers[len(DISTANCES) :]
+        each = (width - max(map(width_of, groups))) // 2 - GAP
+        lead = self._names(result, min(max(each, _NAME_LEAST), _NAME_MOST))
+        return [[*lead, *those] for those in groups]
 
-    def _longest(self, result: PromptsResult) -> int:
-        from rich.cells import cell_len
-
-        return max(cell_len(name(prompt)) for prompt in result.prompts)
-
-    def _names(self, result: PromptsResult, room: int) -> list[Column]:
-        """The two prompts of every pair, in so many columns altogether."""
-        each = min(max(room // 2 - GAP, _NAME_LEAST), _NAME_MOST)
+    def _names(self, result: PromptsResult, each: int) -> list[Column]:
+        """The two prompts of every pair, each in so many columns."""
         shown = [names(result, one, each) for one in result.comparisons]
         sides = ([fit(text, each) for text in texts] for texts in zip(*shown, strict=True))
         styles = [
@@ -131,8 +127,10 @@ class PromptsPage(Page):
             )
             for k, layer in enumerate(result.layers)
         ]
-        yield self.text(f"\n{values.name}, by layer")
-        for block in blocks(self._names(result, min(width // 2, 48)), columns, width):
+        yield self.text(f"{values.name}, by layer")
+        for block in blocks(
+            self._names(result, min(max(width // 5, _NAME_LEAST), 24)), columns, width
+        ):
             yield self.table(block)
         yield self.text("")
 
