@@ -151,7 +151,8 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.resize(width, height)
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=url)
+        if error := self.call("Page.navigate", url=url).get("errorText"):
+            raise FileNotFoundError(f"{url}: {error}")
         deadline = time.monotonic() + TIMEOUT
         while not self._events("Page.loadEventFired"):
             if time.monotonic() > deadline:

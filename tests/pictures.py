@@ -60,28 +60,30 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
 
 
 def values(chart: Any) -> list[list[dict[str, Any]]]:
-    """The tables of a chart's data."""
-    found: list[list[dict[str, Any]]] = []
+    """The tables of a chart's data, each once, in the order in which they are first drawn."""
+    spec = drawing.spec(chart)
+    names: list[str] = []
 
     def walk(node: Any) -> None:
         if isinstance(node, dict):
-            if "values" in node.get("data", {}):
-                found.append(node["data"]["values"])
+            if "name" in node.get("data", {}):
+                names.append(node["data"]["name"])
             for inner in node.values():
                 walk(inner)
         elif isinstance(node, list):
             for inner in node:
                 walk(inner)
 
-    walk(drawing.spec(chart))
-    return found
+    walk({key: inner for key, inner in spec.items() if key != "datasets"})
+    assert {*names} == {*spec["datasets"]}
+    return [spec["datasets"][name] for name in dict.fromkeys(names)]
 
 
 def expressions(node: Any, key: str = "") -> Iterator[str]:
     """Every string that Vega may run."""
     if isinstance(node, dict):
         for name, inner in node.items():
-            if name != "values":
+            if name not in ("values", "datasets"):
                 yield from expressions(inner, name)
     elif isinstance(node, list):
         for inner in node:

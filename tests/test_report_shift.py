@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
-from test_report import EVIL, checked, hostile, lines, one, printed, runs
+from test_report import EVIL, checked, harmless, hostile, lines, one, printed, runs
 
 from activation_flow import alignment, html, picture, picture_shift, report
 from activation_flow import shift as formulas
@@ -469,7 +469,7 @@ def test_no_line_is_wider_than_the_console(a, b, text, width, colour, by, align)
     assert "\x1b" not in shown
     assert all(cell_len(line) <= width for line in shown.split("\n"))
     assert all(cell_len(line) <= 80 for line in repr(results).split("\n"))
-    checked(html.html_page(results)).close()
+    checked(html.html_fragment(results)).close()
 
 
 @pytest.mark.parametrize("width", range(20, 201, 5))
@@ -503,14 +503,9 @@ def test_html_is_escaped_and_asks_no_host():
     evil = [EVIL, '" onmouseover="x', "\x00", "\u202eevil", "'"]
     result = hostile_pair(evil, [EVIL, *evil[2:], "<b>"])
     for text in (html.html_page(many(result, result)), html.html_fragment(many(result))):
-        page = checked(text)
-        assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
-        assert not {"src", "href", "onerror", "onmouseover"} & {name for name, _ in page.attributes}
-        assert "\x00" not in text
+        harmless(text)
         assert "\u202e" not in text
         assert r"\u202eevil" in text
-        assert "http:" not in text
-        assert "url(" not in text
 
 
 def test_save_writes_the_page(tmp_path):

@@ -41,7 +41,7 @@ def side_by_side(drawn: Drawn) -> Any:
         "layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None, offset=26)
     )
     place = alt.XOffset("k:N", scale=alt.Scale(domain=[0, 1], paddingInner=0))
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     bars = base.transform_filter("datum.drawn !== null").mark_bar(stroke="#8a6dc2", strokeWidth=1)
@@ -92,7 +92,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     axis, layer_names = layer_axis(r.provenance, r.layers, f"layers{drawn.name}")
     upwards = alt.Scale(domain=list(range(len(r.layers)))[::-1], padding=0.04)
     y = alt.Y("k:O", axis=axis, scale=upwards)
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=x, y=y, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     ends = "datum.value === 0 ? 'weakest' : 'strongest'"

@@ -154,7 +154,7 @@ def matrix(drawn: DrawnPrompts) -> Any:
     labels = [f"{i + 1}  {name}" for i, name in enumerate(drawn.names)]
     names = alt.param(f"prompts{drawn.name}", value=labels)
     params = [names]
-    base = _live(drawn, alt.Chart(alt.Data(values=drawn.cells())), params)
+    base = _live(drawn, alt.Chart(alt.InlineData(values=drawn.cells())), params)
     axis = {"ticks": False, "domain": False, "labelOverlap": False, "labelLimit": 0, "title": None}
     gap = alt.Scale(padding=0.03)
     x = alt.X("b:O", scale=gap, axis=alt.Axis(**axis, labelAngle=0, labelExpr="datum.value + 1"))
@@ -181,7 +181,7 @@ def _layer_name(drawn: DrawnPrompts) -> list[Any]:
         return []
     head = drawn.result.provenance
     rows = [{"layer": layer, "layer_name": head.layer_name(layer)} for layer in drawn.layers]
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     which = base.transform_filter(f"datum.layer === layer{drawn.name}")
     text = which.mark_text(align="left", dx=8, fontSize=theme.SIZE)
     return [text.encode(x=alt.value("width"), y=alt.value("height"), text="layer_name:N")]
@@ -198,7 +198,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
             rows.append({**cell, "pair": pairs.index((cell["a"], cell["b"]))})
     labels = [f"{drawn.names[a]} – {drawn.names[b]}" for a, b in pairs]
     params = [alt.param(f"pairs{drawn.name}", value=labels)]
-    base = _live(drawn, alt.Chart(alt.Data(values=rows)), params)
+    base = _live(drawn, alt.Chart(alt.InlineData(values=rows)), params)
     y = alt.Y(
         "pair:O",
         scale=alt.Scale(domain=list(range(len(pairs))), paddingInner=0.3),
@@ -254,7 +254,7 @@ def anchor_lines(drawn: DrawnPrompts) -> Any:
     x = alt.X("k:O", axis=axis, scale=alt.Scale(domain=list(range(len(r.layers)))))
     told = ("prompt_a", "prompt_b", "anchor", "cosine", "layer_name")
     tip = [alt.Tooltip(f"{field}:N", title=_TOLD[field]) for field in told]
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     panels = []
     for field, name in (("anchor_shift", "shift Δ"), ("anchor_cosine", "1 − cos")):
         quiet = alt.Axis(tickCount=4, domain=False, ticks=False)

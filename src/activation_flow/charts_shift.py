@@ -156,7 +156,7 @@ def bars(drawn: DrawnShift) -> Any:
         "strength_b": "S of B",
     }
     tip = [alt.Tooltip(f"{field}:N", title=title) for field, title in told.items()]
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, tooltip=tip)
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, tooltip=tip)
     occur = {row["look"] for row in rows if row["shift"] is not None}
     found = [look for look in theme.LOOKS if look in occur]
     by = drawn.result.provenance.settings.get("bucket_by", "a")
@@ -171,7 +171,9 @@ def bars(drawn: DrawnShift) -> Any:
         )
         layers.append(marks.encode(y=y, **look_channels(found, strong=f"S of {_SIDES[by]} > τ")))
     moved = base.transform_filter("datum.change === 'replaced' && datum.shift !== null")
-    layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
+    # Vega warns of a scale that an empty layer has no value for.
+    if any(row["change"] == "replaced" and row["shift"] is not None for row in rows):
+        layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
     alone = base.transform_filter("datum.shift === null").mark_text(dy=-8, fontSize=theme.TITLE)
     layers.append(alone.encode(y=alt.value("height"), text="mark:N"))
     width = theme.plot_width(drawn.n)

@@ -32,7 +32,7 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     )
     said = f"datum.threshold === null ? '' : {_said(sliders)}"
     x, names = theme.token_axis(drawn.labels, f"tokens{drawn.name}")
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(alt.InlineData(values=rows))
     if sliders.layer:
         base = base.transform_filter(sliders.layer)
     base = base.transform_calculate(look=look, limit_said=said)
@@ -63,9 +63,8 @@ def bars(drawn: Drawn, *, zero: bool | None = None) -> Any:
     odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
     # Vega warns of a scale that an empty layer has no value for.
     if "!" in marked:
-        far = odd.transform_filter("datum.mark === '!'").mark_text(
-            dy=-9 if zero else -14, fontSize=theme.SIZE
-        )
+        far = odd.transform_filter("datum.mark === '!'")
+        far = far.mark_text(dy=-9 if zero else -14, fontSize=theme.SIZE)
         layers.append(far.encode(y=y("drawn:Q")))
     if "nan" in marked:
         nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
@@ -96,7 +95,7 @@ def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[A
         {"layer": layer, "layer_name": r.provenance.layer_name(layer), "threshold": finite(tau)}
         for layer, tau in zip(r.layers, r.threshold, strict=True)
     ]
-    base = alt.Chart(alt.Data(values=lines))
+    base = alt.Chart(alt.InlineData(values=lines))
     if sliders.layer:
         base = base.transform_filter(sliders.layer)
     layers = []

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from activation_flow import charts, html_prompts, html_shift, html_strength, page, retrace
+from activation_flow.charts_theme import TOKENS, Figure
 from activation_flow.markup import LEVELS, errors, escape, fragment, heading, legend, note
 from activation_flow.picture import HINT, picture_of, shortened, source_line, token_text
 from activation_flow.picture_hidden import hidden_legend, shape_line
@@ -32,8 +33,8 @@ class _Size(NamedTuple):
 
 _NOTEBOOK = _Size(10, 100, 10_000, HINT)
 _PAGE = _Size(200, 1_000, 10_000, "a .csv or .json file holds all")
-_CHARTS = 20  # texts, or pairs, of a page that are drawn as charts
-_MARKS = 5_000  # at most about so many marks in all of them
+_CHARTS = 10  # texts, or pairs, of a page that are drawn as charts
+_MARKS = 6_000  # at most about so many marks in all of them
 _QUOTED = 300  # letters of a text at the head of a page
 _TITLES = {
     StrengthResults: "Token activation strength",
@@ -82,9 +83,9 @@ def html_page(results: Results[Any], everywhere: LayersResult | None = None) -> 
         results: of any kind.
         everywhere: the same texts at every layer, where the page is to show these, too.
     """
-    drawn = [] if everywhere is None else charts.figures(everywhere, _drawn(everywhere))
-    kept = [one for one in drawn if not one.name.startswith("strength")]
-    figures = [*charts.figures(results, _drawn(results)), *kept]
+    kept = [] if everywhere is None else _figures(everywhere)
+    kept = [one for one in kept if not one.name.startswith("strength")]
+    figures = [*_figures(results), *kept]
     sections = (*_sections(results, figures), *_layers_section(everywhere))
     head = results.provenance
     return page.page(
@@ -107,19 +108,28 @@ def _facts(results: Results[Any]) -> dict[str, object]:
     }
 
 
+def _figures(results: Results[Any]) -> list[Figure]:
+    n = _drawn(results)
+    return charts.figures(results, n) if n else []
+
+
 def _drawn(results: Results[Any]) -> int:
     """How many texts are drawn; a drawing of all layers is large."""
-    cells = sum(min(len(result), 60) for result in results[:_CHARTS]) * len(results.layers)
-    return _CHARTS if cells <= _MARKS else max(1, _CHARTS * _MARKS // cells)
+    if isinstance(results, PromptsResults):
+        sizes = [sum(map(len, result.comparisons)) for result in results[:_CHARTS]]
+    else:
+        sizes = [min(len(result), TOKENS) for result in results[:_CHARTS]]
+    cells = sum(sizes) * len(results.layers)
+    return _CHARTS if cells <= _MARKS else len(sizes) * _MARKS // cells
 
 
-def _sections(results: Results[Any], figures: Sequence[charts.Figure]) -> Iterator[_Section]:
+def _sections(results: Results[Any], figures: Sequence[Figure]) -> Iterator[_Section]:
     """Tokens, charts, numbers; each with what it means."""
     tokens, numbers = _two_parts(results, _PAGE)
     says, said = _MEANINGS[type(results)]
     yield "Tokens", says, tokens
-    if figures:
-        left = len(results) - _drawn(results)
+    left = len(results) - _drawn(results)
+    if figures or left > 0:
         noun = results.noun if left == 1 else f"{results.noun}s"
         more = [note(f"{left:,} more {noun} {'is' if left == 1 else 'are'} not drawn")]
         shown = [page.figure(one) for one in figures]

@@ -68,10 +68,16 @@ def visible(text: str) -> str:
     inner = range(1, len(text) - 1)
     return "".join(
         letter.encode("unicode_escape").decode()
-        if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        and not (letter in "\u200c\u200d" and i in inner)
+        if _hides(letter) and not (letter in "\u200c\u200d" and i in inner)
         else letter
         for i, letter in enumerate(text)
+    )
+
+
+def _hides(letter: str) -> bool:
+    """Whether it is seen only by what it does; or no picture can hold it, as U+FFFE in XML."""
+    return (
+        unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") or letter in "\ufffe\uffff"
     )
 
 
