@@ -6,7 +6,7 @@ from pictures import compiled, drawn, expressions, items, scene, texts, values
 from test_charts import assert_no_overlap, assert_title_inside
 from test_report_shift import many, shifted, small
 
-from activation_flow import charts, drawing
+from activation_flow import charts, charts_prompts, drawing
 from activation_flow.data import ActivationFlowError
 
 
@@ -98,7 +98,7 @@ def test_the_matrix_is_the_drift(prompts):
     assert np.array_equal(np.array([row["drift"] for row in rows]).reshape(shape), prompts.drift)
     for k, layer in enumerate(prompts.layers):
         said = texts(figure(prompts, "drift-1"), "mark", layer=layer)
-        cells = [f"{v:,.4g}" for v in prompts.drift[k].ravel() if v]
+        cells = [charts_prompts.few_digits(v) for v in prompts.drift[k].ravel() if v]
         assert [text for text in said if text[:1].isdigit()] == cells
     one_layer = values(prompts.chart(layer=1))[0]
     assert [row["drift"] for row in one_layer] == prompts.drift[1].ravel().tolist()
@@ -112,7 +112,7 @@ def test_bars_are_the_pairs_of_prompts(prompts):
     wide = np.array([bar["width"] for bar in bars])
     totals = np.array([one.total_shift[1] for one in prompts.comparisons])
     assert wide / wide.max() == pytest.approx(totals / totals.max())
-    assert texts(chart, "axis-label")[-6] == "(no prompt) – Summarize"
+    assert texts(chart, "axis-label")[-6] == "(bare text) – Summarize"
 
 
 def test_lines_are_the_anchor_at_each_layer(prompts):

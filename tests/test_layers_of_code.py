@@ -123,6 +123,7 @@ ORDER = (
     "charts_run_shift",
     "charts_summary",
     "charts_prompts",
+    "charts_depth",
     "charts",
     "markup",
     "page",

@@ -1,13 +1,15 @@
 """Results of any kind as Vega-Altair charts; computes nothing.
 
 Chooses the pictures: strengths are in charts_strength, several layers in charts_layers, shifts in
-charts_shift; what they share in charts_theme, and how they become files in drawing.
+charts_shift, prompts in charts_prompts; what they share in charts_theme, and how they become files
+in drawing.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from activation_flow import (
+    charts_depth,
     charts_kinds,
     charts_layers,
     charts_prompts,
@@ -75,7 +77,7 @@ def figures(results: Any, limit: int = TEXTS) -> list[Figure]:
     made: list[Figure] = []
     for n, drawn in enumerate(_drawn(found[:limit], None, theme.TOKENS, _several(found)), start=1):
         if isinstance(drawn, DrawnPrompts):
-            made.extend(charts_prompts.figures(drawn, str(n), limit))
+            made.extend(charts_depth.figures(drawn, str(n), limit))
             continue
         if isinstance(drawn, DrawnShift):
             made.append(charts_shift.figure(drawn, f"shift-{n}"))

@@ -10,7 +10,6 @@ import numpy as np
 
 from activation_flow import charts_theme as theme
 from activation_flow.charts_layers import layer_axis
-from activation_flow.charts_sliders import first_layer
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import finite
 from activation_flow.data import KINDS
@@ -22,6 +21,7 @@ from activation_flow.picture import (
     outliers,
     token_text,
 )
+from activation_flow.picture_prompts import main_layer
 from activation_flow.results import LayersResult, StrengthResults
 
 # Content first: what is asked about most.
@@ -84,7 +84,7 @@ def strips(results: StrengthResults) -> Any:
     """The strengths of each kind at one layer: a tick for each token, a long one for the median."""
     import altair as alt
 
-    layer = first_layer(results.provenance, results.layers)
+    layer = main_layer(results.layers, results.provenance)
     k, left = results.layers.index(layer), 0
     rows: list[dict[str, Any]] = []
     for text, result in zip(results.numbers, results, strict=True):

@@ -6,23 +6,16 @@ from typing import Any
 
 from activation_flow import charts_shift
 from activation_flow import charts_theme as theme
-from activation_flow.charts_layers import layer_axis
+from activation_flow import picture_prompts as prompts
 from activation_flow.charts_shift import DrawnShift
-from activation_flow.charts_sliders import first_layer, layer_parameter
-from activation_flow.charts_theme import Figure
+from activation_flow.charts_sliders import layer_parameter
 from activation_flow.charts_tokens import finite
-from activation_flow.picture import model_line, number, shade, shortened, visible
+from activation_flow.picture import model_line, number, shade, shortened
 from activation_flow.result_prompts import PromptComparison, PromptsResult
 
 CELL = 64  # of the matrix
-SERIES = len(theme.SERIES)  # pairs of prompts that lines can be told apart of
 PAIRS = 30  # that are drawn as bars
 _NAME = 28  # letters of a prompt
-_ANCHORS = {
-    "cls": "the cls token",
-    "last": "the last token",
-    "mean": "the mean vector",
-}
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ class DrawnPrompts:
                         "drift": finite(drift[a, b]),
                         "place": place,
                         "ink": shade(place)[1] if place is not None else theme.INK,
-                        "said": "" if a == b else f"{drift[a, b]:,.4g}",
+                        "said": "" if a == b else few_digits(float(drift[a, b])),
                         "mean": number(float(mean[a, b])),
                         "anchor": number(float(r.anchor_shift[k, a, b])),
                         "cosine": number(float(r.anchor_cosine[k, a, b])),
@@ -107,15 +100,24 @@ class DrawnPrompts:
             yield one, DrawnShift(between, n, name=name, names=title, parts=parts)
 
 
+def few_digits(value: float) -> str:
+    """A number beside a bar or in a cell.
+
+    >>> few_digits(35.6), few_digits(12345.6), few_digits(0.01234)
+    ('35.60', '12,346', '0.01234')
+    """
+    if value == 0 or 1 <= value < 1000:
+        return f"{value:.2f}"
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:.4g}"
+
+
 def prompt_name(prompt: str | None) -> str:
     """A prompt on one line.
 
     >>> prompt_name("Summarize"), prompt_name(None)
-    ('Summarize', '(no prompt)')
+    ('Summarize', '(bare text)')
     """
-    if prompt is None:
-        return "(no prompt)"
-    return visible(shortened(prompt, _NAME)).strip() or "(empty)"
+    return prompts.name(None if prompt is None else shortened(prompt, _NAME)).strip() or "(empty)"
 
 
 def _ratio(pair: PromptComparison, k: int) -> str:
@@ -125,7 +127,7 @@ def _ratio(pair: PromptComparison, k: int) -> str:
     return f"{number(found.high_ratio)} (by chance {number(found.high_share)})"
 
 
-_TOLD = {
+TOLD = {
     **{"prompt_a": "A", "prompt_b": "B", "said": "total Δ", "mean": "mean Δ"},
     **{"anchor": "Δ of the anchor", "cosine": "1 − cos of the anchor", "ratio": "R_H"},
     "layer_name": "layer",
@@ -135,7 +137,7 @@ _TOLD = {
 def _hover() -> list[Any]:
     import altair as alt
 
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in _TOLD.items()]
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in TOLD.items()]
 
 
 def _live(drawn: DrawnPrompts, base: Any, params: list[Any]) -> Any:
@@ -228,55 +230,6 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
     return chart.properties(width=theme.NARROW, height=30 * len(pairs), title=title)
 
 
-def anchor_lines(drawn: DrawnPrompts) -> Any:
-    """A line for each pair of prompts over the layers: how far the anchor moves."""
-    import altair as alt
-
-    r = drawn.result
-    pairs = [(one.a, one.b) for one in r.comparisons][:SERIES]
-    rows = []
-    for p, (a, b) in enumerate(pairs):
-        for k, layer in enumerate(r.layers):
-            row = {"pair": p, "prompt_a": drawn.names[a], "prompt_b": drawn.names[b], "k": k}
-            row["layer_name"] = r.provenance.layer_name(layer)
-            shift, angle = float(r.anchor_shift[k, a, b]), float(r.anchor_cosine[k, a, b])
-            row |= {"anchor_shift": finite(shift), "anchor_cosine": finite(angle)}
-            rows.append({**row, "anchor": number(shift), "cosine": number(angle)})
-    labels = [f"{drawn.names[a]} – {drawn.names[b]}" for a, b in pairs]
-    axis, layer_names = layer_axis(r.provenance, r.layers, f"layers{drawn.name}")
-    legend = alt.Legend(
-        title=None, columns=2, labelExpr=f"lines{drawn.name}[datum.value]", labelLimit=0
-    )
-    domain = list(range(len(pairs)))
-    colours, shapes = list(theme.SERIES[: len(pairs)]), list(theme.SHAPES[: len(pairs)])
-    colour = alt.Color("pair:N", legend=legend, scale=alt.Scale(domain=domain, range=colours))
-    shape = alt.Shape("pair:N", legend=legend, scale=alt.Scale(domain=domain, range=shapes))
-    x = alt.X("k:O", axis=axis, scale=alt.Scale(domain=list(range(len(r.layers)))))
-    told = ("prompt_a", "prompt_b", "anchor", "cosine", "layer_name")
-    tip = [alt.Tooltip(f"{field}:N", title=_TOLD[field]) for field in told]
-    base = alt.Chart(alt.InlineData(values=rows))
-    panels = []
-    for field, name in (("anchor_shift", "shift Δ"), ("anchor_cosine", "1 − cos")):
-        quiet = alt.Axis(tickCount=4, domain=False, ticks=False)
-        y = alt.Y(f"{field}:Q", title=name, scale=alt.Scale(domainMin=0, nice=True), axis=quiet)
-        known = base.transform_filter(f"datum.{field} !== null").encode(x=x, y=y)
-        panels.append(
-            alt.layer(
-                known.mark_line(strokeWidth=2).encode(color=colour),
-                known.mark_point(filled=True, size=60, opacity=1).encode(
-                    color=colour, shape=shape, tooltip=tip
-                ),
-            ).properties(width=theme.plot_width(min(max(len(r.layers), 5), 12)), height=150)
-        )
-    left = len(r.comparisons) - len(pairs)
-    what = f"how far {_ANCHORS[r.anchor]} moves; raw Δ of two layers cannot be compared"
-    more = [what, f"{left:,} more pairs are not drawn" if left else ""]
-    whole = DrawnPrompts(r, drawn.layer, drawn.n, live=True)
-    title = theme.heading([drawn.title], [whole.notes("")[0], *more], theme.WIDE)
-    params = [layer_names, alt.param(f"lines{drawn.name}", value=labels)]
-    return alt.vconcat(*panels, spacing=16).add_params(*params).properties(title=title)
-
-
 def picture(drawn: DrawnPrompts) -> Any:
     """Two prompts: token by token. More: the matrix."""
     if len(drawn.result.prompts) == 2:
@@ -288,24 +241,5 @@ def drawn_prompts(
     result: PromptsResult, layer: int | None, n: int, lead: str, name: str
 ) -> DrawnPrompts:
     """One text, at a layer or at the usual one."""
-    usual = first_layer(result.provenance, result.layers)
+    usual = prompts.main_layer(result.layers, result.provenance)
     return DrawnPrompts(result, usual if layer is None else layer, n, lead, name)
-
-
-def figures(drawn: DrawnPrompts, name: str, limit: int) -> Iterator[Figure]:
-    """Matrix, bars, lines over the layers; then the first comparisons token by token."""
-    r = drawn.result
-    live = DrawnPrompts(r, drawn.layer, drawn.n, drawn.lead, drawn.name, live=True)
-    lead = f", {drawn.lead}" if drawn.lead else ""
-    said = "How far the same text is moved when one prompt is put in the place of the other."
-    if len(r.prompts) > 2:
-        yield Figure(f"drift-{name}", f"Drift{lead}", said, theme.finished(matrix(live)))
-    if len(r.prompts) > 1:
-        chart = theme.finished(drift_bars(live))
-        yield Figure(f"pairs-{name}", f"Drift of each pair of prompts{lead}", said, chart)
-    if len(r.layers) > 1 and len(r.prompts) > 1:
-        said = "Where in depth the prompts act: each line is a pair of prompts."
-        chart = theme.finished(anchor_lines(drawn))
-        yield Figure(f"anchor-{name}", f"Anchor, layer by layer{lead}", said, chart)
-    for one, shift in list(drawn.shifts())[:limit]:
-        yield charts_shift.figure(shift, f"shift-{name}-{one.a}-{one.b}")

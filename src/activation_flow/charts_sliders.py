@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from activation_flow.charts_tokens import Drawn
-from activation_flow.data import Provenance, resolve_layers
+from activation_flow.data import Provenance
+from activation_flow.picture_prompts import main_layer
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,6 @@ def _step(span: float, size: float) -> float:
     return float(f"1e{floor(log10(reach / 100))}")
 
 
-def first_layer(head: Provenance, layers: Sequence[int]) -> int:
-    """The one that is shown first: the usual one, or the middle one."""
-    usual = resolve_layers(None, head.n_layers)[0]
-    return usual if usual in layers else layers[len(layers) // 2]
-
-
 def layer_parameter(head: Provenance, layers: Sequence[int], lead: str, name: str) -> Any:
     """A slider where the layers follow each other, else a list to choose from."""
     import altair as alt
@@ -91,4 +86,4 @@ def layer_parameter(head: Provenance, layers: Sequence[int], lead: str, name: st
     else:
         labels = [head.layer_name(layer) for layer in layers]
         bind = alt.binding_select(options=list(layers), labels=labels, name=label)
-    return alt.param(f"layer{name}", value=first_layer(head, layers), bind=bind)
+    return alt.param(f"layer{name}", value=main_layer(tuple(layers), head), bind=bind)
