@@ -21,7 +21,7 @@ from activation_flow.run import Run
 def summary(tmp_path_factory: pytest.TempPathFactory) -> af.Summary:
     path = tmp_path_factory.mktemp("run")
     make_run(path, texts=40, layers=(2, 3), tags=True, seed=7)
-    return Run(path).summary(min_count=3, top=3, types=["nope"])
+    return Run(path).summary()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,6 @@ def test_the_numbers_are_those_of_the_table(summary: af.Summary, page: Path) -> 
         ]
     (texts,) = [table for table in found if table[0][0] == "layer"]
     assert [row[0] for row in texts[1:]] == ["2", "3"]
-    assert sum(table[0][0] == "type asked for" for table in found) == 2
     counts = dict(found[0])
     assert counts["rows of the input"] == "42"
     assert counts["texts with a result"] == "40"
@@ -90,7 +89,7 @@ def test_in_a_browser_without_network_nothing_is_wrong(page: Path, browser: Brow
 
 def test_an_unfinished_run_says_so_on_top(tmp_path: Path) -> None:
     make_run(tmp_path / "run", finished=False, done=(1,), layers=(3,))
-    summary = Run(tmp_path / "run").summary()
+    summary = Run(tmp_path / "run").summary(3)
     said = "This run is not finished: 1 of 3 shards are in these numbers."
     summary.save(tmp_path / "x.html")
     html = (tmp_path / "x.html").read_text("utf-8")
@@ -114,12 +113,16 @@ def test_pictures_by_their_endings(summary: af.Summary, tmp_path: Path) -> None:
     assert "layer by layer" in (tmp_path / "x.svg").read_text("utf-8")
 
 
-def test_afn_report_and_summary_write_it(afn: Any, summary: af.Summary, tmp_path: Path) -> None:
+def test_afn_report_writes_it(afn: Any, summary: af.Summary, page: Path, tmp_path: Path) -> None:
     code, out, _ = afn("report", str(summary.path), "--save", str(tmp_path / "a.html"))
     assert (code, out.split(":")[0]) == (0, str(tmp_path / "a.html"))
-    words = ("--min-count", "5", "--top", "10", "--save", str(tmp_path / "b.html"))
-    assert afn("summary", str(summary.path), *words)[0] == 0
-    assert (tmp_path / "a.html").read_text("utf-8") == (tmp_path / "b.html").read_text("utf-8")
+    assert (tmp_path / "a.html").read_text("utf-8") == page.read_text("utf-8")
+
+
+def test_types_asked_for_stand_below_the_others(summary: af.Summary) -> None:
+    html = Run(summary.path).summary(3, types=["##fold", "nope"])._repr_html_()
+    (asked,) = [table for table in tables(html) if table[0][0] == "type asked for"]
+    assert [row[:2] for row in asked[1:]][1] == ["nope", "0"]
 
 
 def test_a_run_without_a_text(tmp_path: Path) -> None:

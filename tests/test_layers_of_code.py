@@ -196,8 +196,8 @@ LIBRARIES = {
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
     "click": {
-        *("cli", "command_corpus", "command_prompts", "command_report", "commands_run"),
-        "options",
+        *("cli", "command_corpus", "command_prompts", "command_report"),
+        *("commands_run", "options"),
     },
 }
 HEAVY = {

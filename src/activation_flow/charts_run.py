@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from activation_flow import charts_theme as theme
-from activation_flow.charts_sliders import first_layer, layer_parameter
+from activation_flow.charts_sliders import layer_parameter
 from activation_flow.data import KINDS
 from activation_flow.picture import model_line, quantile_words
+from activation_flow.picture_prompts import main_layer
 from activation_flow.result_run import OfRun
 from activation_flow.result_summary import Summary
 from activation_flow.results import layer_index
@@ -116,7 +117,7 @@ def shown(summary: OfRun, layer: int | None = None) -> Shown:
     if layer is not None:
         layer_index(summary.layers, layer)
         return Shown(summary, (layer,), layer)
-    return Shown(summary, summary.layers, first_layer(summary.provenance, summary.layers))
+    return Shown(summary, summary.layers, main_layer(summary.layers, summary.provenance))
 
 
 def measured(summary: Summary, section: str, layer: int, measure: Measure) -> Iterator[Row]:

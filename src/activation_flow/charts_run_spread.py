@@ -9,6 +9,8 @@ from activation_flow.charts_run import NONE, ORDER, Row, Shown, about, labels, p
 from activation_flow.picture import number, token_text
 from activation_flow.result_summary import BINS, Summary
 
+_TOLD = {"kind": "kind", "bin": "strength S"}
+
 
 def histograms(these: Shown) -> Any:
     """How the strengths of each kind are spread: bins as parts of the kind's own tokens."""
@@ -28,7 +30,11 @@ def histograms(these: Shown) -> Any:
             axis=axis,
             scale=alt.Scale(zero=False, nice=False),
         )
-        told = {"kind": "kind", "bin": "strength S", "said": "of its tokens", "tokens": "tokens"}
+        tip = [
+            *(alt.Tooltip(f"{field}:N", title=t) for field, t in _TOLD.items()),
+            alt.Tooltip("part:Q", title="of its tokens", format=".1%"),
+            alt.Tooltip("count:Q", title="tokens", format=","),
+        ]
         look = theme.SERIES[ORDER.index(kind)]
         bars = (
             these.data(mine)
@@ -37,7 +43,7 @@ def histograms(these: Shown) -> Any:
                 x=x,
                 x2="high:Q",
                 y=alt.Y("part:Q", axis=None, scale=alt.Scale(zero=True)),
-                tooltip=[alt.Tooltip(f"{field}:N", title=name) for field, name in told.items()],
+                tooltip=tip,
             )
         )
         parts.append(alt.layer(bars, *_named(kind, mine, these.first)).properties(height=60))
@@ -59,19 +65,17 @@ def _named(kind: str, mine: list[Row], layer: int) -> Iterator[Any]:
 
 
 def _bins(summary: Summary, layer: int) -> Iterator[Row]:
-    """The histogram, each count beside its part of the kind's tokens."""
+    """Bins of the histogram that hold tokens, each count beside its part of the kind's tokens."""
     bins = summary.bins(layer)
     totals: dict[str | None, int] = {}
     for row in bins:
         totals[row["kind"]] = totals.get(row["kind"], 0) + row["count"]
     for row in bins:
-        part = row["count"] / totals[row["kind"]]
-        yield {
-            **{"kind": row["kind"] or NONE, "low": row["low"], "high": row["high"]},
-            **{"count": row["count"], "tokens": f"{row['count']:,}", "part": part},
-            **{"bin": f"{number(row['low'])} to {number(row['high'])}"},
-            "said": f"{100 * part:.1f} %",
-        }
+        if row["count"]:
+            between = f"{number(row['low'])} to {number(row['high'])}"
+            part = row["count"] / totals[row["kind"]]
+            ends = {"low": row["low"], "high": row["high"], "bin": between}
+            yield {"kind": row["kind"] or NONE, **ends, "count": row["count"], "part": part}
 
 
 def types(these: Shown) -> Any:

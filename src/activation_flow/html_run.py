@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from activation_flow.charts_sliders import first_layer
 from activation_flow.markup import escape
+from activation_flow.picture_prompts import main_layer
 from activation_flow.result_run import OfRun
 
 # Title, what it means in one sentence, what it holds.
@@ -15,7 +15,7 @@ def each_layer(summary: OfRun, parts: Callable[[int], Iterable[str]]) -> Iterato
     if len(summary.layers) == 1:
         yield from parts(summary.layers[0])
         return
-    first = first_layer(summary.provenance, summary.layers)
+    first = main_layer(summary.layers, summary.provenance)
     for layer in summary.layers:
         name = summary.provenance.layer_name(layer)
         shown = " open" if layer == first else ""
