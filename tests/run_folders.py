@@ -100,7 +100,7 @@ def make_run(
         **{"schema": "corpus/1", "model": "tiny", "revision": "abc", "engine": "openvino"},
         **{"precision": "f32", "n_layers": 6, "final_norm": False, "layers": list(layers)},
         **{"vectors": list(vectors), "settings": settings, "versions": {"numpy": "2"}},
-        "files": [{"path": "a.txt", "format": "txt", "compression": None}],
+        "files": [{"path": "a.txt", "format": "txt", "compression": "", "size": 9, "mtime_ns": 0}],
         "shards": [[0, 100 * k, 100 * (k + 1)] for k in range(shards)],
         "finished": counts if finished else None,
     }

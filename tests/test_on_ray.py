@@ -180,6 +180,15 @@ def test_a_run_on_ray_is_the_run_here(
     wait_for(lambda: not workers())
 
 
+def test_a_run_that_compares_is_the_run_here(
+    cluster: Path, encoder: af.Encoder, corpus: Path, tmp_path: Path
+) -> None:
+    asked = {"vectors": None, "prompts": ["query:"], "baseline": True}
+    truth = run(encoder, corpus, tmp_path / "here", **asked)
+    assert_same_run(truth, run(encoder, corpus, tmp_path / "out", ray=True, **asked))
+    assert (truth / "rejects.jsonl").stat().st_size
+
+
 def test_a_worker_that_is_killed_in_the_midst_of_a_shard_costs_nothing(
     cluster: Path,
     encoder: af.Encoder,

@@ -12,7 +12,7 @@ from rich.console import Console
 from run_folders import make_run
 
 import activation_flow as af
-from activation_flow import report_summary
+from activation_flow import picture_summary, report_summary
 from activation_flow.picture import shade
 from activation_flow.run import Run
 
@@ -42,26 +42,29 @@ def summary(folder: Path) -> af.Summary:
 
 
 def test_the_numbers_are_those_of_the_table(summary: af.Summary) -> None:
-    text = printed(summary)
-    assert repr(summary) == text.rstrip()
+    assert repr(summary) == printed(summary).rstrip()
+    text = printed(summary, width=120)
     shown = [*summary.rows("all", 4), *summary.rows("kind", 4), *summary.rows("special", 4)]
     for row in shown:
         name = "all" if row["section"] == "all" else row["name"] or "(no kind)"
         cells = row_of(text, name)
-        assert cells[1:5] == [
+        assert cells[1:6] == [
             f"{row['tokens']:,}",
             f"{row['mean']:.3f}",
             f"{row['sd']:.3f}",
             f"{row['percentile']:.1f}",
+            f"{row['percentile_low']:.1f}-{row['percentile_high']:.1f}",
         ]
         if row["high_share"] is None:
-            assert cells[5:] == ["-", "-", "-", "-"]
+            assert cells[6:] == ["-", "-", "-", "-", "-"]
         else:
-            shares = [row[key] for key in ("high_share", "share_of_high", "base_rate")]
-            assert cells[5:] == [*(f"{100 * s:.1f} %" for s in shares), f"{row['lift']:.2f}"]
+            shares = [f"{100 * row[key]:.1f} %" for key in ("share_of_high", "base_rate")]
+            between = f"{100 * row['high_share_low']:.1f}-{100 * row['high_share_high']:.1f}"
+            high = [f"{100 * row['high_share']:.1f} %", between]
+            assert cells[6:] == [*high, *shares, f"{row['lift']:.2f}"]
     for row in summary.rows("tag", 4):
         assert row_of(text, row["name"] or "(no tag)")[1] == f"{row['tokens']:,}"
-    assert row_of(text, "nope")[1:] == ["0", "-", "-", "-", "-", "-", "-", "-"]
+    assert row_of(text, "nope")[1:] == ["0", *"-" * 9]
     pairs = zip(summary.rows("strongest", 4), summary.rows("weakest", 4), strict=True)
     lines = text[text.index("strongest") :].splitlines()[1:]
     for (a, b), line in zip(pairs, lines, strict=False):
@@ -119,7 +122,7 @@ def test_without_kinds_there_are_no_sentences(tmp_path: Path) -> None:
 
 
 def test_a_small_share_is_not_shown_as_none() -> None:
-    shown = [report_summary._percent(value) for value in (0.0, 1e-9, 0.0004999, 0.0005, 1.0)]
+    shown = [picture_summary.percent(value) for value in (0.0, 1e-9, 0.0004999, 0.0005, 1.0)]
     assert shown == ["0.0 %", "<0.1 %", "<0.1 %", "0.1 %", "100.0 %"]
 
 
@@ -174,9 +177,9 @@ class TestCommand:
         assert (code, err) == (0, f"Saved {path}\n")
         assert out.startswith("60 texts")
         assert path.exists()
-        code, out, err = afn("summary", str(folder), "--save", "x.html")
+        code, out, err = afn("summary", str(folder), "--save", "x.xlsx")
         assert (code, out) == (1, "")
-        assert "must be one of .json, .csv, .parquet" in err
+        assert "must be one of .json, .csv, .parquet, .html, .png, .svg" in err
 
     def test_errors(self, afn: Any, tmp_path: Path) -> None:
         code, out, err = afn("summary", str(tmp_path))

@@ -142,6 +142,23 @@ class TestStatistics:
             pooled = stats.skew(every.strength.to_numpy().astype(float))
             assert row["pooled_skew"] == pytest.approx(pooled, rel=1e-9)
 
+    def test_histograms(self, made: Made, summary: af.Summary) -> None:
+        assert summary.histogram["layer"].unique().to_pylist() == list(summary.layers)
+        for layer in summary.layers:
+            every = made.tokens[made.tokens.layer == layer]
+            whole = every.strength.to_numpy().astype(np.float64)
+            ends = (whole.min(), whole.max())
+            kinds = groups(every, "kind")
+            found = pd.DataFrame(summary.bins(layer))
+            order = ["special", "punctuation", "function", "content", None]
+            assert [*groups(found, "kind")] == [kind for kind in order if kind in kinds]
+            for name, bins in groups(found, "kind").items():
+                mine = kinds[name].strength.to_numpy().astype(np.float64)
+                counts, edges = np.histogram(mine, bins=40, range=ends)
+                assert bins["count"].tolist() == counts.tolist()
+                assert [*bins.low, bins.high.iloc[-1]] == edges.tolist()
+                assert bins.high.tolist() == edges[1:].tolist()
+
     def test_counts(self, made: Made, summary: af.Summary) -> None:
         texts = made.texts[made.texts.layer == summary.layers[0]]
         finished = made.manifest["finished"] or {}
@@ -176,6 +193,12 @@ def test_types_that_tie_go_by_name_and_what_is_the_same_has_no_skew(tmp_path: Pa
         assert len(names) > 5
         assert {row["sd"] for row in summary.rows(section, 3)} <= {0.0, None}
     assert {row["mean"] for row in summary.rows("kind", 3)} == {float(np.float32(0.1))}
+    same = np.full(summary.rows("all", 3)[0]["tokens"], np.float32(0.1), dtype=np.float64)
+    counts, edges = np.histogram(same, bins=40)
+    bins = summary.bins(3)
+    assert [sum(row["count"] for row in bins if row["low"] == low) for low in edges[:-1]] == [
+        *counts
+    ]
     assert summary.texts.to_pylist()[0]["pooled_skew"] is None
     assert summary.texts.to_pylist()[1]["pooled_skew"] is not None
 
@@ -253,6 +276,8 @@ class TestForms:
                     {k: v for k, v in r.items() if k not in ("section", "layer")} for r in rows
                 ]
                 assert at[names.get(section, section)] == values
+            bins = [{**row, "layer": at["layer"]} for row in at["histogram"]]
+            assert bins == summary.bins(at["layer"])
             (whole,) = summary.rows("all", at["layer"])
             assert {"section": "all", "name": None, "layer": at["layer"], **at["all"]} == whole
 
@@ -268,8 +293,8 @@ class TestForms:
         written = csv.read_csv(tmp_path / "x.csv")
         assert written.num_rows == summary.table.num_rows
         assert written.schema.names == [*TABLE]
-        with pytest.raises(ActivationFlowError, match=r"must be one of .json, .csv, .parquet"):
-            summary.save(tmp_path / "x.html")
+        with pytest.raises(ActivationFlowError, match=r"one of .json, .csv, .parquet, .html, .png"):
+            summary.save(tmp_path / "x.xlsx")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["x.csv", "x.json", "x.parquet"]
 
     def test_pandas_and_frozen(self, summary: af.Summary) -> None:

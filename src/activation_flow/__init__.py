@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from activation_flow.result_prompts import PromptComparison, PromptsResult, PromptsResults
     from activation_flow.result_reproduction import Reproduction
     from activation_flow.result_shift import ShiftResult, ShiftResults
+    from activation_flow.result_shift_summary import ShiftSummary
     from activation_flow.result_summary import Summary
     from activation_flow.results import (
         LayersResult,
@@ -41,6 +42,7 @@ _HOME = {
     "Run": "run",
     "ShiftResult": "result_shift",
     "ShiftResults": "result_shift",
+    "ShiftSummary": "result_shift_summary",
     "StrengthResult": "results",
     "StrengthResults": "results",
     "Summary": "result_summary",
@@ -63,6 +65,7 @@ __all__ = [
     "Run",
     "ShiftResult",
     "ShiftResults",
+    "ShiftSummary",
     "StrengthResult",
     "StrengthResults",
     "Summary",

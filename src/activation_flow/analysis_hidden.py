@@ -1,5 +1,6 @@
 """The composition for hidden states: an encoder and texts -> vectors, in order, a few at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -166,19 +167,23 @@ def in_groups(items: Iterable[Item], cells: Callable[[Item], int]) -> Iterator[l
 def measure(
     encoder: "Encoder", groups: "Iterable[Sequence[Encoded]]", layers: tuple[int, ...]
 ) -> Iterator[tuple[TokenizedText, Strength, Hidden] | str]:
-    """Each text of each group with its strengths and vectors, in order; or why it has none."""
+    """Each text of each group with its strengths and vectors, in order; or why it has none.
+
+    The same object several times in a group is run once.
+    """
     for group in groups:
-        refused = {
-            i: why for i, one in enumerate(group) if (why := _too_large(encoder, one, layers))
-        }
-        fit = [i for i in range(len(group)) if i not in refused]
-        run = encoder.run([group[i] for i in fit], layers, hidden=layers)
+        once = {id(one): one for one in group}
+        left = Counter(map(id, group))
+        reasons = {key: _too_large(encoder, one, layers) for key, one in once.items()}
+        fit = [key for key in once if not reasons[key]]
+        run = encoder.run([once[key] for key in fit], layers, hidden=layers)
         done = {fit[k]: (norms, hidden) for k, norms, hidden in run}
-        for i, encoded in enumerate(group):
-            if i in refused:
-                yield refused[i]
+        for key, encoded in ((id(one), one) for one in group):
+            if reasons[key]:
+                yield reasons[key]
                 continue
-            norms, hidden = done.pop(i)
+            left[key] -= 1
+            norms, hidden = done[key] if left[key] else done.pop(key)
             assert hidden is not None
             finite = np.isfinite(norms) & np.isfinite(hidden).all(axis=-1)
             if finite.all():

@@ -1,71 +1,28 @@
 """The composition for two texts: an encoder and pairs of texts -> shift of every aligned pair.
 
-Formulas stand in shift, the alignment in alignment. Source: paper sections 2.3, 3.2 and 3.3.
+Formulas stand in shift, the alignment in alignment, the steps in two_texts. Source: paper sections
+2.3, 3.2 and 3.3.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from activation_flow import aligned, alignment, analysis, grouping
-from activation_flow import strength as strengths
-from activation_flow.alignment import Alignment
-from activation_flow.analysis import Buckets, Measured
-from activation_flow.analysis_hidden import in_groups, measure
-from activation_flow.data import ActivationFlowError, Failure, Provenance, Strength, TokenizedText
+from activation_flow import analysis, grouping, two_texts
+from activation_flow.analysis import Buckets
+from activation_flow.data import ActivationFlowError, Failure, Provenance
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.result_shift import ShiftResult, ShiftResults
+from activation_flow.two_texts import Comparing, Judged, Moved
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
-    from activation_flow.shift import Pairs, Shift
-    from activation_flow.tokens import Encoded
 
 # What two results must have in common to be subtracted, so that one head is true of both.
 _ORIGIN, _READING = (
     ("model", "revision", "engine", "precision"),
     ("kinds", "max_length", "truncate"),
 )
-
-Side = tuple[TokenizedText, Strength, "Pairs"]  # tokens; S [1 tokens]; vectors [tokens width]
-Sides = tuple[int, "Encoded", "Encoded"]  # number of the pair, its texts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparing:
-    """How two texts are compared; written into every result's settings.
-
-    Attributes:
-        align: ``diff`` or ``position``, see ``alignment.align``.
-        bucket_by: whose strengths say which tokens are HIGH: those of ``a``, of ``b``, or HIGH in
-            one of the two, ``union``.
-        words: None for pieces; else how the strengths of a word's pieces are aggregated. The
-            vector of a word is the mean of its pieces' vectors.
-    """
-
-    align: str = "diff"
-    bucket_by: str = "a"
-    words: str | None = None
-
-    def __post_init__(self) -> None:
-        aligned.check_bucket_by(self.bucket_by)
-        alignment.align([], [], self.align)  # refuses what it does not know
-        if self.words is not None:
-            strengths.check_aggregate(self.words)
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """Two texts, before it is known which tokens are HIGH: τ may be over all texts."""
-
-    number: int
-    a: Measured
-    b: Measured
-    rows: Alignment
-    shift: "Shift"
-    cosine_distance: "Shift"
 
 
 def shift(
@@ -141,7 +98,7 @@ def shift(
             f"a shift is of one layer, and {layers!r} is {len(wanted)}; ask layer by layer"
         )
     how = {"kinds": kinds, "max_length": max_length, "long": "cut" if truncate else "refused"}
-    sides, reasons = _tokenize(encoder, first, second, how)
+    sides, reasons = two_texts.tokenize(encoder, first, second, how)
     if words is not None:
         grouping.check_offsets((e.text for _, *both in sides for e in both), encoder.model)
     settings = {
@@ -151,18 +108,19 @@ def shift(
         "max_length": max_length or encoder.max_length,
         "truncate": truncate,
     }
-    compared: list[_Compared] = []
-    for done, (number, outcome) in enumerate(_measure(encoder, sides, wanted), 1):
+    moved: list[Moved] = []
+    for done, (number, outcome) in enumerate(two_texts.measured(encoder, sides, wanted), 1):
         if isinstance(outcome, str):
             reasons[number] = outcome
         else:
-            compared.append(_compare(number, *outcome, comparing))
+            moved.append(two_texts.move(number, *outcome, comparing))
         if progress is not None:
             progress(done, len(sides))
     provenance = encoder.provenance(settings)
-    found = _judge(compared, buckets, comparing, provenance, wanted)
+    judged = two_texts.judge(moved, buckets, comparing, provenance, wanted)
+    found = tuple(_result(one, provenance) for one in judged)
     failures = tuple(Failure(number, reasons[number]) for number in sorted(reasons))
-    numbers = tuple(item.number for item in compared)
+    numbers = tuple(item.number for item in moved)
     results = ShiftResults(found, provenance, wanted, failures, numbers)
     return analysis.one_or_all(results, one, errors)
 
@@ -196,96 +154,28 @@ def between(a: HiddenStates, b: HiddenStates) -> ShiftResult:
     buckets, comparing = Buckets(), Comparing()
     kept = {name: ours.settings[name] for name in _READING}
     provenance = replace(ours, settings={**asdict(buckets), **asdict(comparing), **kept})
-    first, second = ((states, states.strength, states.hidden[0]) for states in (a, b))
-    compared = _compare(1, first, second, comparing)
-    return _judge([compared], buckets, comparing, provenance, a.layers)[0]
+    first, second = ((states, states.strength, states.hidden) for states in (a, b))
+    moved = two_texts.move(1, first, second, comparing)
+    (judged,) = two_texts.judge([moved], buckets, comparing, provenance, a.layers)
+    return _result(judged, provenance)
 
 
 def _named(layers: Sequence[int]) -> str:
     return f"layer {', '.join(map(str, layers))}"
 
 
-def _tokenize(
-    encoder: "Encoder", first: list[str], second: list[str], how: dict[str, Any]
-) -> tuple[list[Sides], dict[int, str]]:
-    """The pairs that can be run; of the others, by number, why not."""
-    n = len(first)
-    encoded, failures = encoder.tokenize([*first, *second], **how)
-    reasons: dict[int, str] = {}
-    for failure in failures:
-        number, name = (failure.text_number - 1) % n + 1, "AB"[failure.text_number > n]
-        before = f"{reasons[number]}; " if number in reasons else ""
-        reasons[number] = f"{before}text {name}: {failure.reason}"
-    by_number = {text.number: text for text in encoded}
-    good = (number for number in range(1, n + 1) if number not in reasons)
-    return [(number, by_number[number], by_number[n + number]) for number in good], reasons
-
-
-def _measure(
-    encoder: "Encoder", sides: Sequence[Sides], layers: tuple[int, ...]
-) -> Iterator[tuple[int, "tuple[Side, Side] | str"]]:
-    """Strengths and vectors of both texts of each pair, or why there are none."""
-    groups = in_groups(sides, lambda pair: len(pair[1].text) + len(pair[2].text))
-    ready = measure(encoder, ([t for _, *both in g for t in both] for g in groups), layers)
-    for number, *_ in sides:
-        a, b = next(ready), next(ready)
-        if isinstance(a, str) or isinstance(b, str):
-            odd = (f"text {n}: {why}" for n, why in (("A", a), ("B", b)) if isinstance(why, str))
-            yield number, "; ".join(odd)
-        else:
-            yield number, ((a[0], a[1], a[2][0]), (b[0], b[1], b[2][0]))
-
-
-def _compare(number: int, a: Side, b: Side, comparing: Comparing) -> _Compared:
-    # By number, not by name: " <mask>" and "<mask>" are one token to a model.
-    keys_a, keys_b = [*map(str, a[0].ids)], [*map(str, b[0].ids)]
-    if comparing.words is not None:
-        keys_a, a = _as_words(a, comparing.words)
-        keys_b, b = _as_words(b, comparing.words)
-    rows = alignment.align(keys_a, keys_b, comparing.align, a[0].special, b[0].special)
-    distance, angle = aligned.distances(rows, a[2], b[2])
-    return _Compared(number, (number, a[0], a[1]), (number, b[0], b[1]), rows, distance, angle)
-
-
-def _as_words(side: Side, how: str) -> tuple[list[str], Side]:
-    """Words, and by what they are told apart: the pieces that the model reads, not the spelling."""
-    text, norms, vectors = side
-    begins = grouping.word_starts(text)
-    first = np.flatnonzero(begins)
-    counts = np.diff(first, append=len(text))
-    mean = np.add.reduceat(vectors.astype(np.float64), first, axis=0) / counts[:, None]
-    pieces = np.split(text.ids, first[1:])
-    keys = [" ".join(map(str, ids)) for ids in pieces]
-    return keys, (*grouping.to_words(text, norms, how), mean)
-
-
-def _judge(
-    compared: Sequence[_Compared],
-    buckets: Buckets,
-    comparing: Comparing,
-    provenance: Provenance,
-    layers: tuple[int, ...],
-) -> tuple[ShiftResult, ...]:
-    """Buckets of both texts of every pair, then who carries the shift."""
-    texts = [text for item in compared for text in (item.a, item.b)]
-    judged = analysis.judge(texts, buckets, provenance, layers)
-    results = []
-    for item, a, b in zip(compared, judged[::2], judged[1::2], strict=True):
-        rows = item.rows
-        high = aligned.high(rows, a.bucket[0], b.bucket[0], comparing.bucket_by)
-        part = analysis.takes_part(a, buckets)
-        results.append(
-            ShiftResult(
-                a=a,
-                b=b,
-                a_index=rows.a_index,
-                b_index=rows.b_index,
-                change=rows.change,
-                shift=item.shift,
-                cosine_distance=item.cosine_distance,
-                high=high,
-                concentration=aligned.concentration(rows, item.shift, high, part),
-                provenance=provenance,
-            )
-        )
-    return tuple(results)
+def _result(found: Judged, provenance: Provenance) -> ShiftResult:
+    """What was found at the only layer."""
+    moved = found.moved
+    return ShiftResult(
+        a=found.a,
+        b=found.b,
+        a_index=moved.rows.a_index,
+        b_index=moved.rows.b_index,
+        change=moved.rows.change,
+        shift=moved.shift[0],
+        cosine_distance=moved.cosine_distance[0],
+        high=found.high[0],
+        concentration=found.concentration[0],
+        provenance=provenance,
+    )

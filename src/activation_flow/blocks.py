@@ -1,18 +1,16 @@
 """The rows of a shard -> blocks of texts, tokenized: what the model is to read next.
 
-A text that stands in a shard several times is tokenized, and read by the model, once.
+A text (or pair) that stands in a shard several times is tokenized, and read by the model, once.
+What is done with it is said by the job's measure: measure_strength.py, measure_shift.py.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from activation_flow import grouping, words
-from activation_flow.conllu import Gold
-from activation_flow.data import Failure, Hidden, Names, Strength, TokenizedText
+from activation_flow.data import Names
 from activation_flow.formats import Reading, Record
 from activation_flow.inputs import Meter
 from activation_flow.part_tables import Layout
@@ -24,14 +22,85 @@ if TYPE_CHECKING:
 
 # Texts, and letters of texts, that are worked on at once: enough to fill batches of one length.
 BLOCK_TEXTS, BLOCK_LETTERS = 4096, 2**20
-# Letters times layers, so that the tables of many layers take no more memory than those of a few.
-BLOCK_CELLS = 2**22
-# The same with vectors: about 50 MB of them, 768 wide, if a token has 4 letters.
-BLOCK_VECTORS = 2**16
 # Texts of a shard, and their letters, that are remembered, to know the same text again.
 KEPT_TEXTS, KEPT_LETTERS = 10_000, 2**21
 # No text is longer; a line that is may well be a file without line ends.
 MOST_LETTERS = 2**23
+
+
+@dataclass
+class Once:
+    """A text (or pair) that stands in a shard, once or more often, and what became of it.
+
+    Attributes:
+        key: the text itself, the second one of a pair, gold words; () of a row that is bad.
+        read: what the model is to read.
+        tag: tags of the input's own, piece by piece.
+        found: what the tables say about it, when it has been read; of the layout's type.
+        tokens: number of those that the model read.
+        reason: why there is nothing.
+    """
+
+    key: tuple[Any, ...] = ()
+    read: "tuple[Encoded, ...]" = ()
+    tag: Names | None = None
+    found: Any = None
+    tokens: int = 0
+    reason: str = ""
+
+
+class Measure(ABC):
+    """What is done with the texts of a run; all that differs between kinds of runs.
+
+    Attributes:
+        layout: what the tables hold.
+    """
+
+    layout: Layout
+
+    def with_input(self, *, ids: bool, tags: bool) -> "Measure":
+        """The same, for an input that has ids, or tags, of its own."""
+        raise NotImplementedError
+
+    @property
+    def takes_gold(self) -> bool:
+        """Can kinds be those of .conllu files?"""
+        return False
+
+    @property
+    def remembers(self) -> bool:
+        """Is a text that was in a block before not measured again?"""
+        return True
+
+    @property
+    def room(self) -> int:
+        """Letters of a block, as ``letters`` counts them."""
+        return BLOCK_LETTERS
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What stands in the manifest; a run with others is refused."""
+
+    @abstractmethod
+    def check(self, encoder: "Encoder", job: "Job") -> None:
+        """Refuse bad options before anything is read.
+
+        Raises:
+            ActivationFlowError: an option is not valid, or not for this model.
+        """
+
+    def letters(self, record: Record) -> int:
+        """Of the texts of a row; more where more is kept of each."""
+        return len(record.text) + len(record.pair or "")
+
+    @abstractmethod
+    def tokenize(self, encoder: "Encoder", job: "Job", new: Sequence[Once]) -> None:
+        """Give each text what the model is to read, or its reason."""
+
+    @abstractmethod
+    def run(self, encoder: "Encoder", job: "Job", todo: Sequence[Once]) -> None:
+        """Let the model read; give each text what was found, or its reason."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +110,10 @@ class Job:
     Attributes:
         out: folder of the run.
         reading: how rows are read.
-        layout: what the tables hold.
+        measure: what is done with their texts.
         kinds: where kinds come from: "list", "none" or "gold".
-        words: how pieces are put together to words; None: they are not.
         max_length: longest input.
-        stride: tokens that neighbouring windows share; None: half.
-        truncate: cut longer texts instead.
+        truncate: cut longer texts.
         on_error: "reject" a row that has no result, or "fail".
         files: what the tables call each file of the input.
         head: what stands in the metadata of every part.
@@ -54,26 +121,18 @@ class Job:
 
     out: Path
     reading: Reading
-    layout: Layout
+    measure: Measure
     kinds: str
-    words: str | None
     max_length: int | None
-    stride: int | None
     truncate: bool
     on_error: str
     files: tuple[str, ...] = ()
     head: dict[str, Any] = field(default_factory=dict[str, Any])
 
-
-@dataclass
-class Once:
-    """A text that stands in a shard, once or more often, and what became of it."""
-
-    text: TokenizedText | None = None
-    strength: Strength | None = None
-    hidden: Hidden | None = None
-    tag: Names | None = None
-    reason: str = ""
+    @property
+    def layout(self) -> Layout:
+        """What the tables hold."""
+        return self.measure.layout
 
 
 @dataclass
@@ -82,42 +141,45 @@ class Block:
 
     records: list[Record]
     texts: list[Once]
-    encoded: "list[Encoded]"
     to_run: list[Once]
     blank: int
 
 
 def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator[Block]:
     """The rows of a shard, tokenized; a text that was there before is not tokenized again."""
-    known: dict[Any, Once] = {}
+    measure = job.measure
+    known: dict[tuple[Any, ...], Once] = {}
     letters = 0
-    for records, blank in _chunks(read(shard, job.reading, meter), job.layout):
+    for records, blank in _chunks(read(shard, job.reading, meter), measure):
         full = letters > KEPT_LETTERS or len(known) > KEPT_TEXTS
-        if full or job.layout.vectors:  # vectors are too large to be kept
+        if full or not measure.remembers:
             known, letters = {}, 0
-        texts, new = [], dict[Any, Once]()
+        texts, new = list[Once](), list[Once]()
         for record in records:
-            reason = record.reason
-            if len(record.text) > MOST_LETTERS:
-                reason = f"it has {len(record.text):,} letters; a text has at most {MOST_LETTERS:,}"
-            if reason:
+            if reason := record.reason or _too_long(record):
                 texts.append(Once(reason=reason))
                 continue
-            key = record.text, record.gold
+            key = record.text, record.pair, record.gold
             if key not in known:
-                known[key] = new[key] = Once()
-                letters += len(record.text)
+                known[key] = Once(key)
+                new.append(known[key])
+                letters += measure.letters(record)
             texts.append(known[key])
-        encoded = _tokenize(encoder, job, new)
-        to_run = [one for one in new.values() if not one.reason]
-        yield Block(records, texts, encoded, to_run, blank)
+        measure.tokenize(encoder, job, new)
+        to_run = [one for one in new if not one.reason]
+        yield Block(records, texts, to_run, blank)
 
 
-def _chunks(rows: Iterator[Record | None], layout: Layout) -> Iterator[tuple[list[Record], int]]:
+def _too_long(record: Record) -> str:
+    """Why a text is not even tokenized, or ""."""
+    longest = max(len(record.text), len(record.pair or ""))
+    if longest <= MOST_LETTERS:
+        return ""
+    return f"it has {longest:,} letters; a text has at most {MOST_LETTERS:,}"
+
+
+def _chunks(rows: Iterator[Record | None], measure: Measure) -> Iterator[tuple[list[Record], int]]:
     """Rows, and the number of blank ones among them, a block at a time."""
-    room_for = min(BLOCK_LETTERS, BLOCK_CELLS // len(layout.layers))
-    if layout.vectors:
-        room_for = min(room_for, BLOCK_VECTORS // len(layout.vectors))
     records: list[Record] = []
     blank = letters = 0
     for row in rows:
@@ -125,56 +187,9 @@ def _chunks(rows: Iterator[Record | None], layout: Layout) -> Iterator[tuple[lis
             blank += 1
             continue
         records.append(row)
-        letters += len(row.text)
-        if len(records) == BLOCK_TEXTS or letters >= room_for:
+        letters += measure.letters(row)
+        if len(records) == BLOCK_TEXTS or letters >= measure.room:
             yield records, blank
             records, blank, letters = [], 0, 0
     if records or blank:
         yield records, blank
-
-
-def tokenize(
-    encoder: "Encoder", job: Job, texts: Sequence[str]
-) -> "tuple[list[Encoded], list[Failure]]":
-    """Tokens of texts, read as the job says.
-
-    Raises:
-        ActivationFlowError: one of its options is not valid.
-    """
-    return encoder.tokenize(
-        texts,
-        kinds="none" if job.kinds == "gold" else job.kinds or "list",
-        max_length=job.max_length,
-        stride=job.stride,
-        long="cut" if job.truncate else "windows",
-    )
-
-
-def _tokenize(encoder: "Encoder", job: Job, new: dict[Any, Once]) -> "list[Encoded]":
-    """Tokens of texts that were not there before; a text that has none gets its reason."""
-    texts = list(new.values())
-    encoded, failures = tokenize(encoder, job, [text for text, _ in new])
-    for failure in failures:
-        texts[failure.text_number - 1].reason = failure.reason
-    golds = [gold for _, gold in new]
-    if job.words is not None:
-        grouping.check_offsets([one.text for one in encoded], encoder.model)
-    for one in encoded:
-        text, tag = _with_gold(one.text, golds[one.number - 1], job.kinds)
-        texts[one.number - 1].text, texts[one.number - 1].tag = text, tag
-    return encoded
-
-
-def _with_gold(
-    text: TokenizedText, gold: Gold | None, kinds: str
-) -> tuple[TokenizedText, Names | None]:
-    """The tags of the input's own, piece by piece; kinds from them, where that is asked for."""
-    if gold is None:
-        return text, None
-    word = words.map_pieces(gold.spans, text.start, text.end)
-    tag = np.array([*gold.tags, ""], dtype=object)[word]
-    if kinds != "gold":
-        return text, tag
-    kind = np.array([*map(words.kind_of_tag, gold.tags), ""], dtype="<U11")[word]
-    kind[text.special] = "special"
-    return replace(text, kind=kind), tag

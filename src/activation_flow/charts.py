@@ -15,6 +15,7 @@ from activation_flow import (
     charts_prompts,
     charts_shift,
     charts_strength,
+    charts_summary,
 )
 from activation_flow import charts_theme as theme
 from activation_flow.charts_prompts import DrawnPrompts
@@ -25,6 +26,7 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.picture import HINT
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.result_prompts import PromptsResults
+from activation_flow.result_run import OfRun
 from activation_flow.result_shift import ShiftResults
 from activation_flow.results import Results, StrengthResults, layer_index
 
@@ -41,7 +43,7 @@ def chart(
     One layer: a bar for each token. Two: side by side. More: layers by tokens.
 
     Args:
-        results: one result, or a list.
+        results: one result, a list, or the summary of a run.
         layer: the only one to draw.
         tokens: at most so many of a text are drawn.
         zero: False for dots on an axis of their own range, where bars of one layer's strengths,
@@ -51,6 +53,8 @@ def chart(
         ActivationFlowError: an empty list, a layer that the result does not hold, or no token is
             to be drawn.
     """
+    if isinstance(results, OfRun):
+        return charts_summary.chart(results, layer=layer)
     found = results._as_list()
     if not len(found):
         raise ActivationFlowError(f"there is nothing to draw: no {found.noun} has a result")
@@ -68,9 +72,11 @@ def figures(results: Any, limit: int = TEXTS) -> list[Figure]:
     """The pictures of a page; none of an empty list.
 
     Args:
-        results: one result, or a list of any kind.
+        results: one result, a list of any kind, or the summary of a run.
         limit: at most so many texts, or pairs of texts, are drawn.
     """
+    if isinstance(results, OfRun):
+        return charts_summary.figures(results)
     found = results._as_list()
     made: list[Figure] = []
     for n, drawn in enumerate(_drawn(found[:limit], None, theme.TOKENS, _several(found)), start=1):

@@ -16,6 +16,7 @@ from activation_flow.data import ActivationFlowError
 @click.option("--format", help="Of INPUT, where its ending does not say it; of -, default txt.")
 @click.option("--text-column", default="text", show_default=True, help="Holds the texts.")
 @click.option("--id-column", help="Holds ids of your own, which are kept.")
+@options.group(options.COMPARED)
 @click.option("--keep-text", is_flag=True, help="Write the texts themselves, too.")
 @click.option(
     "--shard-size",
@@ -53,6 +54,9 @@ def corpus_command(
 ) -> None:
     """Measure a corpus of any size into Parquet files in DIR.
 
+    Of each text, the strength of its tokens; with --pairs, the shift from a text to another, and
+    with --prompt what each prompt before a text moves, both token by token.
+
     INPUT: .txt (a text a line) .jsonl .csv .tsv .parquet .conllu, all but Parquet also as .gz or
     .zst; a folder or a pattern of these; or - for standard input. Interrupted at any moment, the
     same command goes on where it was. Then: afn summary DIR, afn sql DIR QUERY.
@@ -65,6 +69,7 @@ def corpus_command(
         if path != "-":  # a wrong name is told before a model is loaded
             finding.find_files(path, settings["format"])
     model, how = options.split(settings)
+    how["prompts"] = how["prompts"] or None
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen_corpus.watching(verbose) as (watch, last):
         run = run_corpus(

@@ -36,7 +36,11 @@ DIR = click.argument("folder", metavar="DIR")
     metavar="TOKEN",
     help="This type, too, as the tokenizer writes it: canada, ##fold. May be given often.",
 )
-@options.group(options.save("Write to a .json .csv or .parquet file."), options.JSON, options.DEBUG)
+@options.group(
+    options.save("Write to a .json .csv .parquet .html .png or .svg file."),
+    options.JSON,
+    options.DEBUG,
+)
 def summary_command(
     folder: str,
     layers: tuple[str, ...],
@@ -51,12 +55,16 @@ def summary_command(
 
     For each kind of token: how strong it is, how often it is HIGH, and how often chance would make
     it so; the strongest and the weakest types of token; how strengths are spread in the texts.
+
+    Of a run with --pairs or --prompt: how far the anchor and the tokens move from one text, or
+    prompt, to the other, with 95 % intervals over texts, and which kinds of token move.
     """
-    from activation_flow import output, report_summary, result_summary
+    from activation_flow import output, report_shift_summary, report_summary, result_run
+    from activation_flow.result_summary import Summary
     from activation_flow.run import Run
 
     if save is not None:
-        output.check_path(save, result_summary.ENDINGS)
+        output.check_path(save, result_run.ENDINGS)
     summary = Run(folder).summary(
         ",".join(layers) or None, min_count=min_count, top=top, types=types
     )
@@ -65,8 +73,10 @@ def summary_command(
         log.info("Saved %s", save)
     if as_json:
         screen.print_json(summary.to_dict())
-    else:
+    elif isinstance(summary, Summary):
         report_summary.print_terminal(summary, screen.console())
+    else:
+        report_shift_summary.print_terminal(summary, screen.console())
 
 
 @click.command("sql")
@@ -77,7 +87,8 @@ def sql_command(folder: str, query: str, save: str | None, as_json: bool, debug:
     """Ask a corpus run in DIR anything: QUERY is SQL (DuckDB's); - reads it from standard input.
 
     Tables: tokens (a row per token and layer), texts (a row per text and layer), and vectors where
-    the run has them. "DESCRIBE tokens" lists the columns; "end" is one that needs its quotes.
+    the run has them. "DESCRIBE tokens" lists the columns; "end" is one that needs its quotes. Of a
+    run with --pairs or --prompt: shifts (a row per aligned tokens) and comparisons.
     """
     from activation_flow import database, output, report_sql
     from activation_flow.run import Run

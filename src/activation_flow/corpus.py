@@ -11,16 +11,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from activation_flow import analysis, grouping, room
-from activation_flow.blocks import Block, Job, Once, blocks
-from activation_flow.data import ActivationFlowError, Hidden, Strength, TokenizedText
+from activation_flow.blocks import Block, Job, blocks
+from activation_flow.data import ActivationFlowError
 from activation_flow.formats import Record
 from activation_flow.inputs import Meter
 from activation_flow.manifest import AGAIN
 from activation_flow.part import PartWriter
-from activation_flow.part_tables import Layout, Measured
+from activation_flow.part_tables import Row
 from activation_flow.shards import Shard
 
 if TYPE_CHECKING:
@@ -84,7 +81,7 @@ def run_shard(
     ):
         written: Future[None] | None = None
         for block in _ahead(blocks(encoder, job, shard, meter)):
-            _run(encoder, job, block)
+            job.measure.run(encoder, job, block.to_run)
             rows, rejects = _rows(job, shard, block)
             if written is not None:
                 written.result()
@@ -134,47 +131,14 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def _run(encoder: "Encoder", job: Job, block: Block) -> None:
-    """Strengths, and vectors where they are kept, of the texts of a block that are new."""
-    layout = job.layout
-    for encoded in block.encoded if layout.vectors else ():
-        # Not a reject: on another day, or another machine, there may be room for it.
-        if why := room.why_no_states(len(encoded.text), len(layout.vectors), encoder.width):
-            raise ActivationFlowError(f"a text cannot be run: {why}")
-    for i, norms, hidden in encoder.run(block.encoded, layout.layers, layout.vectors):
-        encoded, one = block.encoded[i], block.to_run[i]
-        one.reason = _why_none(encoded.text, norms, hidden, layout)
-        one.strength, one.hidden = norms, hidden
-        if job.words is not None and not one.reason:
-            _to_words(one, job.words)
-    block.encoded = []
-
-
-def _why_none(text: TokenizedText, norms: Strength, hidden: Hidden | None, layout: Layout) -> str:
-    """Why a text that was run has no result, or ""."""
-    if not np.isfinite(norms).all():
-        return analysis.not_finite(text, norms, layout.layers)
-    if hidden is not None and not (finite := np.isfinite(hidden).all(axis=-1)).all():
-        return analysis.not_finite(text, np.where(finite, 0, np.nan), layout.vectors)
-    return ""
-
-
-def _to_words(one: Once, how: str) -> None:
-    assert one.text is not None
-    assert one.strength is not None
-    if one.tag is not None:
-        one.tag = one.tag[grouping.word_starts(one.text)]
-    one.text, one.strength = grouping.to_words(one.text, one.strength, how)
-
-
-def _rows(job: Job, shard: Shard, block: Block) -> tuple[list[Measured], list[dict[str, Any]]]:
+def _rows(job: Job, shard: Shard, block: Block) -> tuple[list[Row], list[dict[str, Any]]]:
     """What the tables are made of, and the rows that have no result.
 
     Raises:
         ActivationFlowError: a row has none, and ``on_error`` is "fail".
     """
     file = job.files[shard.file]
-    rows: list[Measured] = []
+    rows: list[Row] = []
     rejects: list[dict[str, Any]] = []
     for record, one in zip(block.records, block.texts, strict=True):
         text_id = shard.file * FILE_STEP + record.line
@@ -187,20 +151,7 @@ def _rows(job: Job, shard: Shard, block: Block) -> tuple[list[Measured], list[di
             about = {"file": file, "line": record.line, "text_id": text_id}
             rejects.append({**about, "reason": one.reason})
             continue
-        assert one.text is not None
-        assert one.strength is not None
-        rows.append(
-            Measured(
-                text_id=text_id,
-                id=record.id,
-                file=file,
-                line=record.line,
-                text=one.text,
-                strength=one.strength,
-                tag=one.tag,
-                hidden=one.hidden,
-            )
-        )
+        rows.append(Row(text_id, record.id, file, record.line, one.found))
     return rows, rejects
 
 
@@ -209,12 +160,12 @@ def where(shard: Shard, line: int) -> str:
     return f"{shard.source.name}, {'row' if shard.source.format == 'parquet' else 'line'} {line}"
 
 
-def _count(block: Block, rows: Sequence[Measured], rejects: Sequence[object]) -> Counts:
+def _count(block: Block, rows: Sequence[Row], rejects: Sequence[object]) -> Counts:
     return Counts(
         rows=len(block.records),
         texts=len(rows),
-        tokens=sum(len(row.text) for row in rows),
+        tokens=sum(one.tokens for one in block.texts if not one.reason),
         rejects=len(rejects),
         blank=block.blank,
-        computed=sum(one.strength is not None for one in block.to_run),
+        computed=len(block.to_run),
     )

@@ -27,6 +27,12 @@ T = TypeVar("T")
 
 LEAST = 256 * 2**20  # bytes that DuckDB is allowed, however little is free
 ENDINGS = (".csv", ".json", ".parquet")
+# Doubles are summed as whole numbers of span / 2^60, so exactly, in any order: the same run gives
+# the same digits whatever the cores are, and however they share the work. No x is beyond span.
+EXACT_SUM = """
+CREATE TEMP MACRO exact_sum(x, span) AS
+    sum((x / span * 1152921504606846976)::BIGINT)::DOUBLE * max(span) / 1152921504606846976
+"""
 REFUSED = "the query cannot be answered"
 
 

@@ -24,10 +24,11 @@ from activation_flow.fields import (
 
 LINE_FORMATS = ("txt", "jsonl", "csv", "tsv", "conllu")
 FORMATS = ("txt", "jsonl", "csv", "tsv", "parquet", "conllu")
-HINTS = ("--text-column names the one to read", "--id-column names the one to read")
+TEXT_HINT, ID_HINT = "--text-column names the one to read", "--id-column names the one to read"
+PAIRS_HINT = "--pairs A,B names the two to read"
 
 T = TypeVar("T")
-Parsed = tuple[Any, ...]  # text, id and gold of a record, as far as there are any
+Parsed = tuple[Any, ...]  # text, id, gold and second text of a record, as far as there are any
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,35 @@ class Reading:
         text_column: holds the texts; .txt and .conllu files have no columns.
         id_column: holds the user's own ids; of a .conllu file, the key of a comment, sent_id if
             none is named.
+        pair_column: holds the second text of each row, where rows are pairs.
     """
 
     text_column: str = "text"
     id_column: str | None = None
+    pair_column: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns that hold texts: one, or the two of a pair."""
+        return tuple(name for name in (self.text_column, self.pair_column) if name is not None)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those that are read: of the text, and of the id if there is one."""
-        return (self.text_column,) if self.id_column is None else (self.text_column, self.id_column)
+        """Those that are read: of the texts, and, last, of the id if there is one."""
+        return self.texts if self.id_column is None else (*self.texts, self.id_column)
+
+    @property
+    def settings(self) -> dict[str, str | None]:
+        """What stands in a manifest."""
+        held = {"text_column": self.text_column, "id_column": self.id_column}
+        return held if self.pair_column is None else {**held, "pair_column": self.pair_column}
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """Of each of them, the option that names another."""
+        if self.pair_column is None:
+            return TEXT_HINT, ID_HINT
+        return PAIRS_HINT, PAIRS_HINT, ID_HINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,7 @@ class Record:
         text: "" if the row is bad.
         id: the user's own; a number as it is written.
         gold: the words of a sentence of a .conllu file.
+        pair: the second text, where rows are pairs.
         reason: why a bad row holds nothing.
     """
 
@@ -65,6 +87,7 @@ class Record:
     text: str
     id: str | None = None
     gold: Gold | None = None
+    pair: str | None = None
     reason: str = ""
 
 
@@ -110,7 +133,7 @@ def find_columns(names: Sequence[str], reading: Reading) -> list[int]:
     Raises:
         BadRow: one is not there, or more than once.
     """
-    return [place(names, *wanted) for wanted in zip(reading.columns, HINTS, strict=False)]
+    return [place(names, *one) for one in zip(reading.columns, reading.hints, strict=False)]
 
 
 def records(
@@ -140,7 +163,9 @@ def records(
     if header is None:
         return (None for _ in rows)
     first = header.line
-    parse = partial(_fields, places=header.places, width=len(header.names), rule=rule)
+    parse = partial(
+        _fields, places=header.places, width=len(header.names), rule=rule, reading=reading
+    )
     return _each((row for row in rows if row[0] != first), parse)
 
 
@@ -162,11 +187,20 @@ def _text(line: bytes) -> Parsed | None:
 
 
 def _json(line: bytes, reading: Reading) -> Parsed | None:
-    values = json_values(line, reading.columns, HINTS)
+    values = json_values(line, reading.columns, reading.hints)
     if not values:
         return None
-    text = string(values[0], reading.text_column)
-    return (text, _id(values[1], reading.columns[1])) if len(values) > 1 else (text,)
+    texts = [string(*one) for one in zip(values, reading.texts, strict=False)]
+    column = reading.id_column
+    return arranged([*texts, *([] if column is None else [_id(values[-1], column)])], reading)
+
+
+def arranged(values: Sequence[Any], reading: Reading) -> Parsed:
+    """What the columns of a row hold, in the order of a record."""
+    if reading.pair_column is None:
+        return tuple(values)
+    text, pair, *own = values
+    return text, own[0] if own else None, None, pair
 
 
 def _id(value: object, column: str) -> str | None:
@@ -182,13 +216,16 @@ def _id(value: object, column: str) -> str | None:
     return value
 
 
-def _fields(row: list[bytes] | str, places: Sequence[int], width: int, rule: str) -> Parsed | None:
-    return table_values(row, places, width, rule) or None
+def _fields(
+    row: list[bytes] | str, places: Sequence[int], width: int, rule: str, reading: Reading
+) -> Parsed | None:
+    values = table_values(row, places, width, rule)
+    return arranged(values, reading) if values else None
 
 
 def _sentence(block: list[Line], reading: Reading) -> Parsed | None:
     sentence = parse(block)
     key = reading.id_column
     if key is not None and key not in sentence.comments:
-        raise BadRow(f"there is no comment {key!r} (# {key} = ...); {HINTS[1]}")
+        raise BadRow(f"there is no comment {key!r} (# {key} = ...); {ID_HINT}")
     return sentence.text, sentence.comments.get(key or "sent_id"), sentence.gold

@@ -67,6 +67,23 @@ BUCKETS = group(
     ),
     click.option("--include-special", is_flag=True, help="Special tokens count in τ and ranks."),
 )
+COMPARED = group(
+    click.option(
+        "--pairs", metavar="A,B", help="Columns of two texts: measure the shift from A to B."
+    ),
+    click.option(
+        *("--prompt", "prompts"),
+        multiple=True,
+        metavar="P",
+        help="Put before every text: measure what it moves. May be given often.",
+    ),
+    click.option("--baseline", is_flag=True, help="Compare prompts with the bare text, too."),
+    click.option("--template", help="Prompt and text as one. Default: '{prompt} {text}'."),
+    click.option(
+        "--align", help="Of pairs, diff or position; of prompts, text (default), diff or position."
+    ),
+    click.option("--bucket-by", help="HIGH in a (default), in b, or in either: union."),
+)
 MODEL = group(
     click.option(
         *("-m", "--model"),

@@ -1,14 +1,14 @@
 """Parquet files -> pieces and records: whole row groups, or row ranges of a large one."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from activation_flow.data import ActivationFlowError
 from activation_flow.fields import BadRow, string, utf8
-from activation_flow.formats import Reading, Record, find_columns
+from activation_flow.formats import Reading, Record, arranged, find_columns
 from activation_flow.inputs import BLOCK, InputFile, reading_errors
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def plan_parquet(
     with _opened(source) as file:
         _check_columns(file.schema_arrow, reading, source.name)
         groups = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
-        shard_size = min(shard_size, _rows_of(most, file, reading.text_column))
+        shard_size = min(shard_size, _rows_of(most, file, reading.texts))
     pieces: list[tuple[int, int]] = []
     begin = end = 0
     for rows in groups:
@@ -55,14 +55,14 @@ def plan_parquet(
     return [*pieces, (begin, end)] if end > begin else pieces
 
 
-def _rows_of(size: int, file: Any, column: str) -> int:
-    """How many rows hold so many bytes of this column, on average; at least 1."""
+def _rows_of(size: int, file: Any, columns: Sequence[str]) -> int:
+    """How many rows hold so many bytes of these columns, on average; at least 1."""
     metadata = file.metadata
     used: int = sum(
         chunk.total_uncompressed_size
         for group in map(metadata.row_group, range(metadata.num_row_groups))
         for chunk in map(group.column, range(group.num_columns))
-        if chunk.path_in_schema == column
+        if chunk.path_in_schema in columns
     )
     rows: int = metadata.num_rows
     return max(1, size * rows // max(used, 1))
@@ -111,8 +111,9 @@ def _check_columns(schema: "pyarrow.Schema", reading: Reading, name: str) -> Non
         raise ActivationFlowError(f"{name}: {problem}") from problem
     for number, (place, column) in enumerate(zip(places, reading.columns, strict=True)):
         kind = schema.types[place]
-        if not (_is_text(kind) or (number == 1 and _is_integer(kind))):
-            wanted = "strings or integers" if number else "strings"
+        is_id = number == len(reading.texts)
+        if not (_is_text(kind) or (is_id and _is_integer(kind))):
+            wanted = "strings or integers" if is_id else "strings"
             raise ActivationFlowError(f"{name}: column {column} is of type {kind}, not {wanted}")
 
 
@@ -156,16 +157,19 @@ def _rows_at_once(metadata: "pyarrow.parquet.FileMetaData", groups: list[int]) -
 
 def _records(batch: "pyarrow.RecordBatch", first: int, reading: Reading) -> Iterator[Record]:
     columns = [_values(batch.column(name)) for name in reading.columns]
-    ids = columns[1] if len(columns) > 1 else [None] * batch.num_rows
-    for line, (text, own) in enumerate(zip(columns[0], ids, strict=True), first + 1):
+    for line, row in enumerate(zip(*columns, strict=True), first + 1):
         try:
-            yield Record(
-                line,
-                string(_decoded(text, reading.text_column), reading.text_column),
-                None if own is None else str(_decoded(own, reading.columns[1])),
-            )
+            yield Record(line, *_parsed(row, reading))
         except BadRow as problem:
             yield Record(line, "", reason=str(problem))
+
+
+def _parsed(row: Sequence[Any], reading: Reading) -> tuple[Any, ...]:
+    """Texts, which must be strings, and the id, as it is written."""
+    values = [_decoded(*one) for one in zip(row, reading.columns, strict=True)]
+    texts = [string(*one) for one in zip(values, reading.texts, strict=False)]
+    ids = [None if own is None else str(own) for own in values[len(texts) :]]
+    return arranged([*texts, *ids], reading)
 
 
 def _values(column: "pyarrow.Array") -> list[Any]:

@@ -1,7 +1,7 @@
 """The part files of one shard: written block by block, whole or not at all.
 
-They get their names when all of them are whole, the one of ``texts`` last: so a shard is done when
-that file is there. pyarrow is imported only where it is used.
+They get their names when all of them are whole, the one of the layout's last table last: so a
+shard is done when that file is there. pyarrow is imported only where it is used.
 """
 
 import json
@@ -13,14 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from activation_flow.part_tables import UNIQUE, Layout, Measured, tables
+from activation_flow.part_tables import Layout, Row
 from activation_flow.table_columns import HEAD
 
 WORK = ".work"  # folder of a run for files that are not finished
 TEMPORARY = "unfinished-"  # before the name of a file that is being written
 COUNTS = "activation_flow_counts"  # of the metadata
-# Of a row group, at least; what waits for it in small pieces keeps memory from being used again.
-GROUP_ROWS = {"tokens": 2**15, "texts": 2**12, "vectors": 1}
 
 
 class PartWriter:
@@ -53,7 +51,7 @@ class PartWriter:
                 self._files[name],
                 fields.with_metadata({HEAD: _head(head, name, shard)}),
                 compression="zstd",
-                use_dictionary=[f.name for f in fields if f.name not in UNIQUE],
+                use_dictionary=[f.name for f in fields if f.name not in layout.unique],
             )
             self._stack.callback(self._writers[name].close)
 
@@ -73,13 +71,13 @@ class PartWriter:
     ) -> None:
         self._stack.close()
 
-    def write(self, rows: Sequence[Measured], rejects: Sequence[dict[str, Any]]) -> None:
+    def write(self, rows: Sequence[Row], rejects: Sequence[dict[str, Any]]) -> None:
         """Append some rows of the input, good and bad."""
         if rows:
-            for name, table in tables(rows, self._layout).items():
+            for name, table in self._layout.filled(rows).items():
                 waiting = self._waiting.setdefault(name, [])
                 waiting.append(table)
-                if sum(map(len, waiting)) >= GROUP_ROWS[name]:
+                if sum(map(len, waiting)) >= self._layout.group_rows[name]:
                     self._write_group(name)
         for reject in rejects:
             self._told.write(json.dumps(reject, ensure_ascii=False) + "\n")

@@ -7,11 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from activation_flow import blocks, finding, manifest, shards
-from activation_flow import strength as formulas
+from activation_flow import finding, manifest, shards
 from activation_flow.blocks import Job
 from activation_flow.data import ActivationFlowError
-from activation_flow.grouping import check_offsets
 from activation_flow.inputs import InputFile
 from activation_flow.manifest import Manifest
 from activation_flow.words import WAYS
@@ -33,15 +31,9 @@ def check(encoder: "Encoder", job: Job) -> None:
     """Refuse bad options before anything is read or written."""
     if job.on_error not in ON_ERROR:
         raise ActivationFlowError(f"on_error={job.on_error!r} is not one of {', '.join(ON_ERROR)}")
-    if job.words is not None:
-        formulas.check_aggregate(job.words)
-        if job.layout.vectors:
-            raise ActivationFlowError("vectors are those of pieces, not of words: leave out one")
     if job.kinds not in ("", "gold", *WAYS):
         raise ActivationFlowError(f"kinds={job.kinds!r} is not one of gold, {', '.join(WAYS)}")
-    encoded, _ = blocks.tokenize(encoder, job, ["a"])
-    if job.words is not None:
-        check_offsets([one.text for one in encoded], encoder.model)
+    job.measure.check(encoder, job)
 
 
 def find(source: Source | Sequence[Source], format: str | None, work: Path) -> list[InputFile]:
@@ -74,26 +66,37 @@ def with_files(
     encoder: "Encoder", job: Job, files: Sequence[InputFile], shard_size: int | None
 ) -> Job:
     """The job, with what depends on the files: kinds, columns, and the head of all parts."""
+    _check_columns(job, files)
     gold = [file.format == "conllu" for file in files]
-    kinds = job.kinds or ("gold" if all(gold) else "list")
+    kinds = job.kinds or ("gold" if all(gold) and job.measure.takes_gold else "list")
     if kinds == "gold" and not all(gold):
         other = files[gold.index(False)].name
         raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other} is none")
-    layout = replace(job.layout, tags=any(gold), ids=any(gold) or job.reading.id_column is not None)
+    ids = any(gold) or job.reading.id_column is not None
+    measure = job.measure.with_input(ids=ids, tags=any(gold))
+    layout = measure.layout
     settings = {
         **asdict(layout.buckets),
         "kinds": kinds,
-        "words": job.words,
-        "max_length": job.max_length or encoder.max_length,
-        "stride": job.stride,
+        **{"words": None, "max_length": job.max_length or encoder.max_length, "stride": None},
         "truncate": job.truncate,
-        **asdict(job.reading),
+        **measure.settings,
+        **job.reading.settings,
         "keep_text": layout.keep_text,
         "shard_size": shard_size,
     }
     provenance = encoder.provenance(settings)
-    head = provenance.head(manifest.SCHEMA, layout.layers, vectors=[*layout.vectors])
-    return replace(job, kinds=kinds, layout=layout, head=head, files=manifest.names(files))
+    head = provenance.head(manifest.SCHEMA, layout.layers, **layout.head)
+    return replace(job, kinds=kinds, measure=measure, head=head, files=manifest.names(files))
+
+
+def _check_columns(job: Job, files: Sequence[InputFile]) -> None:
+    for file in files if job.reading.pair_column is not None else ():
+        if file.format in ("txt", "conllu"):
+            raise ActivationFlowError(
+                f"{file.name}: a .{file.format} file has no columns, and so none for --pairs; "
+                "pairs are read from .jsonl, .csv, .tsv and .parquet files"
+            )
 
 
 def planned(job: Job, files: Sequence[InputFile], shard_size: int | None) -> Manifest:

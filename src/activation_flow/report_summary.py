@@ -4,47 +4,45 @@ Computes nothing: the numbers are made by summary.py, the layout is that of term
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from activation_flow.picture import model_line, number, quantile_words, shade, token_text, visible
+from activation_flow.picture import number, shade
+from activation_flow.picture_summary import (
+    HEADS,
+    Row,
+    apart,
+    cell,
+    count_of,
+    legend,
+    name_of,
+    or_dash,
+    percent,
+    read_lines,
+    sentences,
+    two,
+    with_specials,
+)
 from activation_flow.result_summary import SECTIONS, Summary
 from activation_flow.terminal import GREY, Column, Page, blocks, fit, width_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-Row = Mapping[str, Any]
-
 # Columns of a table, all of them or, for want of room, fewer.
-_COLUMNS = (
-    "tokens",
-    "mean",
-    "sd",
-    "percentile",
-    "high_share",
-    "share_of_high",
-    "base_rate",
-    "lift",
+_LAYOUTS = tuple(
+    tuple(line.split())
+    for line in (
+        "tokens mean sd percentile place_95 high_share high_95 share_of_high base_rate lift",
+        "tokens mean percentile place_95 high_share high_95 share_of_high base_rate lift",
+        "tokens mean percentile place_95 high_share high_95 share_of_high lift",
+        "tokens mean percentile place_95 high_share high_95 lift",
+        "tokens mean percentile high_share lift",
+        "mean percentile high_share",
+        "high_share",
+    )
 )
-_LAYOUTS = (
-    _COLUMNS,
-    ("tokens", "mean", "percentile", "high_share", "share_of_high", "base_rate", "lift"),
-    ("tokens", "mean", "percentile", "high_share", "lift"),
-    ("mean", "percentile", "high_share"),
-    ("high_share",),
-)
-_HEADS = {
-    "tokens": "tokens",
-    "mean": "mean S",
-    "sd": "sd",
-    "percentile": "place",
-    "high_share": "HIGH",
-    "share_of_high": "of HIGH",
-    "base_rate": "of all",
-    "lift": "lift",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ class SummaryPage(Page):
 
     def parts(self, width: int) -> "Iterator[RenderableType]":
         """What was read, each layer, texts, legend."""
-        for line in self._read():
+        for line in read_lines(self.summary):
             yield self.text(line)
         if not self.summary.table.num_rows:
             yield self.text("No text has a result.")
@@ -63,30 +61,7 @@ class SummaryPage(Page):
         for layer in self.summary.layers:
             yield from self._layer(layer, width)
         yield from self._texts(width)
-        yield from self.legend((*self._legend(),), {}, None)
-
-    def _read(self) -> Iterator[str]:
-        """What the numbers are about, and what is not in them."""
-        summary, counts = self.summary, self.summary.counts
-        done, many = summary.shards
-        source = model_line(summary.provenance, summary.layers)
-        yield f"{_many(counts['texts'], 'text')}, {_many(counts['tokens'], 'token')}; {source}"
-        if not summary.finished:
-            yield f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
-        if counts["rows"] is not None:
-            why = " (rejects.jsonl says why)" if counts["rejects"] else ""
-            yield (
-                f"Rows: {counts['rows']:,}; without a result: {counts['rejects']:,}{why}; "
-                f"blank, left out: {counts['blank']:,}."
-            )
-        long = []
-        if counts["windowed"]:
-            long.append(f"{counts['windowed']:,} read in overlapping windows")
-        if counts["truncated"]:
-            dropped = _many(counts["dropped"], "token")
-            long.append(f"{counts['truncated']:,} cut, and {dropped} dropped")
-        if long:
-            yield f"Long texts: {'; '.join(long)}."
+        yield from self.legend((*legend(self.summary),), {}, None)
 
     def _layer(self, layer: int, width: int) -> "Iterator[RenderableType]":
         name = self.summary.provenance.layer_name(layer)
@@ -95,15 +70,15 @@ class SummaryPage(Page):
         yield self.text(
             "How strong each kind is, where it stands in its texts, how often it is HIGH.\n"
         )
-        kinds = [*rows["all"], *_with_specials(rows["kind"], rows["special"])]
+        kinds = [*rows["all"], *with_specials(rows["kind"], rows["special"])]
         yield self._table("kind", kinds, width)
-        for sentence in _sentences(rows["all"][0], rows["kind"]):
+        for sentence in sentences(rows["all"][0], rows["kind"]):
             yield self.text(sentence)
         if rows["tag"]:
             yield self.text("\nTags", "bold")
             yield self.text("The same for the tags that came with the corpus.\n")
             yield self._table("tag", rows["tag"], width)
-        least = _many(self.summary.options["min_count"], "time")
+        least = count_of(self.summary.options["min_count"], "time")
         yield self.text("\nStrongest and weakest types of token", "bold")
         yield self.text(
             f"Those that occur {least} or more, by mean S; special ones are left out.\n"
@@ -118,8 +93,8 @@ class SummaryPage(Page):
 
     def _table(self, head: str, rows: Sequence[Row], width: int) -> Any:
         """A row for each kind, tag or type; as many columns as fit."""
-        names = [fit(_name(row), max(width // 3, 8)) for row in rows]
-        styles = [GREY if _apart(row) else "" for row in rows]
+        names = [fit(name_of(row), max(width // 3, 8)) for row in rows]
+        styles = [GREY if apart(row) else "" for row in rows]
         lead = Column(head, names, styles, False)
         for layout in _LAYOUTS:
             columns = [lead, *(_column(name, rows, styles) for name in layout)]
@@ -157,32 +132,15 @@ class SummaryPage(Page):
         columns = {
             "layer": [str(row["layer"]) for row in rows],
             "texts": [f"{row['texts']:,}" for row in rows],
-            "τ": [_or_dash(row["threshold"], number) for row in rows],
-            "mean skew": [_or_dash(row["mean_skew"], _two) for row in rows],
-            "skew > 0": [_or_dash(row["right_skewed"], _percent) for row in rows],
-            "pooled skew": [_or_dash(row["pooled_skew"], _two) for row in rows],
+            "τ": [or_dash(row["threshold"], number) for row in rows],
+            "mean skew": [or_dash(row["mean_skew"], two) for row in rows],
+            "skew > 0": [or_dash(row["right_skewed"], percent) for row in rows],
+            "pooled skew": [or_dash(row["pooled_skew"], two) for row in rows],
         }
         lead, *values = (Column(head, cells, plain) for head, cells in columns.items())
         for block in blocks([lead], values, width):
             yield self.table(block)
             yield self.text("")
-
-    def _legend(self) -> Iterator[tuple[str, str, str]]:
-        settings = self.summary.provenance.settings
-        words = settings.get("words")
-        how = f"; of a word: {words} over its pieces" if words else ""
-        part = "all tokens" if settings.get("include_special") else "tokens that are not special"
-        yield "S", "", f"strength ‖h‖₂, L2 norm of a token's hidden state{how}"
-        yield "sd", "", "standard deviation of S"
-        yield "place", "", "mean place of these tokens in their texts, 0 (weakest) to 100"
-        yield "HIGH", "", f"the part of these that is HIGH: S > τ{quantile_words(settings)}"
-        yield "of HIGH", "", "their part of all HIGH tokens"
-        yield "of all", "", f"their part of {part}"
-        yield "lift", "", "of HIGH / of all; 1 is chance"
-        if not settings.get("include_special"):
-            yield "special", "", "added by the tokenizer; takes no part in τ, HIGH and ranks"
-        yield "τ", "", "threshold above which S is HIGH; where each text has its own, their mean"
-        yield "skew", "", "g1 of S: mean of all texts, texts above 0, all tokens pooled"
 
 
 def print_terminal(summary: Summary, console: "Console") -> None:
@@ -203,86 +161,18 @@ def plain(summary: Summary) -> str:
 
 
 def _column(name: str, rows: Sequence[Row], styles: Sequence[str]) -> Column:
-    cells = [_cell(name, row) for row in rows]
+    cells = [cell(name, row) for row in rows]
     if name == "percentile":
         places = [row[name] for row in rows]
         shaded = ["" if p is None else "{1} on {0}".format(*shade(p / 100)) for p in places]
         styles = [grey or colour for grey, colour in zip(styles, shaded, strict=True)]
-    return Column(_HEADS[name], cells, styles)
+    return Column(HEADS[name], cells, styles)
 
 
 def _ranked(head: str, rows: Sequence[Row], room: int) -> list[Column]:
     """Types in their order; spaces before the head stand before each name, too."""
     plain = [""] * len(rows)
     indent = " " * (len(head) - len(head.lstrip()))
-    names = [indent + fit(_name(row), room) for row in rows]
+    names = [indent + fit(name_of(row), room) for row in rows]
     values = [_column(name, rows, plain) for name in ("tokens", "mean", "high_share")]
     return [Column(head, names, plain, False), *values]
-
-
-def _many(count: int | None, noun: str) -> str:
-    return f"{count or 0:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _with_specials(kinds: Sequence[Row], specials: Sequence[Row]) -> Iterator[Row]:
-    """Each special token stands below the kind that it is of."""
-    for row in kinds:
-        yield row
-        if row["name"] == "special":
-            yield from specials
-
-
-def _name(row: Row) -> str:
-    if row["section"] == "all":
-        return "all"
-    if row["name"] is None:
-        return f"(no {row['section']})"
-    if row["section"] in ("kind", "tag"):
-        return visible(row["name"])
-    indent = "  " if row["section"] == "special" else ""
-    return indent + token_text(row["name"])
-
-
-def _apart(row: Row) -> bool:
-    """These tokens take no part in buckets."""
-    return row["high_share"] is None and row["tokens"] > 0
-
-
-def _cell(name: str, row: Row) -> str:
-    value: Any = row[name]
-    if name == "tokens":
-        return f"{value:,}"
-    if value is None or (name in ("share_of_high", "base_rate") and row["high_share"] is None):
-        return "-"
-    if name in ("mean", "sd"):
-        return number(value)
-    if name == "percentile":
-        return f"{value:.1f}"
-    return _two(value) if name == "lift" else _percent(value)
-
-
-def _percent(value: float) -> str:
-    return "<0.1 %" if 0 < value < 0.0005 else f"{100 * value:.1f} %"
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _or_dash(value: float | None, shown: Any) -> str:
-    return "-" if value is None else str(shown(value))
-
-
-def _sentences(every: Row, kinds: Sequence[Row]) -> Iterator[str]:
-    """Recall and precision of content words in HIGH, each beside what chance would give."""
-    content = next((row for row in kinds if row["name"] == "content"), None)
-    if content is None or content["lift"] is None:
-        return
-    yield (
-        f"Of the content tokens, {_percent(content['high_share'])} are HIGH; "
-        f"chance, the share of all tokens: {_percent(every['high_share'])}."
-    )
-    yield (
-        f"Of the HIGH tokens, {_percent(content['share_of_high'])} are content; "
-        f"chance, the share of all tokens: {_percent(content['base_rate'])}."
-    )

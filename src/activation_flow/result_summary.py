@@ -3,18 +3,14 @@
 Computes nothing: the numbers are made by summary.py, the picture by report_summary.py.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow.data import ActivationFlowError, Provenance
-from activation_flow.output import check_path, replacing
-from activation_flow.table_columns import HEAD, Columns
+from activation_flow.result_run import OfRun
+from activation_flow.table_columns import Columns
 
 if TYPE_CHECKING:
-    import pandas
     import pyarrow
 
 TABLE: Columns = {
@@ -22,10 +18,15 @@ TABLE: Columns = {
     "name": ("string", "kind, tag or token; null: of section all, and of no known kind or tag"),
     "layer": ("int32", "0 = embeddings, k = output of block k"),
     "tokens": ("int64", "number of tokens, those that take no part included"),
+    "texts": ("int64", "number of texts with such tokens"),
     "mean": ("double", "mean strength"),
     "sd": ("double", "standard deviation of strength, n - 1 in the denominator"),
     "percentile": ("double", "mean place in their texts, 0 (weakest) to 100"),
+    "percentile_low": ("double", "where its 95 % interval over texts begins; null: one text"),
+    "percentile_high": ("double", "where it ends"),
     "high_share": ("double", "P(HIGH | these): the part that is HIGH of those that take part"),
+    "high_share_low": ("double", "where its 95 % interval over texts begins; null: one text"),
+    "high_share_high": ("double", "where it ends"),
     "share_of_high": ("double", "P(these | HIGH): their part of all HIGH tokens"),
     "base_rate": ("double", "P(these): their part of all tokens that take part"),
     "lift": ("double", "P(these | HIGH) / P(these)"),
@@ -38,12 +39,20 @@ TEXTS: Columns = {
     "right_skewed": ("double", "part of the texts that have a skew whose skew is above 0"),
     "pooled_skew": ("double", "skew, g1 = m3 / m2^1.5, of all tokens that take part together"),
 }
+HISTOGRAM: Columns = {
+    "layer": TABLE["layer"],
+    "kind": ("string", "special, punctuation, function, content; null: unknown"),
+    "low": ("double", "strength at which the bin begins"),
+    "high": ("double", "strength at which it ends; the last bin holds it, too"),
+    "count": ("int64", "number of tokens of this kind in it"),
+}
+BINS = 40  # of a histogram, from the weakest to the strongest token of a layer
 SECTIONS = ("all", "kind", "special", "tag", "strongest", "weakest", "type")  # in this order
 MANY = {"kind": "kinds", "special": "specials", "tag": "tags", "type": "types"}
 
 
-@dataclass(frozen=True, repr=False)
-class Summary:
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Summary(OfRun):
     """Statistics of a run, layer by layer.
 
     Attributes:
@@ -53,26 +62,21 @@ class Summary:
         counts: ``texts``, ``tokens``, ``windowed`` (texts read in several windows), ``truncated``
             (texts cut), ``dropped`` (tokens cut off); and of a finished run ``rows``, ``rejects``,
             ``blank`` and ``computed``, else None.
+        path: the folder of the run.
+        manifest: what is in its manifest.json.
         options: ``min_count``, ``top`` and ``types`` as they were asked for.
         table: a row for each section, name and layer: the columns of ``TABLE``. Sections: all;
             kind (special, punctuation, function, content, null where unknown); special (each
             special token); tag (the corpus's own); strongest and weakest (types of token, from
             the first place on); type (those asked for).
         texts: a row for each layer: the columns of ``TEXTS``.
+        histogram: a row for each layer, kind that occurs there, and each of ``BINS`` bins of
+            strength: the columns of ``HISTOGRAM``.
     """
 
-    provenance: Provenance
-    layers: tuple[int, ...]
-    shards: tuple[int, int]
-    counts: Mapping[str, int | None]
     options: Mapping[str, Any]
-    table: "pyarrow.Table"
     texts: "pyarrow.Table"
-
-    @property
-    def finished(self) -> bool:
-        """All of the run is in it."""
-        return self.shards[0] == self.shards[1]
+    histogram: "pyarrow.Table"
 
     def rows(self, section: str, layer: int) -> list[dict[str, Any]]:
         """The rows of ``table`` of one section at one layer."""
@@ -80,6 +84,13 @@ class Summary:
 
         mine = (field("section") == section) & (field("layer") == layer)
         found: list[dict[str, Any]] = self.table.filter(mine).to_pylist()
+        return found
+
+    def bins(self, layer: int) -> list[dict[str, Any]]:
+        """The rows of ``histogram`` at one layer."""
+        from pyarrow.compute import field
+
+        found: list[dict[str, Any]] = self.histogram.filter(field("layer") == layer).to_pylist()
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,59 +113,17 @@ class Summary:
             ]
         (found["all"],) = found["all"]
         del found["all"]["name"]
+        found["histogram"] = [
+            {name: row[name] for name in HISTOGRAM if name != "layer"}
+            for row in self.bins(texts["layer"])
+        ]
         return found
 
-    def to_arrow(self) -> "pyarrow.Table":
-        """``table``, with all else of the document as its metadata."""
-        about = {**self._head(), "texts": self.texts.to_pylist(), "rows": self.table.num_rows}
-        return self.table.replace_schema_metadata({HEAD: json.dumps(about)})
-
-    def to_pandas(self) -> "pandas.DataFrame":
-        """``table`` as a DataFrame.
-
-        Raises:
-            ActivationFlowError: pandas is not installed.
-        """
-        try:
-            import pandas  # noqa: F401
-        except ImportError as problem:
-            raise ActivationFlowError(
-                "to_pandas() needs pandas: pip install pandas (.table does without)"
-            ) from problem
-        return self.table.to_pandas()
-
-    def save(self, path: str | Path) -> None:
-        """Write the document to a .json file, or the table to a .csv or .parquet file.
-
-        Raises:
-            ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
-        """
-        path = check_path(path, ENDINGS)
-        with replacing(path) as temporary:
-            _WRITERS[path.suffix.lower()](self, temporary)
+    def about(self) -> dict[str, Any]:
+        """What the document holds beside ``table``; no histogram, which the files do without."""
+        return {**self._head(), "texts": self.texts.to_pylist()}
 
     def __repr__(self) -> str:
         from activation_flow import report_summary
 
         return report_summary.plain(self)
-
-
-def _json(summary: Summary, path: Path) -> None:
-    text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _csv(summary: Summary, path: Path) -> None:
-    from pyarrow import csv
-
-    csv.write_csv(summary.table, path)
-
-
-def _parquet(summary: Summary, path: Path) -> None:
-    from pyarrow import parquet
-
-    parquet.write_table(summary.to_arrow(), path, compression="zstd")
-
-
-_WRITERS = {".json": _json, ".csv": _csv, ".parquet": _parquet}
-ENDINGS = (*_WRITERS,)

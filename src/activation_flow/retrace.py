@@ -50,13 +50,13 @@ def command(results: Results[Any], report: bool = False) -> str:
     """
     verb = "report" if report else _COMMANDS[type(results)]
     head, given = results.provenance, _given(results)
-    notes = [*_model_note(head), *given.notes]
+    notes = [*model_note(head), *given.notes]
     if failed := len(results.errors):
         one = f"one {results.noun} without a result is"
         many = f"{failed:,} {results.noun}s without a result are"
         notes.append(f"{one if failed == 1 else many} not in it")
-    words = ["afn", verb, *given.options, *_model(head), *_layers(results, verb)]
-    words += [*_settings(head, verb), *(["--save", "report.html"] if report else [])]
+    words = ["afn", verb, *given.options, *of_model(head), *_layers(results, verb)]
+    words += [*of_settings(head, verb), *(["--save", "report.html"] if report else [])]
     # subtle: behind "--" nothing is an option, whatever it begins with.
     minus = ["--"] if any(text.startswith("-") for text in given.texts) else []
     line = " ".join(map(shlex.quote, [*words, *minus, *given.texts]))
@@ -123,7 +123,8 @@ def _count(n: int, noun: str) -> str:
     return f"the {noun}" if n == 1 else f"the {n:,} {noun}s"
 
 
-def _model(head: Provenance) -> Iterator[str]:
+def of_model(head: Provenance) -> Iterator[str]:
+    """The options that name a model."""
     live = head.model.endswith(" (live)")
     yield from ("-m", "FOLDER" if live else head.model)
     revision = head.revision or ""
@@ -136,23 +137,31 @@ def _model(head: Provenance) -> Iterator[str]:
         yield from ("--engine", head.engine)
 
 
-def _model_note(head: Provenance) -> Iterator[str]:
+def model_note(head: Provenance) -> Iterator[str]:
+    """What is needed besides."""
     if head.model.endswith(" (live)"):
         yield "FOLDER holds the model, which was live in Python: model.save_pretrained(FOLDER)"
 
 
 def _layers(results: Results[Any], verb: str) -> Iterator[str]:
-    layers, n = results.layers, results.provenance.n_layers
-    if layers == resolve_layers("all" if verb == "layers" else None, n):
+    head = results.provenance
+    usual = resolve_layers("all" if verb == "layers" else None, head.n_layers)
+    return of_layers(results.layers, head, usual)
+
+
+def of_layers(layers: tuple[int, ...], head: Provenance, usual: tuple[int, ...]) -> Iterator[str]:
+    """The option that names layers, where these are not the usual ones."""
+    if layers == usual:
         return
     first, last = layers[0], layers[-1]
     run = len(layers) > 2 and layers == tuple(range(first, last + 1))
-    everything = run and len(layers) == n + 1
+    everything = run and len(layers) == head.n_layers + 1
     named = "all" if everything else f"{first}-{last}" if run else ",".join(map(str, layers))
     yield from ("-l", named)
 
 
-def _settings(head: Provenance, verb: str) -> Iterator[str]:
+def of_settings(head: Provenance, verb: str) -> Iterator[str]:
+    """The options that differ from what they are by default."""
     settings = head.settings
     for name, usual in (DEFAULTS | OF_COMMAND.get(verb, {})).items():
         value = settings.get(name, usual)

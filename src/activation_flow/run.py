@@ -11,12 +11,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow import manifest
+from activation_flow import manifest, summary_shift, summary_texts
 from activation_flow import summary as statistics
 from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
 from activation_flow.part import part_path
-from activation_flow.result_summary import TABLE, TEXTS, Summary
+from activation_flow.result_shift_summary import ShiftSummary
+from activation_flow.result_summary import HISTOGRAM, TABLE, TEXTS, Summary
 from activation_flow.table_columns import schema
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("activation_flow")
 
 AGAIN = "run the same afn corpus command again to finish it"
+PIECE = 2**26  # bytes of Parquet, about five million rows, whose sums of texts are held at once
 COUNTS = ("rows", "rejects", "blank", "computed")
 
 
@@ -64,9 +66,23 @@ class Run:
         return self.manifest["finished"] is not None
 
     @property
+    def compares(self) -> bool:
+        """It holds shifts, not strengths: between two texts, or between prompts."""
+        return "tables" in self.manifest
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of its tables; a shard is done when its part of the last one is there."""
+        if self.compares:
+            return tuple(self.manifest["tables"])
+        return (*(("vectors",) if self.manifest["vectors"] else ()), "tokens", "texts")
+
+    @property
     def done(self) -> tuple[int, ...]:
         """Numbers of the shards that are done at this moment, from 0."""
-        found = (re.fullmatch(r"part-(\d{5,})\.parquet", name) for name in self._names("texts"))
+        found = (
+            re.fullmatch(r"part-(\d{5,})\.parquet", name) for name in self._names(self.tables[-1])
+        )
         numbers = (int(match[1]) for match in found if match)
         return tuple(sorted(n for n in numbers if n < len(self.manifest["shards"])))
 
@@ -85,7 +101,7 @@ class Run:
         )
 
     def sql(self, query: str) -> "pyarrow.Table":
-        """The answer to a question in SQL (DuckDB), over ``tokens``, ``texts`` and ``vectors``.
+        """The answer to a question in SQL (DuckDB), over the run's ``tables``.
 
         Raises:
             ActivationFlowError: DuckDB refuses the query, or the run cannot be read.
@@ -116,8 +132,11 @@ class Run:
         min_count: int = 5,
         top: int = 10,
         types: Sequence[str] = (),
-    ) -> Summary:
+    ) -> Summary | ShiftSummary:
         """Statistics per layer: of each kind of token, of types of token, and of texts.
+
+        Of a run that compares: per layer and pair of prompts, means over texts with intervals, and
+        how far each kind of token moves; it takes none of the options but ``layers``.
 
         Args:
             layers: 8, "6-9", a list; default all that the run holds.
@@ -136,22 +155,62 @@ class Run:
             "top": top,
             "types": list(dict.fromkeys(types)),
         }
+        if self.compares and options != {"min_count": 5, "top": 10, "types": []}:
+            raise ActivationFlowError(
+                f"{self.path} compares texts: types of token (--type, --top, --min-count) are "
+                "those of runs of strengths"
+            )
         done = self._covered()
         with self._open("cannot be summarized", done) as connection:
-            table = statistics.statistics(connection, chosen, **options)
-            texts = statistics.of_texts(connection, chosen)
-            counts: dict[str, int | None] = {**statistics.counts(connection, chosen[0])}
-        finished = self.manifest["finished"] or {}
-        counts |= {name: finished.get(name) for name in COUNTS}
+            if self.compares:
+                return self._of_shifts(connection, chosen, done)
+            return self._of_strengths(connection, chosen, done, options)
+
+    def _of_strengths(
+        self,
+        connection: "DuckDBPyConnection",
+        chosen: tuple[int, ...],
+        done: Sequence[int],
+        options: dict[str, Any],
+    ) -> Summary:
+        pieces = self._pieces(connection, done)
+        table = statistics.statistics(connection, chosen, pieces=pieces, **options)
+        spread = statistics.histogram(connection, chosen)
+        texts = summary_texts.of_texts(connection, chosen)
         return Summary(
             provenance=self.provenance,
             layers=chosen,
             shards=(len(done), len(self.manifest["shards"])),
-            counts=counts,
+            path=self.path,
+            manifest=self.manifest,
+            counts=summary_texts.counts(connection, chosen[0]) | self._finished(*COUNTS),
             options=options,
-            table=table.cast(schema(TABLE)),
+            table=table.select([*TABLE]).cast(schema(TABLE)),
             texts=texts.select([*TEXTS]).cast(schema(TEXTS)),
+            histogram=spread.cast(schema(HISTOGRAM)),
         )
+
+    def _of_shifts(
+        self, connection: "DuckDBPyConnection", chosen: tuple[int, ...], done: Sequence[int]
+    ) -> ShiftSummary:
+        prompts = tuple(self.provenance.settings.get("prompts", ()))
+        counts = summary_shift.counts(connection, chosen[0])
+        return ShiftSummary(
+            provenance=self.provenance,
+            layers=chosen,
+            shards=(len(done), len(self.manifest["shards"])),
+            path=self.path,
+            manifest=self.manifest,
+            counts=counts | self._finished("tokens", *COUNTS),
+            prompts=prompts,
+            anchors=summary_shift.anchors(connection),
+            table=summary_shift.statistics(connection, chosen, prompts),
+        )
+
+    def _finished(self, *names: str) -> dict[str, int | None]:
+        """Counts that only a finished run knows."""
+        finished = self.manifest["finished"] or {}
+        return {name: finished.get(name) for name in names}
 
     def layers_from(self, spec: "int | str | Sequence[int] | None") -> tuple[int, ...]:
         """The layers that a user means, of those that the run holds.
@@ -171,11 +230,28 @@ class Run:
     def _open(self, problem: str, done: Sequence[int]) -> "Iterator[DuckDBPyConnection]":
         """A database with views over these shards."""
         with connect(f"{self.path} {problem}") as connection:
-            for table in self._tables():
+            for table in self.tables:
                 source = parquet([part_path(self.path, table, number) for number in done])
                 columns = self._columns(connection, table, source)
                 connection.execute(f"CREATE VIEW {table} AS SELECT {columns} FROM {source}")
             yield connection
+
+    def _pieces(self, connection: "DuckDBPyConnection", done: Sequence[int]) -> list[str]:
+        """Views that are ``tokens`` together, of some shards each: no text is in two of them."""
+        pieces: list[list[Path]] = []
+        room = 0
+        for path in (part_path(self.path, "tokens", number) for number in done):
+            size = path.stat().st_size
+            if size > room:
+                pieces.append([])
+                room = PIECE
+            pieces[-1].append(path)
+            room -= size
+        for number, paths in enumerate(pieces):
+            source = parquet(paths)
+            columns = self._columns(connection, "tokens", source)
+            connection.execute(f"CREATE VIEW piece_{number} AS SELECT {columns} FROM {source}")
+        return [f"piece_{number}" for number in range(len(pieces))]
 
     def _columns(self, connection: "DuckDBPyConnection", table: str, source: str) -> str:
         """All, and those that only a τ over all texts gives, where they stand in other runs."""
@@ -207,7 +283,7 @@ class Run:
         if not done:
             why = f"no shard of this run is done; {AGAIN}" if many else "this run holds no text"
             raise ActivationFlowError(f"{self.path}: {why}")
-        for table in self._tables():
+        for table in self.tables:
             names = self._names(table)
             for number in range(many) if self.finished else done:
                 gone = part_path(self.path, table, number)
@@ -218,9 +294,6 @@ class Run:
     @property
     def _scope(self) -> str:
         return str(self.provenance.settings["threshold_scope"])
-
-    def _tables(self) -> list[str]:
-        return ["tokens", "texts", *(["vectors"] if self.manifest["vectors"] else [])]
 
     def _names(self, table: str) -> set[str]:
         folder = self.path / table

@@ -14,16 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow import corpus, manifest, part, planning, selection, shards
+from activation_flow import asking, corpus, manifest, part, planning, selection, shards
 from activation_flow.analysis import Buckets
 from activation_flow.blocks import Job
 from activation_flow.corpus import Counts
 from activation_flow.data import ActivationFlowError
-from activation_flow.formats import Reading
 from activation_flow.manifest import AGAIN, REJECTS, Manifest
 from activation_flow.output import replacing
 from activation_flow.part import WORK
-from activation_flow.part_tables import Layout
 from activation_flow.run import Run
 from activation_flow.shards import Shard
 from activation_flow.state import State
@@ -44,6 +42,12 @@ def run_corpus(
     format: str | None = None,
     text_column: str = "text",
     id_column: str | None = None,
+    pairs: "str | Sequence[str] | None" = None,
+    prompts: Sequence[str] | None = None,
+    baseline: bool = False,
+    template: str | None = None,
+    align: str | None = None,
+    bucket_by: str | None = None,
     shard_size: int | None = None,
     keep_text: bool = False,
     quantile: float = 0.75,
@@ -61,6 +65,9 @@ def run_corpus(
 ) -> Run:
     """Measure a corpus of any size into Parquet files; started again, it goes on where it was.
 
+    Of each text, the strength of its tokens; with ``pairs``, the shift from one text to another;
+    with ``prompts``, what each prompt before a text moves.
+
     Args:
         encoder: the model.
         source: a file, a folder, a pattern ("data/*.txt"), several of these, or "-": .txt .jsonl
@@ -71,6 +78,13 @@ def run_corpus(
         format: of the files, where their endings do not say it; of "-", default txt.
         text_column: holds the texts.
         id_column: holds ids of your own, which are kept.
+        pairs: the two columns that hold the texts of a pair, "premise,hypothesis" or two names:
+            measure as ``encoder.shift`` does.
+        prompts: put before every text; measure as ``encoder.prompts`` does.
+        baseline: compare with the bare text, too.
+        template: how prompt and text are put together; default "{prompt} {text}".
+        align: of pairs "diff" (default) or "position"; of prompts "text" (default), too.
+        bucket_by: whose strengths say which tokens are HIGH: "a" (default), "b" or "union".
         shard_size: texts of a shard, the unit of work and of resume; default 8,192, or fewer that
             are long.
         keep_text: write the texts, too.
@@ -101,20 +115,26 @@ def run_corpus(
         threshold_scope=threshold_scope,
         include_special=include_special,
     )
+    asked = asking.Asked(
+        layers=layers,
+        vectors=vectors,
+        buckets=buckets,
+        keep_text=keep_text,
+        words=words,
+        stride=stride,
+        pairs=pairs,
+        prompts=prompts,
+        baseline=baseline,
+        template=template,
+        align=align,
+        bucket_by=bucket_by,
+    )
     job = Job(
         out=Path(out).expanduser().absolute(),
-        reading=Reading(text_column, id_column),
-        layout=Layout(
-            layers=encoder.layers_from(layers),
-            vectors=() if vectors is None else encoder.layers_from(vectors),
-            width=encoder.width,
-            buckets=buckets,
-            keep_text=keep_text,
-        ),
+        reading=asking.reading(asked, text_column, id_column),
+        measure=asking.measure(encoder, asked),
         kinds=kinds or "",
-        words=words,
         max_length=max_length,
-        stride=stride,
         truncate=truncate,
         on_error=on_error,
     )

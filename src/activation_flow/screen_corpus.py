@@ -130,13 +130,14 @@ def closing(run: Run, state: State, shown: str) -> Iterator[str]:
     """
     counts = run.manifest["finished"]
     layers = ", ".join(map(str, run.layers))
+    noun = "pairs" if run.manifest["settings"].get("pair_column") else "texts"
     yield (
-        f"{counts['texts']:,} texts, {counts['tokens']:,} tokens; "
+        f"{counts['texts']:,} {noun}, {counts['tokens']:,} tokens; "
         f"layer {layers} of {run.provenance.n_layers} of {run.provenance.model}"
     )
     again = counts["texts"] - counts["computed"]
     if again > 0:
-        yield f"{again:,} of the texts were the same as one before, and computed once"
+        yield f"{again:,} of the {noun} were the same as one before, and computed once"
     if counts["blank"]:
         yield f"{counts['blank']:,} blank rows left out"
     if counts["rejects"]:
@@ -144,7 +145,7 @@ def closing(run: Run, state: State, shown: str) -> Iterator[str]:
     if state.fresh.texts:
         before = "" if state.fresh.rows == counts["rows"] else "; the rest was done before"
         rates = ", ".join(_rates(state))
-        yield f"{state.fresh.texts:,} texts in {_time(state.seconds)} ({rates}){before}"
+        yield f"{state.fresh.texts:,} {noun} in {_time(state.seconds)} ({rates}){before}"
     elif not state.fresh.rows:
         yield "All of it was done before; nothing was computed"
     yield f"Look at it: afn summary {shown}"

@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from activation_flow import intervals
 from activation_flow import strength as formulas
 from activation_flow.data import KINDS, ActivationFlowError
-from activation_flow.database import ask, connect, quoted
-from activation_flow.result_summary import SECTIONS
+from activation_flow.database import EXACT_SUM, ask, connect, quoted
+from activation_flow.result_summary import BINS, SECTIONS
 from activation_flow.results import KindAtLayer, StrengthResults
 
 if TYPE_CHECKING:
     import pyarrow
     from duckdb import DuckDBPyConnection
 
-# Doubles are summed as whole numbers of span / 2^60, so exactly, in any order: the same run gives
-# the same digits whatever the cores are, and however they share the work. No x is beyond span.
+_KINDS = ", ".join(map(quoted, KINDS))
+
 _PREPARE = """
-CREATE TEMP MACRO exact_sum(x, span) AS
-    sum((x / span * 1152921504606846976)::BIGINT)::DOUBLE * max(span) / 1152921504606846976;
 CREATE TEMP TABLE ends AS
-SELECT layer, low, CASE WHEN high > low THEN high - low ELSE 1 END AS span
+SELECT layer, low, high, CASE WHEN high > low THEN high - low ELSE 1 END AS span
 FROM (
     SELECT layer, min(strength)::DOUBLE AS low, max(strength)::DOUBLE AS high
     FROM tokens WHERE layer IN ({layers}) GROUP BY layer
@@ -43,11 +42,12 @@ _MEASURES = """
     CASE WHEN count(*) > 1 THEN
         CASE WHEN spread > 1e-13 * squares THEN sqrt(spread / (count(*) - 1)) ELSE 0 END
     END AS sd,
+    count(percentile) AS placed,
     exact_sum(percentile::DOUBLE, 100::DOUBLE) / nullif(count(percentile), 0) AS percentile,
     count(rank) AS ranked,
     count(*) FILTER (high) AS high
 """
-_VALUES = "tokens, mean, sd, percentile, ranked, high"
+_VALUES = "tokens, mean, sd, percentile, placed, ranked, high"
 
 # {tags} is a grouping set more where the corpus has tags of its own.
 _GROUPS = """
@@ -84,7 +84,7 @@ QUALIFY place <= {top}
 _ASKED = """
 INSERT INTO measured
 SELECT 'type', asked.name, asked.layer, asked.place, coalesce(tokens, 0), mean, sd, percentile,
-    coalesce(ranked, 0), coalesce(high, 0)
+    coalesce(placed, 0), coalesce(ranked, 0), coalesce(high, 0)
 FROM (
     SELECT name, place, layer
     FROM (SELECT unnest([{names}]) AS name, generate_subscripts([{names}], 1) AS place),
@@ -96,6 +96,33 @@ LEFT JOIN (
 ) AS found USING (name, layer)
 """
 
+# The edges are numpy's, bit for bit, and a strength is where these edges say, as in its histogram.
+_HISTOGRAM = """
+WITH edges AS (
+    SELECT layer, CASE WHEN high > low THEN low ELSE low - 0.5 END AS first,
+        CASE WHEN high > low THEN high ELSE high + 0.5 END AS last, (last - first) / {bins} AS step
+    FROM ends
+), near AS (
+    SELECT layer, kind::VARCHAR AS kind, strength::DOUBLE AS s, first, step,
+        least(floor((s - first) / step), {bins} - 1) AS bin
+    FROM tokens JOIN edges USING (layer)
+), counted AS (
+    SELECT layer, kind, count(*) AS count, CASE
+        WHEN s < first + bin * step THEN bin - 1
+        WHEN s >= first + (bin + 1) * step AND bin < {bins} - 1 THEN bin + 1
+        ELSE bin END AS bin
+    FROM near GROUP BY ALL
+)
+SELECT e.layer, e.kind, first + r.bin * step AS low,
+    CASE WHEN r.bin = {bins} - 1 THEN last ELSE first + (r.bin + 1) * step END AS high,
+    coalesce(c.count, 0) AS count
+FROM (SELECT DISTINCT layer, kind FROM counted) AS e JOIN edges USING (layer)
+CROSS JOIN range({bins}) AS r(bin)
+LEFT JOIN counted AS c
+    ON c.layer = e.layer AND c.bin = r.bin AND c.kind IS NOT DISTINCT FROM e.kind
+ORDER BY list_position([{layers}], e.layer), list_position([{kinds}], e.kind) NULLS LAST, r.bin
+"""
+
 # P(HIGH | these), P(these | HIGH), P(these), and the lift that both give.
 _TABLE = """
 SELECT
@@ -103,47 +130,12 @@ SELECT
     m.high / nullif(m.ranked, 0) AS high_share,
     m.high / nullif(every.high, 0) AS share_of_high,
     m.ranked / nullif(every.ranked, 0) AS base_rate,
-    share_of_high / nullif(base_rate, 0) AS lift
-FROM measured AS m JOIN measured AS every ON m.layer = every.layer AND every.section = 'all'
+    share_of_high / nullif(base_rate, 0) AS lift, {columns}
+FROM measured AS m JOIN measured AS every ON m.layer = every.layer AND every.section = 'all' {join}
 ORDER BY
     list_position([{layers}], m.layer), list_position([{sections}], m.section), m.place,
     CASE WHEN m.section = 'kind' THEN list_position([{kinds}], m.name) END NULLS LAST,
     m.name NULLS LAST
-"""
-
-# g1 = m3 / m2^1.5 about a mean that is known: by powers of S itself its digits would cancel.
-_TEXTS = """
-WITH centre AS (
-    SELECT layer, max(low) + exact_sum(d, span) / count(*) AS mean
-    FROM chosen WHERE rank IS NOT NULL GROUP BY layer
-), powers AS (
-    SELECT layer, max(mean) AS mean, exact_sum(d ** 2, span ** 2) / count(*) AS m2,
-        exact_sum(d ** 3, span ** 3) / count(*) AS m3
-    FROM (
-        SELECT layer, mean, span, strength - mean AS d FROM chosen JOIN centre USING (layer)
-        WHERE rank IS NOT NULL
-    ) GROUP BY layer
-), widest AS (
-    SELECT layer, max(abs(threshold)) + 1 AS of_threshold, max(abs(skew)) + 1 AS of_skew
-    FROM texts GROUP BY layer
-), each AS (
-    SELECT layer, count(*) AS texts, exact_sum(skew, of_skew) / count(skew) AS mean_skew,
-        count(*) FILTER (skew > 0) / nullif(count(skew), 0) AS right_skewed,
-        CASE WHEN min(threshold) = max(threshold) THEN min(threshold)
-            ELSE exact_sum(threshold, of_threshold) / count(threshold) END AS threshold
-    FROM texts JOIN widest USING (layer) GROUP BY layer
-)
-SELECT layer, texts, threshold, mean_skew, right_skewed,
-    CASE WHEN m2 > (mean * {epsilon}) ** 2 THEN m3 / m2 ** 1.5 END AS pooled_skew
-FROM each LEFT JOIN powers USING (layer)
-WHERE layer IN ({layers}) ORDER BY list_position([{layers}], layer)
-"""
-
-_COUNTS = """
-SELECT count(*) AS texts, coalesce(sum(n_tokens), 0)::BIGINT AS tokens,
-    count(*) FILTER (n_windows > 1) AS windowed, count(*) FILTER (n_dropped > 0) AS truncated,
-    coalesce(sum(n_dropped), 0)::BIGINT AS dropped
-FROM texts WHERE layer = {layer}
 """
 
 
@@ -151,6 +143,7 @@ def statistics(
     connection: "DuckDBPyConnection",
     layers: Sequence[int],
     *,
+    pieces: Sequence[str] = ("tokens",),
     min_count: int = 5,
     top: int = 10,
     types: Sequence[str] = (),
@@ -158,8 +151,9 @@ def statistics(
     """Statistics of all tokens, of each kind, special token and tag, and of types of token.
 
     Args:
-        connection: with the relation ``tokens``.
+        connection: with the relations ``tokens`` and ``texts``.
         layers: those wanted, in their order.
+        pieces: relations that are ``tokens`` together, no text in two of them.
         min_count: occurrences that a type must have to be among the strongest or weakest.
         top: so many of the strongest and of the weakest types.
         types: these besides, whatever their number.
@@ -174,7 +168,7 @@ def statistics(
         if value < 1:
             raise ActivationFlowError(f"{name} is {value}: give a whole number from 1")
     listed = ", ".join(map(str, layers))
-    _measure(connection, listed)
+    tagged = _measure(connection, listed)
     connection.execute(_TYPES.format(measures=_MEASURES))
     connection.execute(_SPECIALS.format(values=_VALUES))
     for section, direction in (("strongest", "DESC"), ("weakest", "ASC")):
@@ -190,16 +184,31 @@ def statistics(
     if types:
         names = ", ".join(map(quoted, dict.fromkeys(types)))
         connection.execute(_ASKED.format(names=names, layers=listed, measures=_MEASURES))
+    intervals.measure(connection, pieces, tagged)
     query = _TABLE.format(
         layers=listed,
         sections=", ".join(map(quoted, SECTIONS)),
-        kinds=", ".join(map(quoted, KINDS)),
+        kinds=_KINDS,
+        columns=intervals.COLUMNS,
+        join=intervals.JOIN,
     )
-    return ask(connection, query).read_all()
+    return intervals.bounded(ask(connection, query).read_all())
 
 
-def _measure(connection: "DuckDBPyConnection", layers: str) -> None:
-    """The table ``measured``: all tokens, each kind, each tag."""
+def histogram(connection: "DuckDBPyConnection", layers: Sequence[int]) -> "pyarrow.Table":
+    """How the strengths of each kind are spread; see ``result_summary.Summary.histogram``.
+
+    Args:
+        connection: with the relation ``tokens``, after ``statistics``.
+        layers: those wanted, in their order.
+    """
+    listed = ", ".join(map(str, layers))
+    return ask(connection, _HISTOGRAM.format(layers=listed, kinds=_KINDS, bins=BINS)).read_all()
+
+
+def _measure(connection: "DuckDBPyConnection", layers: str) -> bool:
+    """The table ``measured``: all tokens, each kind, each tag; True if there are tags."""
+    connection.execute(EXACT_SUM)
     connection.execute(_PREPARE.format(layers=layers))
     columns = [row[0] for row in connection.execute("DESCRIBE tokens").fetchall()]
     tagged = "tag" in columns
@@ -211,29 +220,7 @@ def _measure(connection: "DuckDBPyConnection", layers: str) -> None:
         tag="WHEN grouping(tag) = 0 THEN tag" * tagged,
     )
     connection.execute(query)
-
-
-def of_texts(connection: "DuckDBPyConnection", layers: Sequence[int]) -> "pyarrow.Table":
-    """Statistics of texts, a row for each layer; see ``result_summary.Summary.texts``.
-
-    Args:
-        connection: with the relation ``texts``, after ``statistics``.
-        layers: those wanted, in their order.
-    """
-    listed = ", ".join(map(str, layers))
-    query = _TEXTS.format(layers=listed, epsilon=repr(float(np.finfo(np.float64).eps)))
-    return ask(connection, query).read_all()
-
-
-def counts(connection: "DuckDBPyConnection", layer: int) -> dict[str, int]:
-    """Texts, tokens, texts in windows, texts that were cut, and tokens dropped from them.
-
-    Args:
-        connection: with the relation ``texts``.
-        layer: any that is there; all texts are there for each.
-    """
-    (found,) = ask(connection, _COUNTS.format(layer=layer)).read_all().to_pylist()
-    return dict(found)
+    return tagged
 
 
 def by_kind(results: StrengthResults) -> tuple[KindAtLayer, ...]:

@@ -1,0 +1,107 @@
+"""The charts of the summary of a run: which there are, and what each means; computes nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from activation_flow import charts_run_kinds as kinds
+from activation_flow import charts_run_shift as shifts
+from activation_flow import charts_run_spread as spread
+from activation_flow import charts_theme as theme
+from activation_flow.charts_run import HIGH, PLACE, Measure, Shown, measured, shown
+from activation_flow.charts_theme import Figure
+from activation_flow.data import ActivationFlowError
+from activation_flow.result_run import OfRun
+from activation_flow.result_shift_summary import ShiftSummary
+from activation_flow.result_summary import Summary
+
+_MEANINGS = {
+    PLACE: "The mean rank percentile of the tokens of each kind within their texts: at 50 they "
+    "stand in the middle, as tokens chosen blindly would.",
+    HIGH: "The part of the tokens of each kind that is HIGH (S > τ), beside that of all tokens.",
+}
+
+
+def chart(summary: OfRun, *, layer: int | None = None) -> Any:
+    """The picture of a run: where its kinds of token stand, and how often they are HIGH.
+
+    Of several layers: layer by layer. Of one: with special tokens, and how strengths are spread.
+    Of a run that compares: how far anchor and tokens move for each pair of prompts.
+
+    Args:
+        summary: of a run.
+        layer: the only one to draw.
+
+    Raises:
+        ActivationFlowError: the summary does not hold that layer, or no text has a result.
+    """
+    import altair as alt
+
+    one = shown(summary, layer)
+    if not summary.table.num_rows:
+        raise ActivationFlowError("there is nothing to draw: no text has a result")
+    if not isinstance(summary, Summary):
+        parts = [*_moved(summary, one)]
+    elif len(one.layers) > 1:
+        parts = [kinds.by_layer(summary, measure) for measure in _measures(summary)]
+    else:
+        parts = [kinds.dots(one, measure) for measure in _measures(summary)]
+        parts.append(spread.histograms(one))
+    column = alt.vconcat(*parts, spacing=40)
+    return theme.finished(
+        column.resolve_scale(color="independent", shape="independent", x="independent")
+    )
+
+
+def _moved(summary: Any, these: Shown) -> Iterator[Any]:
+    """Layer by layer; of one layer: drift, R_H, kinds."""
+    if len(these.layers) > 1:
+        yield from (shifts.by_layer(summary, measure) for measure in shifts.BY_LAYER)
+    else:
+        yield from (make(these) for make in (shifts.drift, shifts.ratio, shifts.kinds))
+
+
+def figures(summary: OfRun) -> list[Figure]:
+    """Those of a page; with several layers, one may be chosen in some of them."""
+    found: list[Figure] = []
+    if not summary.table.num_rows:
+        return found
+    if isinstance(summary, ShiftSummary):
+        return [*shifts.figures(summary, shown(summary))]
+    if not isinstance(summary, Summary):
+        raise TypeError(f"there is no chart of {type(summary).__name__}")
+
+    def add(name: str, title: str, sentence: str, chart: Any) -> None:
+        found.append(Figure(name, title, sentence, theme.finished(chart)))
+
+    one, several = shown(summary), len(summary.layers) > 1
+    for measure in _measures(summary):
+        name, said = measure.column.replace("_", "-"), _MEANINGS[measure]
+        if several:
+            title = f"{measure.title}, layer by layer"
+            add(f"{name}-by-layer", title, said, kinds.by_layer(summary, measure))
+        # subtle: at one layer the same, with special tokens and numbers that can be told apart.
+        add(name, f"{measure.title}, one layer", said, kinds.dots(one, measure))
+    said = "The part of the tokens of each kind that is so strong."
+    add("strengths", "How strong the tokens of each kind are", said, spread.histograms(one))
+    if summary.table.filter(_listed()).num_rows:
+        said = "Types of token by the mean strength of all their tokens in the run."
+        add("types", "Strongest and weakest types of token", said, spread.types(one))
+    if several and any(row["mean_skew"] is not None for row in summary.texts.to_pylist()):
+        said = "Above 0, a few tokens of a text are much stronger than its others; below, weaker."
+        add("skew", "Skew of strengths, layer by layer", said, spread.skew(summary))
+    return found
+
+
+def _measures(summary: Summary) -> list[Measure]:
+    """Those that some kind has; nothing is HIGH where no token takes part."""
+    return [
+        measure
+        for measure in (PLACE, HIGH)
+        if any(True for layer in summary.layers for _ in measured(summary, "kind", layer, measure))
+    ]
+
+
+def _listed() -> Any:
+    from pyarrow.compute import field
+
+    return field("section") == "strongest"

@@ -1,0 +1,58 @@
+"""The summary of a run that compares as HTML: for each pair of prompts, what moves how far."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from activation_flow.html_run import Section, cells, each_layer, table
+from activation_flow.markup import legend, note
+from activation_flow.picture_shift_summary import (
+    NAMES,
+    Prompts,
+    cell,
+    deepest,
+    heading,
+    noun,
+    sentences,
+    span,
+)
+from activation_flow.picture_shift_summary import legend as meanings
+from activation_flow.result_shift_summary import ShiftSummary
+
+
+def sections(summary: ShiftSummary) -> Iterator[Section]:
+    """Each pair of prompts, its layers one below the other."""
+    if not summary.table.num_rows:
+        yield "Shift", f"No {noun(summary)} has a result.", []
+        return
+    for prompts in summary.pairs:
+        several = len(summary.layers) > 1
+        said = " ".join(deepest(summary, prompts)) if several else ""
+        parts = each_layer(summary, partial(_layer, summary, prompts))
+        yield heading(summary, prompts), said, [*parts]
+    yield "Signs", "", [legend((*meanings(summary),), ("", ""))]
+
+
+def _layer(summary: ShiftSummary, prompts: Prompts, layer: int) -> Iterator[str]:
+    """What the numbers say; means over texts; the texts' own tokens."""
+    yield from map(note, sentences(summary, layer, prompts))
+    rows = summary.rows("text", layer, prompts)
+    heads = ("", "mean", "95 % interval", "sd", f"{noun(summary)}s")
+    yield table(
+        heads,
+        (
+            cells(
+                NAMES[row["name"]],
+                (cell(row["mean"]), span(row) or "-", cell(row["sd"]), f"{row['n']:,}"),
+            )
+            for row in rows
+        ),
+    )
+    own = [row for section in ("kind", "change") for row in summary.rows(section, layer, prompts)]
+    if own:
+        yield table(
+            ("own tokens", "mean Δ", "tokens"),
+            (
+                cells(row["name"] or "(no kind)", (cell(row["mean"]), f"{row['n']:,}"))
+                for row in own
+            ),
+        )

@@ -1,0 +1,201 @@
+"""What every picture of a run that compares is made of: names, sentences, legend; no statistics.
+
+The same serve the terminal (report_shift_summary.py), charts and the page.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from activation_flow.picture import model_line, number, quantile_words, shortened, visible
+from activation_flow.result_shift_summary import ShiftSummary
+
+Row = Mapping[str, Any]
+Prompts = tuple[str | None, str | None]
+
+NAMES = {
+    "anchor_shift": "anchor: Δ",
+    "anchor_cosine": "anchor: 1 − cos",
+    "total_shift": "all tokens: sum of Δ",
+    "mean_shift": "all tokens: mean Δ",
+    "high_ratio": "R_H",
+    "high_share": "k/n, chance",
+    "excess": "R_H − k/n",
+}
+_LETTERS = 40  # of a prompt; more of it is not shown
+_BUCKETS = {
+    "a": "in the first of two",
+    "b": "in the second of two",
+    "union": "in one of the two",
+}
+
+
+def noun(summary: ShiftSummary) -> str:
+    """What is compared."""
+    return "text" if summary.prompts else "pair"
+
+
+def heading(summary: ShiftSummary, prompts: Prompts) -> str:
+    """From what to what."""
+    if not summary.prompts:
+        return "From the first text to the second"
+    return f"From {named(prompts[0])} to {named(prompts[1])}"
+
+
+def named(prompt: str | None) -> str:
+    """A prompt, as it is shown."""
+    return "the bare text" if prompt is None else f'"{visible(shortened(prompt, _LETTERS))}"'
+
+
+def read_lines(summary: ShiftSummary) -> Iterator[str]:
+    """What the numbers are about, and what is not in them."""
+    counts, (done, many) = summary.counts, summary.shards
+    under = f" under {len(summary.prompts)} prompts" if summary.prompts else ""
+    yield f"{_many(counts['texts'], noun(summary))}{under}; " + model_line(
+        summary.provenance, summary.layers
+    )
+    if not summary.finished:
+        yield f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
+    if counts["rows"] is not None:
+        why = " (rejects.jsonl says why)" if counts["rejects"] else ""
+        yield (
+            f"Rows: {counts['rows']:,}; without a result: {counts['rejects']:,}{why}; "
+            f"blank, left out: {counts['blank']:,}."
+        )
+    if counts["truncated"]:
+        yield f"Long texts: {_many(counts['truncated'], noun(summary))} cut."
+
+
+def sentences(summary: ShiftSummary, layer: int, prompts: Prompts) -> Iterator[str]:
+    """What the numbers of one layer and pair of prompts say, R_H beside its chance level."""
+    found = {row["name"]: row for row in summary.rows("text", layer, prompts)}
+    shares = {row["name"]: row for row in summary.rows("share", layer, prompts)}
+    if "anchor_shift" in found:
+        anchor, n = found["anchor_shift"], found["anchor_shift"]["n"]
+        start = f"Over {_many(n, noun(summary))}, {_mover(summary, prompts)}"
+        token = found.get("mean_shift")
+        rest = f", and an aligned token by {_mean(token)} on average" if token else ""
+        yield f"{start} by {_mean(anchor)}{rest}."
+    if "excess" in found:
+        yield _ratio(found)
+        yield _chance(shares, noun(summary))
+    else:
+        yield f"No R_H: no {noun(summary)} has HIGH tokens that moved."
+    kinds = [row for row in summary.rows("kind", layer, prompts) if row["name"] is not None]
+    if len(kinds) > 1:
+        most, least = (pick(kinds, key=_by_mean) for pick in (max, min))
+        yield (
+            f"Of the {'texts' if summary.prompts else 'pairs'}' own tokens, {most['name']} moves "
+            f"most ({number(most['mean'])}) and {least['name']} least ({number(least['mean'])})."
+        )
+
+
+def _by_mean(row: Row) -> float:
+    return float(row["mean"])
+
+
+def _mover(summary: ShiftSummary, prompts: Prompts) -> str:
+    what = f"the anchor ({', '.join(summary.anchors)})"
+    if not summary.prompts:
+        return f"{what} moves from the first text to the second"
+    a, b = prompts
+    return f"{named(b)}{f' in place of {named(a)}' if a is not None else ''} moves {what}"
+
+
+def _ratio(found: Mapping[str, Row]) -> str:
+    ratio, share, excess = (found[name] for name in ("high_ratio", "high_share", "excess"))
+    start = (
+        f"R_H = {number(ratio['mean'])} on average: HIGH tokens hold {_percent(ratio['mean'])} of "
+        "the shift, "
+        f"and chance, k/n, gives {_percent(share['mean'])}"
+    )
+    if excess["low"] is None:
+        return f"{start}."
+    points = _points(excess["mean"])
+    ends = f"points ({_points(excess['low'])} to {_points(excess['high'])})"
+    if excess["low"] <= 0 <= excess["high"]:
+        return f"{start}: the difference, {points} {ends}, may be none."
+    return f"{start}: a difference of {points} {ends}."
+
+
+def _chance(shares: Mapping[str, Row], noun: str) -> str:
+    real, possible = shares["significant"], shares["possible"]
+    if not possible["mean"]:
+        return f"No {noun} has so many tokens that the p of its R_H could be below 0.05."
+    return (
+        f"p is below 0.05 in {_percent(real['mean'])} of the {_many(real['n'], noun)} with an R_H; "
+        f"chance gives 5 % at most, and {_percent(possible['mean'])} have tokens enough for it."
+    )
+
+
+def deepest(summary: ShiftSummary, prompts: Prompts) -> Iterator[str]:
+    """At which layers it acts; by angles, as lengths of different layers are on no one scale."""
+    for name, what in (("anchor_cosine", "The anchor turns"),):
+        rows = [
+            (layer, row)
+            for layer in summary.layers
+            for row in summary.rows("text", layer, prompts)
+            if row["name"] == name
+        ]
+        if rows:
+            layer, row = max(rows, key=lambda one: float(one[1]["mean"]))
+            where = summary.provenance.layer_name(layer)
+            yield f"{what} most at {where}: 1 − cos is {_mean(row)} there."
+
+
+def legend(summary: ShiftSummary) -> Iterator[tuple[str, str, str]]:
+    """Signs and heads of columns, and what they mean."""
+    settings = summary.provenance.settings
+    words = f"; of words, by the {settings['words']} of their pieces" if settings["words"] else ""
+    kind = {
+        "cls": "the cls token",
+        "last": "the last token",
+        "mean": "the mean vector of all tokens",
+    }
+    yield "Δ", "", "shift, L2 norm of the difference of two hidden states; all tokens: aligned ones"
+    yield "anchor", "", f"what stands for a text: {', '.join(kind[a] for a in summary.anchors)}"
+    which = _BUCKETS[settings["bucket_by"]]
+    yield "HIGH", "", f"S > τ{quantile_words(settings)}, {which}{words}"
+    yield "R_H", "", "the part of the shift that HIGH tokens hold; k of n tokens are HIGH"
+    yield (
+        "95 %",
+        "",
+        f"where the mean over {noun(summary)}s lies, by Student's t; takes them as independent",
+    )
+    yield "p", "", "part of all choices of k of the n tokens that hold as much shift, or more"
+    yield "own", "", "aligned tokens of the text itself, no special ones and none of a prompt"
+
+
+def _many(count: int | None, noun: str) -> str:
+    return f"{count or 0:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _mean(row: Row) -> str:
+    """A mean, and its interval if there is one."""
+    ends = span(row)
+    return number(row["mean"]) + (f" ({ends})" if ends else "")
+
+
+def span(row: Row) -> str:
+    """The interval of a mean; "" where there is none."""
+    return "" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
+
+
+def with_half(row: Row | None) -> str:
+    """A mean and half of its interval."""
+    if row is None:
+        return "-"
+    half = "" if row["low"] is None else f" ±{number((row['high'] - row['low']) / 2)}"
+    return number(row["mean"]) + half
+
+
+def cell(value: float | None, shown: Callable[[float], str] = number) -> str:
+    """A number as it is shown; "-" where there is none."""
+    return "-" if value is None else shown(value)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"

@@ -1,0 +1,153 @@
+"""What a run says as a whole can become: JSON, tables, files. Computes nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from activation_flow.data import ActivationFlowError, Provenance
+from activation_flow.output import check_path, replacing
+from activation_flow.table_columns import HEAD
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class OfRun:
+    """Statistics of a run, layer by layer.
+
+    Attributes:
+        provenance: model, engine, settings and versions of the run.
+        layers: those of this summary, in the order in which they stand below.
+        shards: how many of the run are done, and of how many.
+        counts: how many there are of what; None where only a finished run knows.
+        table: the numbers; its columns are said by the class.
+        path: the folder of the run.
+        manifest: what is in its manifest.json.
+    """
+
+    provenance: Provenance
+    layers: tuple[int, ...]
+    shards: tuple[int, int]
+    counts: Mapping[str, int | None]
+    table: "pyarrow.Table"
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def compares(self) -> bool:
+        """The run holds shifts, not strengths."""
+        return "tables" in self.manifest
+
+    @property
+    def finished(self) -> bool:
+        """All of the run is in it."""
+        return self.shards[0] == self.shards[1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        raise NotImplementedError
+
+    def about(self) -> dict[str, Any]:
+        """What the document holds beside ``table``."""
+        raise NotImplementedError
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """``table``, with all else of the document as its metadata."""
+        about = {**self.about(), "rows": self.table.num_rows}
+        return self.table.replace_schema_metadata({HEAD: json.dumps(about)})
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """``table`` as a DataFrame.
+
+        Raises:
+            ActivationFlowError: pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: F401
+        except ImportError as problem:
+            raise ActivationFlowError(
+                "to_pandas() needs pandas: pip install pandas (.table does without)"
+            ) from problem
+        return self.table.to_pandas()
+
+    def save(self, path: str | Path) -> None:
+        """Write the document to .json, the table to .csv or .parquet, pictures to .html .png .svg.
+
+        Raises:
+            ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
+        """
+        path = check_path(path, ENDINGS)
+        with replacing(path) as temporary:
+            _WRITERS[path.suffix.lower()](self, temporary)
+
+    def chart(self, *, layer: int | None = None) -> Any:
+        """The picture of the run: a Vega-Altair chart.
+
+        Args:
+            layer: the only one to draw.
+
+        Raises:
+            ActivationFlowError: there is nothing to draw, or the summary does not hold that layer.
+        """
+        from activation_flow import charts
+
+        return charts.chart(self, layer=layer)
+
+    def _repr_html_(self) -> str:
+        from activation_flow import html_summary
+
+        return html_summary.html_fragment(self)
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        """What notebooks show; nothing of it loads from a network."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def _json(found: OfRun, path: Path) -> None:
+    text = json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _csv(found: OfRun, path: Path) -> None:
+    from pyarrow import csv
+
+    csv.write_csv(found.table, path)
+
+
+def _parquet(found: OfRun, path: Path) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(found.to_arrow(), path, compression="zstd")
+
+
+def _html(found: OfRun, path: Path) -> None:
+    from activation_flow import html_summary
+
+    path.write_text(html_summary.html_page(found), encoding="utf-8")
+
+
+def _png(found: OfRun, path: Path) -> None:
+    from activation_flow import drawing
+
+    path.write_bytes(drawing.png(found.chart()))
+
+
+def _svg(found: OfRun, path: Path) -> None:
+    from activation_flow import drawing
+
+    path.write_text(drawing.svg(found.chart(), "white") + "\n", encoding="utf-8")
+
+
+_WRITERS = {
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".html": _html,
+    ".png": _png,
+    ".svg": _svg,
+}
+ENDINGS = (*_WRITERS,)
