@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from activation_flow.paper import Row, claim, counted, measured, number_of, published
 from activation_flow.paper_model import NO_KINDS
 from activation_flow.paper_places import Probe
+from activation_flow.result_summary import Summary
 
 if TYPE_CHECKING:
-    from activation_flow.result_summary import Summary
     from activation_flow.run import Run
 
 ARTICLES = ("a", "an", "the")  # of the determiners, those that are never anything else
@@ -35,6 +35,7 @@ def rows(probe: Probe, run: "Run") -> Iterator[Row]:
     """All rows of this file."""
     morphemes = published()["claim"]["top-ranks"]["morphemes"]
     summary = run.summary(probe.main, types=morphemes)
+    assert isinstance(summary, Summary)  # of a run of strengths
     yield _size(run)
     yield from _content(probe, summary)
     yield from _morphemes(probe, summary)

@@ -25,11 +25,11 @@ from activation_flow.output import check_folder
 from activation_flow.paper import PaperTable, Row
 from activation_flow.paper_places import Probe
 from activation_flow.result_reproduction import Reproduction
+from activation_flow.result_summary import Summary
 from activation_flow.state import State
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
-    from activation_flow.result_summary import Summary
 
 log = logging.getLogger("activation_flow")
 
@@ -123,7 +123,8 @@ def _with_corpus(
             progress=progress,
         )
         more = [*paper_corpus.rows(probe, run)]
-        summary: Summary = run.summary(probe.main)
+        summary = run.summary(probe.main)
+        assert isinstance(summary, Summary)  # of a run of strengths
     settings = {"corpus": str(corpus), "text_column": text_column}
     provenance: Provenance = probe.provenance
     provenance = replace(provenance, settings={**provenance.settings, **settings})
