@@ -536,7 +536,9 @@ class TestPage:
         assert len({*listed}) == len(listed)
         assert {*listed} == {row.id for row in found.rows if not row.cell}
 
-    def test_page_and_terminal_show_every_row(self, whole: tuple[af.Reproduction, Path]) -> None:
+    def test_the_page_shows_every_row_and_repr_counts_them(
+        self, whole: tuple[af.Reproduction, Path]
+    ) -> None:
         from html import unescape
 
         found, out = whole
@@ -549,8 +551,8 @@ class TestPage:
         for verdict, count in found.counts.items():
             assert f"{count} {verdict}" in text
         assert "minilm is not the paper's model" in text
-        assert "73.5852" in text
         assert max(map(len, repr(found).splitlines())) <= 100
+        assert len(repr(found).splitlines()) < 30
         for n in range(1, 8):
             assert f'id="figure-{n}"' in shown
         assert "<script" not in found._repr_html_()
@@ -610,6 +612,15 @@ class TestCommand:
             "4.213263 | 4.213283",
             "Verdicts of",
         ):
+            assert part in out
+        assert "right-skewed" in out
+        assert "rank of “prime” among all" not in out
+
+    def test_it_lists_every_row_where_that_is_asked_for(self, afn: Any) -> None:
+        code, out, _ = afn("reproduce", "--no-model", "--rows")
+        assert code == 0
+        assert max(map(len, out.splitlines())) <= 80
+        for part in ("rank of “prime” among", "73.5852", "Verdicts of"):
             assert part in out
 
     def test_a_model_and_a_corpus(self, afn: Any, corpus: Path, tmp_path: Path) -> None:

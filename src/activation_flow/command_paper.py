@@ -19,12 +19,16 @@ log = logging.getLogger("activation_flow")
     "--out", metavar="DIR", help="Write report.html, rows.csv, tables and figures into DIR."
 )
 @click.option("--no-model", is_flag=True, help="Only what follows from the paper's own numbers.")
+@click.option(
+    "--rows", is_flag=True, help="List every row, not only tables and what does not hold."
+)
 @options.group(options.MODEL, options.JSON, options.DEBUG)
 def reproduce_command(
     corpus: str | None,
     text_column: str,
     out: str | None,
     no_model: bool,
+    rows: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -52,6 +56,6 @@ def reproduce_command(
     if as_json:
         screen.print_json(found.to_dict())
     else:
-        report_paper.print_terminal(found, screen.console())
+        report_paper.print_terminal(found, screen.console(), rows=rows)
     if out is not None:
         log.info("Wrote %s", out)

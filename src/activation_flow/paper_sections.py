@@ -39,6 +39,16 @@ class Section:
         where = self.table.place.rpartition(",")[0] if self.table is not None else ""
         return f"{self.title} ({where})" if where else self.title
 
+    @property
+    def side_by_side(self) -> bool:
+        """Its table has numbers of ours beside the paper's."""
+        return self.table is not None and any(n.startswith("ours") for n in self.table.columns)
+
+    @property
+    def counted(self) -> bool:
+        """Its rows are counts over a corpus."""
+        return any(row.group == "section-2.5" for row in self.rows)
+
 
 # title, what it is about, groups of its rows ("table-1/..."), figures
 _ORDER: tuple[tuple[str, str, tuple[str, ...], tuple[int, ...]], ...] = (

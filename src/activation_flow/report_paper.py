@@ -25,15 +25,29 @@ STYLES = {
     "differs": "yellow",
     "contradicts itself": "bold red",
 }
+# Where the rest is, for the command and for ``repr``.
+_MORE = (
+    "Every row: --rows, --json, or rows.csv in the folder of --out",
+    ".rows, .to_pandas() and .save('report.html') give all",
+)
 _NOTE = 3  # lines of a note, at most; all of it is in --json and files
 _VERDICT, _DIFFERENCE, _VALUE = 13, 10, 22  # columns of the console, at most
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReproductionPage(Page):
-    """A report of a reproduction."""
+    """A report of a reproduction.
+
+    Attributes:
+        found: what is reported.
+        rows: list every row; else only tables, what was counted over a corpus, and what does not
+            hold.
+        brief: the verdicts only, counted.
+    """
 
     found: Reproduction
+    rows: bool = False
+    brief: bool = False
 
     def parts(self, width: int) -> "Iterator[RenderableType]":
         """Whose numbers these are, each section, the verdicts counted."""
@@ -43,9 +57,13 @@ class ReproductionPage(Page):
         if self.found.provenance is not None:
             yield self.text(model_line(self.found.provenance, self.found.layers))
         for section in text.sections(self.found):
-            yield from self._section(section, width)
-        yield from self._wrong(width)
+            if self.rows or (not self.brief and (section.side_by_side or section.counted)):
+                yield from self._section(section, width)
+        if not self.brief:
+            yield from self._wrong(width)
         yield from self._counts()
+        if not self.rows:
+            yield self.text(f"\n{_MORE[self.brief]}")
 
     def _wrong(self, width: int) -> "Iterator[RenderableType]":
         """What does not hold, and why."""
@@ -66,11 +84,12 @@ class ReproductionPage(Page):
         yield self.text(section.sentence)
         if table is not None:
             yield self.text(table.title, GREY)
-            if any(name.startswith("ours") for name in table.columns):
+            if section.side_by_side:
                 yield self.text("")
                 yield self._table(table)
-        yield self.text("")
-        yield self._rows(section.rows, width)
+        if self.rows or section.counted:
+            yield self.text("")
+            yield self._rows(section.rows, width)
 
     def _rows(self, rows: tuple[Row, ...], width: int) -> Any:
         """What, the paper's, ours, difference, verdict; a note below where it is needed."""
@@ -123,16 +142,16 @@ class ReproductionPage(Page):
         yield grid
 
 
-def print_terminal(found: Reproduction, console: "Console") -> None:
-    """The whole report."""
-    console.print(ReproductionPage(found=found))
+def print_terminal(found: Reproduction, console: "Console", *, rows: bool = False) -> None:
+    """The report; with ``rows``, all of it."""
+    console.print(ReproductionPage(found=found, rows=rows))
 
 
 def plain(found: Reproduction, width: int = 100) -> str:
-    """The report as text."""
+    """The verdicts, counted, as text for ``repr``."""
     from rich.console import Console
 
     out = io.StringIO()
     console = Console(file=out, width=width, highlight=False, color_system=None)
-    console.print(ReproductionPage(found=found, width=width))
+    console.print(ReproductionPage(found=found, width=width, brief=True))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
