@@ -6,16 +6,17 @@ TEST_ARGS ?= -n 2
 DIST ?= dist
 
 BIN := .venv/bin
+AFN := AFN_MODEL=minilm $(BIN)/afn
 STAMP := .venv/.installed
 PIP_FLAGS := -q --disable-pip-version-check
 PIP := $(BIN)/python -m pip install $(PIP_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz wheel lock clean
+.PHONY: help demo test lint bench fuzz pictures wheel lock clean
 
 help: ## this list
 	@echo "make TARGET [PYTHON=python3.12]; the first target that needs it sets up .venv (2-3 minutes):"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name what; do printf '  %-6s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name what; do printf '  %-8s %s\n' "$$name" "$$what"; done
 
 demo: $(STAMP) ## token strengths of the paper's sentences on the embedded model
 	@$(BIN)/afn strength "Who is the prime minister of Canada?" "Who is the president of France?" \
@@ -37,6 +38,15 @@ bench: $(STAMP) ## throughput against peers, flat memory, early exit (20-40 minu
 
 fuzz: $(STAMP) ## 100,000 hostile texts: no traceback, none lost (10-20 minutes)
 	@$(BIN)/python benchmarks/fuzz.py
+
+pictures: $(STAMP) ## what README shows, and the notebook, made anew
+	@$(AFN) strength "Who is the prime minister of Canada?" --save docs/pictures/strength.png > /dev/null
+	@$(AFN) shift "Enjoying a beautiful day at the park!" "Enjoying a beautiful walk at the beach!" \
+	  --save docs/pictures/shift.png > /dev/null
+	@$(AFN) layers "The connoisseur was nonchalant as the story unfolds." --save docs/pictures/layers.png > /dev/null
+	@$(AFN) prompts "The weather is nice today." -p Summarize -p "Translate to French" -p "Classify sentiment" \
+	  --save docs/pictures/prompts.png > /dev/null
+	@$(BIN)/jupyter execute --inplace docs/tour.ipynb
 
 wheel: $(STAMP) ## the package as a wheel in dist/ (DIST=folder)
 	@$(BIN)/python -m build --wheel --no-isolation --outdir "$(DIST)" .

@@ -13,7 +13,7 @@ EXPRESSIONS = {"expr", "signal", "labelExpr", "filter", "calculate", "test", "up
 
 def compiled(chart: Any, **params: Any) -> dict[str, Any]:
     """The Vega of a chart, its signals set to these values."""
-    vega = vl_convert.vegalite_to_vega(drawing.spec(chart), vl_version=drawing.VEGA_LITE)
+    vega = vl_convert.vegalite_to_vega(drawing.spec(chart), vl_version=drawing.vega_lite())
     for signal in vega.get("signals", []):
         if signal["name"] in params:
             signal["value"] = params.pop(signal["name"])

@@ -1,5 +1,6 @@
 import struct
 import xml.etree.ElementTree as ET
+import zlib
 
 import altair as alt
 import pytest
@@ -26,6 +27,29 @@ def test_png_has_two_pixels_for_each_of_the_svg(heat):
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", data[16:24])
     assert (width, height) == (2 * int(root.get("width")), 2 * int(root.get("height")))
+
+
+def test_png_is_packed_well_and_holds_the_same_rows(heat):
+    import vl_convert
+
+    def rows(png):
+        data, at = b"", 8
+        while at < len(png):
+            size, name = struct.unpack(">I4s", png[at : at + 8])
+            body = png[at + 8 : at + 8 + size]
+            assert struct.unpack(">I", png[at + 8 + size : at + 12 + size])[0] == zlib.crc32(
+                name + body
+            )
+            data += body if name == b"IDAT" else b""
+            at += 12 + size
+        return zlib.decompress(data)
+
+    plain = vl_convert.vegalite_to_png(
+        {**drawing.spec(heat), "background": "white"}, vl_version=drawing.vega_lite(), scale=2
+    )
+    packed = drawing.png(heat)
+    assert rows(packed) == rows(plain)
+    assert len(packed) < len(plain) / 2
 
 
 def test_the_same_chart_is_the_same_picture_to_the_byte(heat):

@@ -63,7 +63,10 @@ def connect(what: str, threads: int | None = None) -> "Iterator[duckdb.DuckDBPyC
         }
         connection = duckdb.connect(":memory:", config=config)
         try:
-            connection.execute("SET enable_progress_bar = false")
+            # Off already in a notebook without ipywidgets, where even to set it is an error.
+            query = "SELECT current_setting('enable_progress_bar')"
+            if connection.execute(query).fetchall() != [(False,)]:
+                connection.execute("SET enable_progress_bar = false")
             with told(what):
                 yield connection
         finally:

@@ -155,7 +155,7 @@ def _vega() -> str:
     """Vega, Vega-Lite and vega-embed in one script."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", drawing.VEGA_LITE))
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", drawing.vega_lite()))
 
 
 def _in_script(code: str) -> str:
