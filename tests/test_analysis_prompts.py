@@ -146,8 +146,10 @@ def check_layer(
         assert held.high_ratio == pytest.approx(sum(marked) / inside, rel=1e-4)
         assert held.enrichment == pytest.approx(held.high_ratio / (len(marked) / n))
         sums = [sum(c) for c in combinations([gap for gap, _ in taken], len(marked))]
-        p = np.mean([s >= sum(marked) - 1e-5 for s in sums])
-        assert held.p_value == pytest.approx(p, abs=0 if len(sums) <= 20_000 else 0.02)
+        # Eager's own last digits decide between sums that are nearly equal.
+        least, most = (np.mean(np.array(sums) >= sum(marked) + d) for d in (1e-3, -1e-3))
+        drawn = 0 if len(sums) <= 20_000 else 0.02
+        assert least - drawn - 1e-12 <= held.p_value <= most + drawn + 1e-12
 
 
 class TestAgainstEager:
