@@ -5,6 +5,7 @@ Computes nothing: the numbers are made by summary_shift.py, the picture by repor
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from activation_flow.result_run import OfRun
@@ -82,9 +83,16 @@ class ShiftSummary(OfRun):
             layer: one of ``layers``.
             prompts: two of them; by default the first pair.
         """
-        wanted = (layer, section, *(prompts or self.pairs[0]))
-        names = ("layer", "section", "prompt_a", "prompt_b")
-        return [r for r in self.table.to_pylist() if tuple(r[name] for name in names) == wanted]
+        return [*self._rows.get((section, layer, *(prompts or self.pairs[0])), ())]
+
+    @cached_property
+    def _rows(self) -> Mapping[tuple[Any, ...], Sequence[Row]]:
+        """Those of each section, layer and pair of prompts: pages ask for each of them often."""
+        found: dict[tuple[Any, ...], list[Row]] = {}
+        for row in self.table.to_pylist():
+            key = tuple(row[name] for name in ("section", "layer", "prompt_a", "prompt_b"))
+            found.setdefault(key, []).append(row)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document; ``by_layer`` is parallel to ``layers``."""
