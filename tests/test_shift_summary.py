@@ -18,7 +18,8 @@ import activation_flow as af
 from activation_flow import summary_shift
 from activation_flow.data import ActivationFlowError
 from activation_flow.picture import number
-from activation_flow.result_shift_summary import MEASURES, SECTIONS, TABLE
+from activation_flow.picture_shift_summary import with_half
+from activation_flow.result_shift_summary import MEASURES, POSSIBLE, SECTIONS, TABLE
 from activation_flow.run import Run
 
 WORDS = ["the", "Morning", "sun", "rose", "slowly", ",", "over", "hills", "nobody", "!", "shine"]
@@ -95,7 +96,8 @@ class TestNumbers:
                 for row in found:
                     values = truth[row["name"]].to_numpy()
                     n = len(values)
-                    low, high = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
+                    ends = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
+                    low, high = np.clip(ends, *POSSIBLE[row["name"]])
                     assert row["n"] == n
                     assert row["mean"] == pytest.approx(values.mean(), rel=1e-12)
                     assert row["sd"] == pytest.approx(values.std(ddof=1), rel=1e-9)
@@ -136,6 +138,32 @@ class TestNumbers:
             prompts = run.summary().prompts
             found = summary_shift.statistics(connection, run.layers, prompts)
         assert found.equals(truth)
+
+    def test_intervals_end_where_no_value_is_possible(
+        self, minilm: af.Encoder, tmp_path: Path
+    ) -> None:
+        (tmp_path / "t.txt").write_text("sun\nThe sun rose, slowly, over hills of snow!\n")
+        how: dict[str, Any] = {"prompts": ["a", "b c"], "layers": "0,6"}
+        run = af.run_corpus(minilm, tmp_path / "t.txt", out=tmp_path / "run", **how)
+        summary, every, cut = run.summary(), frame(run, "comparisons"), set()
+        for layer in run.layers:
+            rows = every[every.layer == layer]
+            for row in summary.rows("text", layer):
+                least, most = POSSIBLE[row["name"]]
+                assert least <= row["low"] <= row["mean"] <= row["high"] <= most
+                if row["name"] in rows and row["n"] == 2:
+                    values = rows[row["name"]].dropna()
+                    if values.std() == 0:
+                        continue
+                    ends = stats.t.interval(0.95, 1, values.mean(), stats.sem(values))
+                    truth = [min(max(end, least), most) for end in ends]
+                    assert [row["low"], row["high"]] == pytest.approx(truth, rel=1e-9)
+                    cut |= {row["name"]} if tuple(truth) != ends else set()
+                    if ends[0] < least:
+                        shown = f"{number(row['mean'])} ({number(least)} to {number(truth[1])})"
+                        assert with_half(row) == shown
+        assert "anchor_shift" in cut or "total_shift" in cut
+        assert "is cut where no value is possible" in " ".join(repr(summary).split())
 
     def test_one_text_has_no_interval(self, minilm: af.Encoder, tmp_path: Path) -> None:
         (tmp_path / "t.txt").write_text("The sun rose slowly over the hills.\n")

@@ -4,6 +4,7 @@ The same serve the terminal (report_shift_summary.py), charts and the page.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isclose
 from typing import Any
 
 from activation_flow.picture import model_line, number, quantile_words, shortened, visible
@@ -159,7 +160,8 @@ def legend(summary: ShiftSummary) -> Iterator[tuple[str, str, str]]:
     yield (
         "95 %",
         "",
-        f"where the mean over {noun(summary)}s lies, by Student's t; takes them as independent",
+        f"where the mean over {noun(summary)}s lies, by Student's t; takes them as independent, "
+        "and is cut where no value is possible",
     )
     yield "p", "", "part of all choices of k of the n tokens that hold as much shift, or more"
     yield "own", "", "aligned tokens of the text itself, no special ones and none of a prompt"
@@ -181,11 +183,15 @@ def span(row: Row) -> str:
 
 
 def with_half(row: Row | None) -> str:
-    """A mean and half of its interval."""
+    """A mean and half of its interval; of one that was cut, both ends."""
     if row is None:
         return "-"
-    half = "" if row["low"] is None else f" ±{number((row['high'] - row['low']) / 2)}"
-    return number(row["mean"]) + half
+    if row["low"] is None:
+        return number(row["mean"])
+    below, above = row["mean"] - row["low"], row["high"] - row["mean"]
+    if not isclose(below, above, rel_tol=1e-6, abs_tol=1e-9 * abs(row["mean"])):
+        return _mean(row)
+    return f"{number(row['mean'])} ±{number((below + above) / 2)}"
 
 
 def cell(value: float | None, shown: Callable[[float], str] = number) -> str:

@@ -6,6 +6,7 @@ Computes nothing: the numbers are made by summary_shift.py, the picture by repor
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from activation_flow.result_run import OfRun
@@ -20,6 +21,13 @@ MEASURES: dict[str, str] = {
     "high_ratio": "R_H, the part of the shift that HIGH tokens hold; texts that have one",
     "high_share": "k / n, the R_H of chance, of the same texts",
     "excess": "R_H - k / n",
+}
+# Between which values of a text, and so their mean, can lie at all; intervals are cut there.
+POSSIBLE: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("anchor_shift", "total_shift", "mean_shift"), (0.0, inf)),
+    "anchor_cosine": (0.0, 2.0),
+    **dict.fromkeys(("high_ratio", "high_share"), (0.0, 1.0)),
+    "excess": (-1.0, 1.0),
 }
 # Parts of the texts that have an R_H.
 SHARES: dict[str, str] = {
@@ -37,8 +45,12 @@ TABLE: Columns = {
     "n": ("int64", "number of texts; of sections kind and change, of aligned tokens"),
     "mean": ("double", "their mean; of sections kind and change, mean shift of a token"),
     "sd": ("double", "standard deviation between texts, n - 1 in the denominator"),
-    "low": ("double", "where the 95 % interval of the mean over texts begins; null: one text"),
-    "high": ("double", "where it ends"),
+    "low": (
+        "double",
+        "where the 95 % interval of the mean over texts begins, cut to possible values; "
+        "null: one text",
+    ),
+    "high": ("double", "where it ends, cut likewise"),
 }
 
 Row = Mapping[str, Any]
@@ -60,9 +72,9 @@ class ShiftSummary(OfRun):
         prompts: those before each text, None for the bare text; none where texts are pairs.
         anchors: what stands for a whole text: cls, last, mean.
         table: the columns of ``TABLE``. Of each layer and pair of prompts: section text, a row for
-            each of ``MEASURES``, with a 95 % interval over texts (Student's t; it takes the texts
-            as drawn independently of each other); share, of ``SHARES``; kind and change, the mean
-            shift of the texts' own aligned tokens.
+            each of ``MEASURES``, with a 95 % interval over texts (Student's t, cut to what is
+            ``POSSIBLE``; it takes the texts as drawn independently of each other); share, of
+            ``SHARES``; kind and change, the mean shift of the texts' own aligned tokens.
     """
 
     prompts: tuple[str | None, ...]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from activation_flow.data import KINDS
 from activation_flow.database import EXACT_SUM, ask, quoted
-from activation_flow.result_shift_summary import LEVEL, MEASURES, SECTIONS, SHARES, TABLE
+from activation_flow.result_shift_summary import LEVEL, MEASURES, POSSIBLE, SECTIONS, SHARES, TABLE
 from activation_flow.stats import t_quantile
 from activation_flow.table_columns import schema
 
@@ -137,12 +137,16 @@ def _named(row: dict[str, Any], prompts: Sequence[str | None]) -> dict[str, str 
 
 
 def _interval(row: dict[str, Any]) -> dict[str, float | None]:
-    """The 95 % interval of a mean over texts, by Student's t; none of one text."""
+    """The 95 % interval of a mean over texts, by Student's t; none of one text.
+
+    Student's t knows no bounds: where it goes beyond a possible value, the interval ends there.
+    """
     n, mean, sd = row["n"], row["mean"], row.get("sd")
     if row["section"] != "text" or sd is None:
         return {"low": None, "high": None}
     half = t_quantile(n - 1) * sd / sqrt(n)
-    return {"low": mean - half, "high": mean + half}
+    least, most = POSSIBLE[row["name"]]
+    return {"low": max(mean - half, least), "high": min(mean + half, most)}
 
 
 def counts(connection: "DuckDBPyConnection", layer: int) -> dict[str, int]:
