@@ -1,5 +1,6 @@
 """Prompts: every number against eager Hugging Face and plain loops; every token exactly once."""
 
+import html
 from itertools import combinations
 from typing import Any
 
@@ -448,6 +449,19 @@ def test_a_tokenizer_that_does_not_say_where_its_tokens_stand(tmp_path: Any) -> 
     result = encoder.prompts("the walk", ["a", "b"], align="diff")
     assert set(result.comparisons[0].part.tolist()) <= {"", "special"}
     assert result.comparisons[0].change.tolist()[0] == "replaced"
+    for said in (" ".join(repr(result).split()), result._repr_html_()):
+        said = html.unescape(said)
+        assert "the tokenizer does not say where a token stands. Of the aligned tokens " in said
+        assert "has a partner" not in said
+        assert "text's own tokens" not in said
+    (tmp_path / "t.txt").write_text("the walk\nwe walk\n")
+    out, how = tmp_path / "run", {"prompts": ["a", "b"], "align": "position"}
+    summary = af.run_corpus(encoder, tmp_path / "t.txt", out=out, **how).summary()
+    assert summary.counts["unknown"] == 2
+    assert not summary.rows("kind", *summary.layers)
+    for said in (" ".join(repr(summary).split()), summary._repr_html_()):
+        assert "No means of kinds of 2 texts: which tokens are their own is not known" in said
+        assert "no special ones and none of a prompt" not in said
 
 
 some = st.lists(

@@ -276,12 +276,21 @@ class TestTerminal:
         assert held in said
         assert said.count("chance gives 5 % at most") == 3
         assert "takes them as independent" in said
+        kinds, changes = said.index("own tokens by kind"), said.index("own tokens by change")
+        assert kinds < said.index("content", kinds) < changes < said.index("same", changes)
+        assert said.count("of all texts together: a text with more of them counts more") == 3
+        assert " p part of all choices" in said
+        assert " own aligned tokens of the text itself" in said
 
     def test_several_layers_stand_below_each_other(self, prompts: af.Run) -> None:
         summary = prompts.summary()
         said = repr(summary)
         assert "layers 2, 4 of 6" in said
         assert said.count("The anchor turns most at layer") == 3
+        signs = " ".join(said.split())
+        assert "part of all choices" not in signs
+        assert " own aligned tokens" not in signs
+        assert " kinds aligned tokens of the text itself" in signs
         for layer in (2, 4):
             row = summary.rows("text", layer)[0]
             half = (row["high"] - row["low"]) / 2

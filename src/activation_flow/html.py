@@ -58,8 +58,8 @@ _MEANINGS: dict[type[Results[Any]], tuple[str, str]] = {
         "The shift Δ of each aligned pair of tokens, beside strength and cosine distance.",
     ),
     PromptsResults: (
-        "The text's own tokens under two prompts, those of A above those of B. The stronger the "
-        "colour, the further the prompt moves the token's hidden state.",
+        "The text under two prompts, tokens of A above those of B that they are aligned to. The "
+        "stronger the colour, the further the prompt moves the token's hidden state.",
         "How far each pair of prompts is apart, layer by layer and token by token.",
     ),
     HiddenResults: ("The hidden states that the result holds, and their tokens.", ""),

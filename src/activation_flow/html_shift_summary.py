@@ -11,7 +11,10 @@ from activation_flow.picture_shift_summary import (
     cell,
     deepest,
     heading,
+    kind_name,
     noun,
+    own_tables,
+    pooled,
     sentences,
     span,
 )
@@ -47,12 +50,10 @@ def _layer(summary: ShiftSummary, prompts: Prompts, layer: int) -> Iterator[str]
             for row in rows
         ),
     )
-    own = [row for section in ("kind", "change") for row in summary.rows(section, layer, prompts)]
-    if own:
+    for n, (head, own) in enumerate(own_tables(summary, layer, prompts)):
+        if n == 0:
+            yield note(pooled(summary))
         yield table(
-            ("own tokens", "mean Δ", "tokens"),
-            (
-                cells(row["name"] or "(no kind)", (cell(row["mean"]), f"{row['n']:,}"))
-                for row in own
-            ),
+            (head, "mean Δ", "tokens"),
+            (cells(kind_name(row["name"]), (cell(row["mean"]), f"{row['n']:,}")) for row in own),
         )

@@ -5,8 +5,9 @@ Knows no model and computes nothing: it writes down, reads back, and compares.
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -120,11 +121,21 @@ def _sweep(out: Path) -> None:
             left.unlink(missing_ok=True)  # a worker that is about to be killed removes it, too
 
 
+def _remove(out: Path, made: bool) -> None:
+    """Remove the work folder, without which nothing is a run; the folder itself if we made it."""
+    shutil.rmtree(out / WORK, ignore_errors=True)
+    if made:
+        with suppress(OSError):  # something of somebody else is in it
+            out.rmdir()
+
+
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Keep the folder of a run for this process; a second one is refused.
 
     Makes the folder where there is none, and removes what a killed run or worker left unfinished.
+    What this call made goes again if it ends before a plan is stored: a folder that holds none is
+    no run, and would stand in the way of nothing but the user.
 
     Raises:
         ActivationFlowError: another process writes there, it cannot be written, or it holds
@@ -132,6 +143,7 @@ def locked(out: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    made = not out.exists()
     try:
         if out.exists() and not out.is_dir():
             raise ActivationFlowError(f"{out} is a file, not a folder")
@@ -157,3 +169,5 @@ def locked(out: Path) -> Iterator[None]:
     finally:
         _sweep(out)
         lock.release()
+        if not known and not (out / NAME).exists():
+            _remove(out, made)

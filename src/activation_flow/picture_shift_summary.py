@@ -81,11 +81,16 @@ def sentences(summary: ShiftSummary, layer: int, prompts: Prompts) -> Iterator[s
         yield _chance(shares, noun(summary))
     else:
         yield f"No R_H: no {noun(summary)} has HIGH tokens that moved."
+    if summary.counts["unknown"]:
+        yield (
+            f"No means of kinds of {_many(summary.counts['unknown'], noun(summary))}: which tokens "
+            "are their own is not known, as the tokenizer does not say where a token stands."
+        )
     kinds = [row for row in summary.rows("kind", layer, prompts) if row["name"] is not None]
     if len(kinds) > 1:
         most, least = (pick(kinds, key=_by_mean) for pick in (max, min))
         yield (
-            f"Of the {'texts' if summary.prompts else 'pairs'}' own tokens, {most['name']} moves "
+            f"Of the own tokens of all {noun(summary)}s together, {most['name']} moves "
             f"most ({number(most['mean'])}) and {least['name']} least ({number(least['mean'])})."
         )
 
@@ -129,22 +134,45 @@ def _chance(shares: Mapping[str, Row], noun: str) -> str:
 
 
 def deepest(summary: ShiftSummary, prompts: Prompts) -> Iterator[str]:
-    """At which layers it acts; by angles, as lengths of different layers are on no one scale."""
-    for name, what in (("anchor_cosine", "The anchor turns"),):
-        rows = [
-            (layer, row)
-            for layer in summary.layers
-            for row in summary.rows("text", layer, prompts)
-            if row["name"] == name
-        ]
-        if rows:
-            layer, row = max(rows, key=lambda one: float(one[1]["mean"]))
-            where = summary.provenance.layer_name(layer)
-            yield f"{what} most at {where}: 1 − cos is {_mean(row)} there."
+    """At which layer it acts, by angles: lengths grow with the strengths of a layer."""
+    rows = [
+        (layer, row)
+        for layer in summary.layers
+        for row in summary.rows("text", layer, prompts)
+        if row["name"] == "anchor_cosine"
+    ]
+    if rows:
+        layer, row = max(rows, key=lambda one: float(one[1]["mean"]))
+        where = summary.provenance.layer_name(layer)
+        yield f"The anchor turns most at {where}: 1 − cos is {_mean(row)} there."
 
 
-def legend(summary: ShiftSummary) -> Iterator[tuple[str, str, str]]:
-    """Signs and heads of columns, and what they mean."""
+def own_tables(
+    summary: ShiftSummary, layer: int, prompts: Prompts
+) -> Iterator[tuple[str, list[Row]]]:
+    """Heads and rows of the tables of the texts' own tokens: kinds, and changes apart."""
+    for section in ("kind", "change"):
+        if rows := summary.rows(section, layer, prompts):
+            yield f"own tokens by {section}", rows
+
+
+def pooled(summary: ShiftSummary) -> str:
+    """What the means in these tables are."""
+    return (
+        f"Mean Δ of the own tokens of all {noun(summary)}s together: a {noun(summary)} with more "
+        "of them counts more, and there is no interval."
+    )
+
+
+def legend(summary: ShiftSummary, *, whole: bool = True) -> Iterator[tuple[str, str, str]]:
+    """Signs and heads of columns that occur, and what they mean.
+
+    Args:
+        summary: of a run.
+        whole: sentences and tables of the layers are shown; else a row of means for each layer.
+    """
+    every = summary.table.to_pylist()
+    sections = {row["section"] for row in every}
     settings = summary.provenance.settings
     words = f"; of words, by the {settings['words']} of their pieces" if settings["words"] else ""
     kind = {
@@ -157,14 +185,27 @@ def legend(summary: ShiftSummary) -> Iterator[tuple[str, str, str]]:
     which = _BUCKETS[settings["bucket_by"]]
     yield "HIGH", "", f"S > τ{quantile_words(settings)}, {which}{words}"
     yield "R_H", "", "the part of the shift that HIGH tokens hold; k of n tokens are HIGH"
-    yield (
-        "95 %",
-        "",
-        f"where the mean over {noun(summary)}s lies, by Student's t; takes them as independent, "
-        "and is cut where no value is possible",
-    )
-    yield "p", "", "part of all choices of k of the n tokens that hold as much shift, or more"
-    yield "own", "", "aligned tokens of the text itself, no special ones and none of a prompt"
+    if any(row["low"] is not None for row in every):
+        yield (
+            "95 %" if whole else "±",
+            "",
+            f"{'' if whole else '95 % interval, '}where the mean over {noun(summary)}s lies, by "
+            "Student's t; takes them as independent, and is cut where no value is possible",
+        )
+    if whole and any(row["section"] == "share" and row["n"] for row in every):
+        yield "p", "", "part of all choices of k of the n tokens that hold as much shift, or more"
+    of_prompt = " and none of a prompt" if summary.prompts else ""
+    own = f"aligned tokens of the {noun(summary)} itself, no special ones{of_prompt}"
+    if whole and sections & {"kind", "change"}:
+        yield "own", "", own
+    elif "kind" in sections:
+        together = f"those of all {noun(summary)}s together, so without an interval"
+        yield "kinds", "", f"{own}; {together}"
+
+
+def kind_name(kind: str | None) -> str:
+    """A kind, as it is shown."""
+    return kind or "(no kind)"
 
 
 def _many(count: int | None, noun: str) -> str:

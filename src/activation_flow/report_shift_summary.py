@@ -15,8 +15,11 @@ from activation_flow.picture_shift_summary import (
     cell,
     deepest,
     heading,
+    kind_name,
     legend,
     noun,
+    own_tables,
+    pooled,
     read_lines,
     sentences,
     span,
@@ -50,7 +53,8 @@ class ShiftSummaryPage(Page):
             else:
                 yield from self._layers(prompts, width)
         yield self.text("")
-        yield from self.legend((*legend(self.summary),), {}, None)
+        whole = len(self.summary.layers) == 1
+        yield from self.legend((*legend(self.summary, whole=whole),), {}, None)
 
     def _one_layer(self, layer: int, prompts: Prompts) -> "Iterator[RenderableType]":
         for sentence in sentences(self.summary, layer, prompts):
@@ -71,18 +75,15 @@ class ShiftSummaryPage(Page):
 
     def _tokens(self, layer: int, prompts: Prompts) -> "Iterator[RenderableType]":
         """Mean shift of the texts' own tokens, of each kind and change."""
-        found = [
-            row
-            for section in ("kind", "change")
-            for row in self.summary.rows(section, layer, prompts)
-        ]
-        if found:
+        for n, (head, rows) in enumerate(own_tables(self.summary, layer, prompts)):
             yield self.text("")
+            if n == 0:
+                yield self.text(pooled(self.summary))
             yield self._table(
                 {
-                    "own tokens": [row["name"] or "(no kind)" for row in found],
-                    "mean Δ": [cell(row["mean"]) for row in found],
-                    "tokens": [f"{row['n']:,}" for row in found],
+                    head: [kind_name(row["name"]) for row in rows],
+                    "mean Δ": [cell(row["mean"]) for row in rows],
+                    "tokens": [f"{row['n']:,}" for row in rows],
                 }
             )
 
@@ -100,7 +101,7 @@ class ShiftSummaryPage(Page):
         }
         names = dict.fromkeys(name for k in layers for name in kinds[k])
         for name in names:
-            head = f"{name or '(no kind)'}: mean Δ"
+            head = f"{kind_name(name)}: mean Δ"
             columns[head] = [cell(kinds[k].get(name, {}).get("mean")) for k in layers]
         plain = [""] * len(layers)
         lead = Column("layer", [str(k) for k in layers], plain)

@@ -64,9 +64,9 @@ class ShiftSummary(OfRun):
         provenance: model, engine, settings and versions of the run.
         layers: those of this summary, in the order in which they stand below.
         shards: how many of the run are done, and of how many.
-        counts: ``texts`` (or pairs of texts), ``truncated`` (those of which something was cut);
-            and of a finished run ``rows``, ``tokens``, ``rejects``, ``blank`` and ``computed``,
-            else None.
+        counts: ``texts`` (or pairs of texts), ``truncated`` (those of which something was
+            cut), ``unknown`` (those of which nobody knows which tokens are their own); and of a
+            finished run ``rows``, ``tokens``, ``rejects``, ``blank`` and ``computed``, else None.
         path: the folder of the run.
         manifest: what is in its manifest.json.
         prompts: those before each text, None for the bare text; none where texts are pairs.

@@ -141,7 +141,8 @@ def closing(run: Run, state: State, shown: str) -> Iterator[str]:
     if counts["blank"]:
         yield f"{counts['blank']:,} blank rows left out"
     if counts["rejects"]:
-        yield f"{counts['rejects']:,} rows without a result: {shown}/{run.rejects.name} says why"
+        rows = "row" if counts["rejects"] == 1 else "rows"
+        yield f"{counts['rejects']:,} {rows} without a result: {shown}/{run.rejects.name} says why"
     if state.fresh.texts:
         before = "" if state.fresh.rows == counts["rows"] else "; the rest was done before"
         rates = ", ".join(_rates(state))

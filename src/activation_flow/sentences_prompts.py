@@ -11,9 +11,13 @@ from activation_flow.picture import number, shortened, token_text, visible
 from activation_flow.picture_prompts import ANCHORS, Drawn
 from activation_flow.picture_shift import distance
 from activation_flow.result_prompts import PromptsResult
+from activation_flow.result_shift import Index, ShiftResult
 from activation_flow.sentences import count, sentences
 
 _QUOTED = 40  # letters of a prompt
+UNKNOWN = (
+    "Which tokens are the text's own is not known: the tokenizer does not say where a token stands."
+)
 
 
 def overall(result: PromptsResult, layer: int) -> str:
@@ -57,22 +61,29 @@ def comparison_sentences(drawn: Drawn) -> list[str]:
 
 
 def _own_words(drawn: Drawn) -> str:
-    """Which of the text's own tokens moved, and how far a token moved on average."""
-    shift = drawn.shift
-    own = np.flatnonzero(shift.paired & (drawn.one.part == "text"))
+    """Which of the text's own tokens moved, and how far a token moved on average.
+
+    Of all aligned tokens but special ones, where nobody knows which are the text's own.
+    """
+    shift, part = drawn.shift, drawn.one.part
+    unknown = bool((part == "").any())
+    whose = "aligned tokens" if unknown else "text's own tokens"
+    own = np.flatnonzero(shift.paired & (part != "special" if unknown else part == "text"))
+    return f"{UNKNOWN} " * unknown + _moved(shift, own, whose)
+
+
+def _moved(shift: ShiftResult, own: Index, whose: str) -> str:
     moved = shift.shift[own]
     if not len(own):
-        return "None of the text's own tokens has a partner."
+        return f"None of the {whose} has a partner."
     if not moved.any():
-        return "None of the text's own tokens has moved."
+        return f"None of the {whose} has moved."
     most, least = (int(own[pick(moved)]) for pick in (np.argmax, np.argmin))
     names = [f'"{token_text(str(shift.a.tokens[shift.a_index[row]]))}"' for row in (most, least)]
     farthest = f"{names[0]} moves farthest ({distance(shift.shift[most])})"
     nearest = f", {names[1]} least ({distance(shift.shift[least])})" if len(own) > 1 else ""
     mean = number(shift.total / int(shift.paired.sum()))
-    return (
-        f"Of the text's own tokens {farthest}{nearest}; the mean over all aligned pairs is {mean}."
-    )
+    return f"Of the {whose} {farthest}{nearest}; the mean over all aligned pairs is {mean}."
 
 
 def _straddling(drawn: Drawn) -> Iterator[str]:

@@ -76,7 +76,8 @@ GROUP BY GROUPING SETS ((layer, a, b, kind), (layer, a, b, change))
 
 _COUNTS = """
 SELECT count(DISTINCT text_id) AS texts,
-    count(DISTINCT text_id) FILTER (n_dropped_a > 0 OR n_dropped_b > 0) AS truncated
+    count(DISTINCT text_id) FILTER (n_dropped_a > 0 OR n_dropped_b > 0) AS truncated,
+    count(DISTINCT text_id) FILTER (n_text IS NULL) AS unknown
 FROM comparisons WHERE layer = {layer}
 """
 
@@ -150,7 +151,7 @@ def _interval(row: dict[str, Any]) -> dict[str, float | None]:
 
 
 def counts(connection: "DuckDBPyConnection", layer: int) -> dict[str, int]:
-    """Texts (or pairs), and those of which something was cut.
+    """Texts (or pairs); those of which something was cut; those whose own tokens nobody knows.
 
     Args:
         connection: with the relation ``comparisons``.
