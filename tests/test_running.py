@@ -318,7 +318,7 @@ def test_input_that_changes_while_it_is_read(source, minilm, tmp_path):
     shutil.copy(source, own)
 
     def meddle(state: State) -> None:
-        if state.done_shards == 2:
+        if state.done_shards == 1:
             changed(own)
 
     with pytest.raises(ActivationFlowError, match=r"texts\.txt was changed since this run began"):
@@ -352,17 +352,51 @@ def test_bad_options_are_refused_before_anything_is_done(source, minilm, tmp_pat
     with pytest.raises(ActivationFlowError) as caught:
         af.run_corpus(minilm, source, out=tmp_path / "run", **options)
     assert said in str(caught.value)
-    assert not (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_input_without_any_text(minilm, tmp_path):
     empty, blank = tmp_path / "empty.txt", tmp_path / "blank.txt"
     empty.touch()
     blank.write_text("\n  \n")
-    with pytest.raises(ActivationFlowError, match="there is nothing in it"):
-        af.run_corpus(minilm, empty, out=tmp_path / "a")
-    with pytest.raises(ActivationFlowError, match="there is no text in it"):
-        af.run_corpus(minilm, blank, out=tmp_path / "b")
+    (tmp_path / "mine").mkdir()
+    before = {*tmp_path.rglob("*")}
+    for out in (tmp_path / "new" / "run", tmp_path / "mine"):
+        with pytest.raises(ActivationFlowError, match="there is nothing in it"):
+            af.run_corpus(minilm, empty, out=out)
+        with pytest.raises(ActivationFlowError, match="there is no text in it"):
+            af.run_corpus(minilm, blank, out=out)
+        assert {*tmp_path.rglob("*")} == before
+
+
+def test_a_call_that_fails_before_it_has_a_plan_leaves_nothing(source, minilm, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b\nThe sun rose.,It rained.\n")
+    before = {*tmp_path.rglob("*")}
+    for given, said in ((rows, "other"), (source, "has no columns")):
+        with pytest.raises(ActivationFlowError, match=said):
+            af.run_corpus(minilm, given, out=tmp_path / "new" / "run", pairs="a,other")
+        assert {*tmp_path.rglob("*")} == before
+
+
+def test_a_call_that_fails_leaves_what_was_there(minilm, tmp_path):
+    """A run that was begun by another call is not for this one to remove, whatever is in it."""
+    blank, out = [tmp_path / "a.txt", tmp_path / "b.txt"], tmp_path / "run"
+    for path in blank:
+        path.write_text("\n \n")
+
+    def stop(state: State) -> None:
+        if state.done_shards == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        af.run_corpus(minilm, blank, out=out, progress=stop)
+    there = {path.name for path in out.rglob("*")}
+    assert {"manifest.json", "part-00000.parquet"} <= there
+    for _ in range(2):
+        with pytest.raises(ActivationFlowError, match="there is no text in it"):
+            af.run_corpus(minilm, blank, out=out)
+        assert there <= {path.name for path in out.rglob("*")}
 
 
 def test_a_run_within_its_input_does_not_read_itself(source, minilm, tmp_path):

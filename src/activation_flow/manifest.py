@@ -121,21 +121,30 @@ def _sweep(out: Path) -> None:
             left.unlink(missing_ok=True)  # a worker that is about to be killed removes it, too
 
 
-def _remove(out: Path, made: bool) -> None:
-    """Remove the work folder, without which nothing is a run; the folder itself if we made it."""
+def discard(out: Path, tables: Sequence[str]) -> None:
+    """Remove a run that holds nothing; its plan last, so that until then it can go on."""
+    for table in tables:
+        shutil.rmtree(out / table)
+    (out / NAME).unlink()
+
+
+def _remove(out: Path, made: Sequence[Path]) -> None:
+    """Remove the work folder, and of these folders, the innermost first, those that are empty."""
     shutil.rmtree(out / WORK, ignore_errors=True)
-    if made:
-        with suppress(OSError):  # something of somebody else is in it
-            out.rmdir()
+    with suppress(OSError):  # something of somebody else is in it
+        for path in made:
+            path.rmdir()
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[bool]:
     """Keep the folder of a run for this process; a second one is refused.
 
     Makes the folder where there is none, and removes what a killed run or worker left unfinished.
-    What this call made goes again if it ends before a plan is stored: a folder that holds none is
-    no run, and would stand in the way of nothing but the user.
+    Folders that this call made go again if there is no plan when it ends: they hold no run.
+
+    Yields:
+        Whether this call begins the run: nothing of one was there before.
 
     Raises:
         ActivationFlowError: another process writes there, it cannot be written, or it holds
@@ -143,7 +152,7 @@ def locked(out: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    made = not out.exists()
+    made = [path for path in (out, *out.parents) if not path.exists()]
     try:
         if out.exists() and not out.is_dir():
             raise ActivationFlowError(f"{out} is a file, not a folder")
@@ -165,9 +174,9 @@ def locked(out: Path) -> Iterator[None]:
             f"{out} cannot be written: {problem.strerror or problem}"
         ) from problem
     try:
-        yield
+        yield not known
     finally:
         _sweep(out)
-        lock.release()
         if not known and not (out / NAME).exists():
-            _remove(out, made)
+            _remove(out, made)  # while we hold the lock: nobody else has begun there
+        lock.release()

@@ -139,12 +139,12 @@ def run_corpus(
         on_error=on_error,
     )
     planning.check(encoder, job)
-    with manifest.locked(job.out):
+    with manifest.locked(job.out) as begun:
         files = planning.find(source, format, job.out / WORK)
         job = planning.with_files(encoder, job, files, shard_size)
         plan = planning.planned(job, files, shard_size)
         _run_all(encoder, job, plan, ray, progress or (lambda state: None))
-        return _finish(job, plan)
+        return _finish(job, plan, begun)
 
 
 def _run_all(
@@ -227,8 +227,11 @@ def _weights(plan: Manifest) -> list[int]:
     ]
 
 
-def _finish(job: Job, plan: Manifest) -> Run:
-    """What can be said only when all shards are done: rejects, counts, one τ for all."""
+def _finish(job: Job, plan: Manifest, begun: bool) -> Run:
+    """What can be said only when all shards are done: rejects, counts, one τ for all.
+
+    Of a run without any text, which was begun just now, nothing stays.
+    """
     total = Counts()
     rejects: list[Path] = []
     done = _done(job, len(plan["shards"]))
@@ -240,14 +243,16 @@ def _finish(job: Job, plan: Manifest) -> Run:
         total.add(counts)
         if counts.rejects:
             rejects.append(part.rejects_path(job.out, number))
+    if not total.rows:
+        if begun:
+            manifest.discard(job.out, job.layout.tables)
+        raise ActivationFlowError(
+            f"{planning.shown(manifest.files_of(plan))}: there is no text in it"
+        )
     with replacing(job.out / REJECTS) as temporary, temporary.open("wb") as file:
         for path in rejects:
             with path.open("rb") as some:
                 shutil.copyfileobj(some, file)
-    if not total.rows:
-        raise ActivationFlowError(
-            f"{planning.shown(manifest.files_of(plan))}: there is no text in it"
-        )
     finished: dict[str, Any] = {**asdict(total), "threshold": None}
     if job.layout.buckets.threshold_scope == "corpus" and total.texts:
         buckets = job.layout.buckets
