@@ -314,9 +314,15 @@ def check_exports(results: Any) -> None:
         assert table.from_arrow(tables) == results
 
 
-def check_pictures(results: Any) -> None:
-    for shown in (repr(results), results._repr_html_(), html.html_page(results)):
-        assert not hidden_characters(shown)
+def check_pictures(results: Any, page: bool = False) -> None:
+    """Nothing is hidden in words, in HTML and, where that is asked for, in a page with charts."""
+    shown = [repr(results), results._repr_html_()]
+    if page:
+        # Without the scripts that are ours and Vega's; the data of charts stay.
+        shown.append(re.sub(r"<script>.*?</script>", "", html.html_page(results), flags=re.DOTALL))
+        assert "application/json" in shown[-1]
+    for words in shown:
+        assert not hidden_characters(words)
 
 
 # the table of texts, through every call
@@ -381,8 +387,15 @@ class TestTable:
     def test_pictures(self) -> None:
         """Of all texts."""
         encoder = encoder_of("wordpiece")
-        check_pictures(encoder.strength(GIVEN, errors="collect"))
+        check_pictures(encoder.strength(GIVEN, errors="collect"), page=True)
         check_pictures(encoder.strength(GIVEN, words="max", errors="collect"))
+
+    @pytest.mark.parametrize("start", range(0, len(GIVEN), 24))
+    def test_charts(self, start: int) -> None:
+        """Of texts that no page of many would draw."""
+        encoder, some = encoder_of("gpt2"), GIVEN[start : start + 24 : 2]
+        check_pictures(encoder.strength(some, errors="collect", truncate=True), page=True)
+        check_pictures(encoder.shift(some, some[::-1], errors="collect", truncate=True), page=True)
 
     @every_kind
     def test_hidden_states(self, kind: str) -> None:

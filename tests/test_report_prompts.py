@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
-from test_report import EVIL, checked, hostile, lines, printed, runs
+from test_report import EVIL, checked, harmless, hostile, lines, printed, runs
 
 import activation_flow as af
 from activation_flow import html, picture, picture_prompts, report
@@ -235,7 +235,7 @@ def test_several_texts_are_numbered(minilm):
     assert "text 2: it has no token of its own (it is empty)" in text
     page = html.html_page(results)
     assert '<span class="afn-number">text 3</span>' in page
-    assert "<title>What prompts move</title>" in page
+    assert "<title>What prompts move: 2 texts</title>" in page
 
 
 def test_what_is_left_out_is_said(minilm):
@@ -335,20 +335,17 @@ def test_no_line_is_wider_than_the_console(text, prompts, width, colour, align):
     assert "\x1b" not in shown
     assert all(cell_len(line) <= width for line in shown.split("\n"))
     assert all(cell_len(line) <= 80 for line in repr(results).split("\n"))
-    checked(html.html_page(results)).close()
+    checked(html.html_fragment(results)).close()
 
 
 def test_html_is_escaped_and_asks_no_host(minilm):
     evil = [EVIL, '" onmouseover="x', "\x00 a", "\u202eevil", "'"]
     results = minilm.prompts(evil[0], evil, template="<b>{prompt}</b>{text}", layers="all")
     for text in (html.html_page(results._as_list()), html.html_fragment(results._as_list())):
-        page = checked(text)
-        assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
-        assert not {"src", "href", "onerror", "onmouseover"} & {name for name, _ in page.attributes}
-        assert "\x00" not in text
-        assert "\u202e" not in text
-        assert r"\u202eevil" in text
-        assert "http:" not in text
+        harmless(text)
+        read = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+        assert "\u202e" not in read
+        assert r"\u202eevil" in read
 
 
 def test_save_writes_the_page(paper, tmp_path):
