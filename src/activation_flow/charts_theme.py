@@ -136,6 +136,16 @@ def label(token: str) -> str:
     return _cut(shortened(token_text(token), LABEL), LABEL_WIDTH, SMALL)
 
 
+def _room(labels: Sequence[str]) -> float:
+    return plot_width(len(labels)) / max(len(labels), 1)
+
+
+def upright(labels: Sequence[str]) -> bool:
+    """Whether all tokens of an axis have room to stand upright."""
+    lines = (line for text in labels for line in text.split("\n"))
+    return all(text_width(line, SMALL) <= _room(labels) - 4 for line in lines)
+
+
 def token_axis(labels: Sequence[str], name: str, gap: float = 0.2) -> tuple[Any, Any]:
     """The axis of tokens in reading order, and the parameter that holds their names.
 
@@ -149,9 +159,8 @@ def token_axis(labels: Sequence[str], name: str, gap: float = 0.2) -> tuple[Any,
     """
     import altair as alt
 
-    room = plot_width(len(labels)) / max(len(labels), 1)
+    room, flat = _room(labels), upright(labels)
     lines = [line for text in labels for line in text.split("\n")]
-    flat = all(text_width(line, SMALL) <= room - 4 for line in lines)
     named = f"{name}[datum.value]"
     if not flat:
         labels = [text.replace("\n", "") for text in labels]
