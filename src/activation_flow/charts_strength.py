@@ -52,9 +52,9 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
         )
 
     tip = hover(("look", "bucket"), ("limit_said", "τ"))
-    layers = []
+    layers, marked = [], {row["mark"] for row in rows}
     if found:
-        channels = look_channels(found)
+        channels = look_channels(found, marked="!" in marked)
         if zero:
             marks = seen.mark_bar(strokeWidth=1, width=theme.bar_width(drawn.n))
         else:
@@ -62,7 +62,7 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
             layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
-    odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
+    odd = base.encode(x=x, text="mark:N", tooltip=tip)
     lift = -9 if zero else -14
     # Vega warns of a scale that an empty layer has no value for.
     if found and _numbers_fit(drawn, rows):
