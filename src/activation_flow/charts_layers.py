@@ -16,7 +16,7 @@ from activation_flow.picture import Scale, scale_of, shade
 NOT_COMPARABLE = "raw strengths of two layers cannot be compared; compare the order within each"
 CELL = 22  # height of a layer
 # The first layer light, the second dark.
-PAIR = ("#c9bde6", "#5f30a2")
+PAIR = (theme.LOOKS["LOW"][0], theme.LOOKS["HIGH"][0])
 
 
 def side_by_side(drawn: Drawn) -> Any:
@@ -44,7 +44,9 @@ def side_by_side(drawn: Drawn) -> Any:
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
-    bars = base.transform_filter("datum.drawn !== null").mark_bar(stroke="#8a6dc2", strokeWidth=1)
+    bars = base.transform_filter("datum.drawn !== null").mark_bar(
+        stroke=theme.LOOKS["LOW"][1], strokeWidth=1
+    )
     faint = alt.condition("datum.part === 'special'", alt.value(0.35), alt.value(1))
     dashes = alt.condition("datum.part === 'special'", alt.value([3, 2]), alt.value([1, 0]))
     high = base.transform_filter("datum.bucket === 'HIGH' && datum.drawn !== null")

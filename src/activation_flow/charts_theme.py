@@ -23,6 +23,7 @@ LOOKS = {
     "special": ("transparent", GREY, [3, 2]),
     "token": ("#9f88cf", "#7550b4", [1, 0]),
 }
+CHANCE = "#c9731a"  # what chance gives, beside HIGH
 # Told apart by lightness too, and always with a shape or a label of their own.
 SERIES = ("#7550b4", "#c9731a", "#2f9e9e", "#8a8796", "#b4a3db", "#c2477f")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
