@@ -323,6 +323,9 @@ def assert_title_inside(found):
 def test_a_long_text_says_how_many_tokens_are_drawn():
     r = random(600)
     assert "the first 60 of 600 tokens are drawn" in texts(r.chart())
+    for n, shown in ((64, 64), (65, 60)):
+        assert len(values(random(n).chart())[0]) == shown
+        assert len(values(random(n).chart(tokens=59))[0]) == 59
     assert len(values(r.chart())[0]) == 60
     assert len(values(r.chart(tokens=600))[0]) == 600
     with pytest.raises(ActivationFlowError, match="at least one token"):
@@ -349,7 +352,7 @@ def test_lines_fit(text, width):
 def test_text_is_as_dark_or_light_as_the_page():
     for chart in (canada().chart(), random(5, layers=(1, 2, 3)).chart()):
         for item in items(scene(chart)["scenegraph"], marktype="text"):
-            assert item["fill"] in ("currentColor", "#ffffff", "#000000")
+            assert item["fill"] in ("currentColor", "#ffffff", "#000000", "#fffffe", "#000001")
 
 
 # hostile text
