@@ -122,12 +122,69 @@ def test_a_clipped_token_has_a_mark_and_its_number():
     r = one([*"abcdefgh"], [1, 2, 3, 1, 2, 3, 2, 9000], settings=SETTINGS)
     row = values(r.chart())[0][7]
     assert (row["strength"], row["drawn"], row["mark"], row["said"]) == (9000, 3, "!", "9000.000")
-    assert [t for t in texts(r.chart(), "mark") if "!" in t] == ["9,000!"]
+    shown = texts(r.chart(), "mark")
+    assert shown.count("!") == 1
+    assert shown.count("9000.000") == 1
     tall = [bar["height"] for bar in drawn(r.chart(), "rect")]
     assert tall.count(max(tall)) == 3
     assert "! over 10x the median S of the text: clipped here, not in the numbers" in texts(
         r.chart()
     )
+
+
+def boxes(chart, **params):
+    """Left, right, top and bottom of every upright text in and beside the plot, in pixels."""
+    found, at = [], {"left": 0.0, "center": -0.5, "right": -1.0}
+
+    def walk(node, x, y):
+        for item in node.get("items", []):
+            if not isinstance(item, dict):
+                continue
+            here = (x + item.get("x", 0), y + item.get("y", 0))
+            if node.get("marktype") == "group" or "marktype" in item:
+                walk(item, *(here if node.get("marktype") == "group" else (x, y)))
+            elif node.get("marktype") == "text" and isinstance(item.get("text"), str):
+                size, text = item["fontSize"], item["text"]
+                long = width_of(text, size)
+                left = here[0] + item.get("dx", 0) + at[item.get("align", "left")] * long
+                top = here[1] + item.get("dy", 0)
+                top -= {"top": 0, "middle": size / 2}.get(item.get("baseline"), size)
+                role = node.get("role")
+                found.append((role, text, (left, left + long, top, top + size)))
+
+    walk(scene(chart, **params)["scenegraph"], 0, 0)
+    return [box for box in found if box[0] in ("mark", "axis-label")]
+
+
+@pytest.mark.parametrize("zero", [True, False])
+@pytest.mark.parametrize("n", [1, 2, 5, 12])
+def test_numbers_stand_below_tokens_and_overlap_nothing(n, zero):
+    r = one([f"tok{i}" for i in range(n)], np.linspace(9, 14, n)[None], (4,), settings=SETTINGS)
+    said = [picture.number(float(value)) for value in r.strength[0]]
+    found = boxes(r.chart(zero=zero))
+    numbers = [box for _, text, box in found if text in said]
+    assert [text for _, text, _ in found if text in said] == said
+    assert {top > charts_theme.HEIGHT + 11 for _, _, top, _ in numbers} == {True}
+    assert len({(top, bottom) for _, _, top, bottom in numbers}) == 1
+    assert sum("τ" in text for _, text, _ in found) == 1
+    for k, (_, one_text, a) in enumerate(found):
+        for _, other, b in found[k + 1 :]:
+            apart = a[1] <= b[0] or b[1] <= a[0] or a[3] <= b[2] or b[3] <= a[2]
+            assert apart, (one_text, other)
+
+
+def test_numbers_follow_the_layer_that_a_slider_chooses():
+    r = random(6, layers=(3, 4, 5))
+    chart = charts.figures(r)[1].chart
+    for k, layer in enumerate(r.layers):
+        said = [picture.number(float(value)) for value in r.strength[k]]
+        assert [t for t in texts(chart, "mark", layer=layer) if t in said] == said
+
+
+@pytest.mark.parametrize("tokens", [["a"] * 40, ["a", "W" * 12]])
+def test_there_are_no_numbers_where_not_all_fit(tokens):
+    chart = one(tokens, np.linspace(9, 14, len(tokens))[None], settings=SETTINGS).chart()
+    assert "14.000" not in texts(chart, "mark")
 
 
 def test_not_a_number_has_a_mark_and_no_bar():
@@ -266,6 +323,9 @@ def assert_title_inside(found):
 def test_a_long_text_says_how_many_tokens_are_drawn():
     r = random(600)
     assert "the first 60 of 600 tokens are drawn" in texts(r.chart())
+    for n, shown in ((64, 64), (65, 60)):
+        assert len(values(random(n).chart())[0]) == shown
+        assert len(values(random(n).chart(tokens=59))[0]) == 59
     assert len(values(r.chart())[0]) == 60
     assert len(values(r.chart(tokens=600))[0]) == 600
     with pytest.raises(ActivationFlowError, match="at least one token"):
@@ -292,7 +352,7 @@ def test_lines_fit(text, width):
 def test_text_is_as_dark_or_light_as_the_page():
     for chart in (canada().chart(), random(5, layers=(1, 2, 3)).chart()):
         for item in items(scene(chart)["scenegraph"], marktype="text"):
-            assert item["fill"] in ("currentColor", "#ffffff", "#000000")
+            assert item["fill"] in ("currentColor", "#ffffff", "#000000", "#fffffe", "#000001")
 
 
 # hostile text

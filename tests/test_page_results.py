@@ -8,7 +8,7 @@ import pytest
 from test_report import many, one
 
 import activation_flow as af
-from activation_flow import html
+from activation_flow import charts_theme, html, page, picture
 from activation_flow.result_shift import ShiftResults
 
 EVIL = '</script><img src=x onerror=document.title="hacked">'
@@ -200,6 +200,38 @@ def test_all_text_can_be_read(settled, name, dark):
         paper = tab.js("getComputedStyle(document.body).backgroundColor")
         assert paper == ("rgb(21, 19, 28)" if dark else "rgb(255, 255, 255)")
         assert tab.js(CONTRAST) == []
+
+
+@pytest.mark.parametrize("name", ["layers", "prompts"])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_maps_are_turned_around_on_a_dark_page(settled, name, scripts):
+    maps = "[...document.querySelectorAll('.afn-chart [class*=afn_turned]')]"
+    for dark in (False, True):
+        with settled(name, dark=dark, scripts=scripts) as tab:
+            found = tab.js(f"{maps}.map(e => getComputedStyle(e).filter)")
+            assert {*found} == {'url("#afn-turned")' if dark else "none"}
+            assert tab.js("document.querySelectorAll('filter#afn-turned').length") == 1
+
+
+def test_the_filter_turns_the_scale_around():
+    tables = re.findall(r'tableValues="([^"]+)"', page._turned())
+    for k, table in enumerate(tables):
+        values = [float(value) for value in table.split()]
+        for p in np.linspace(0, 1, 41):
+            own, other = (
+                int(picture.shade(float(q))[0][1 + 2 * k : 3 + 2 * k], 16) for q in (p, 1 - p)
+            )
+            assert 255 * values[own] == pytest.approx(other, abs=2)
+    assert len(tables) == 3
+
+
+@pytest.mark.parametrize("p", [k / 100 for k in range(101)])
+def test_ink_can_be_read_on_both_pages(p):
+    kept = {"#000001": "#000000", "#fffffe": "#ffffff"}
+    turned = {"#000000": "#ffffff", "#ffffff": "#000000"}
+    ink = charts_theme.ink(p)
+    assert kept.get(ink, ink) == picture.shade(p)[1]
+    assert (kept | turned)[ink] == picture.shade(1 - p)[1]
 
 
 def test_text_that_cannot_be_read_is_seen(settled):

@@ -577,6 +577,17 @@ class TestPage:
         assert [row["value"] for row in drawn] == TWO
         high = [row["token"] for row in drawn if row["look"] == "HIGH"]
         assert high == ["president", "?"]
+        usual = [value for value in TWO if value not in (TWO[0], TWO[-1])]
+        limits = {
+            layer["encoding"]["y"]["datum"]
+            for layer in paper_panel["layer"]
+            if "datum" in layer["encoding"].get("y", {})
+        }
+        assert limits == {np.quantile(usual, 0.75, method="midpoint")}
+        for name in ("figure-1", "figure-2", "figure-3"):
+            assert "openvino f32" in figures[name]["hconcat"][1]["title"]["text"]
+        for name in ("figure-4", "figure-5", "figure-6"):
+            assert "openvino f32" in figures[name]["title"]["subtitle"][0]
         assert [row["value"] for row in ours_panel["data"]["values"]] == [
             *found.table("table-2").columns["ours_layer_4"]
         ]

@@ -45,7 +45,7 @@ def chart(
     Args:
         results: one result, a list, or the summary of a run.
         layer: the only one to draw.
-        tokens: at most so many of a text are drawn.
+        tokens: at most so many of a text are drawn; with the usual 60 up to 64, if these are all.
         zero: False for dots on an axis of their own range, where bars of one layer's strengths,
             which begin at 0, look all the same.
 
@@ -112,7 +112,7 @@ def _drawn(
         if isinstance(found, ShiftResults):
             if layer is not None:
                 layer_index(found.layers, layer)
-            yield DrawnShift(result, min(len(result), tokens), lead, name)
+            yield DrawnShift(result, theme.how_many(len(result), tokens), lead, name)
             continue
         if isinstance(found, PromptsResults):
             if layer is not None:
@@ -121,7 +121,7 @@ def _drawn(
             continue
         one = result if layer is None else result.at(layer)
         strengths = without_buckets(one) if isinstance(one, HiddenStates) else one
-        yield Drawn(strengths, min(len(result), tokens), lead, name)
+        yield Drawn(strengths, theme.how_many(len(result), tokens), lead, name)
 
 
 def _picture(drawn: Drawn | DrawnShift | DrawnPrompts, zero: bool) -> Any:

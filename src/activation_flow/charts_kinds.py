@@ -75,7 +75,11 @@ def by_layer(results: LayersResult) -> Any:
         ),
     )
     width = theme.plot_width(min(max(len(results.layers), 5), 12))
-    notes = [model_line(results.provenance, results.layers), KINDS_NOTE]
+    notes = [
+        model_line(results.provenance, results.layers),
+        KINDS_NOTE,
+        "pooled over tokens, no interval",
+    ]
     title = theme.heading([KINDS_TITLE], notes, width)
     return chart.add_params(layer_names).properties(width=width, height=theme.HEIGHT, title=title)
 
@@ -121,7 +125,7 @@ def strips(results: StrengthResults) -> Any:
         scale=alt.Scale(zero=False, nice=True),
         axis=alt.Axis(tickCount=6, domain=False),
     )
-    ticks = base.mark_tick(thickness=1, height=20, opacity=0.6, color="#5f30a2")
+    ticks = base.mark_tick(thickness=1, height=20, opacity=0.6, color=theme.LOOKS["HIGH"][0])
     median = base.mark_tick(thickness=3, height=30, color=theme.INK, opacity=1)
     middle = alt.X("median(strength):Q", title="strength S (axis not from 0)")
     notes = [model_line(results.provenance, [layer])]
@@ -142,7 +146,7 @@ def figures(results: StrengthResults) -> list[Figure]:
             Figure(
                 "kinds",
                 KINDS_TITLE,
-                f"{KINDS_NOTE.capitalize()}.",
+                f"{KINDS_NOTE[0].upper()}{KINDS_NOTE[1:]}.",
                 theme.finished(by_layer(results)),
             )
         )

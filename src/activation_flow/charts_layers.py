@@ -11,12 +11,12 @@ from activation_flow import charts_theme as theme
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import Drawn, finite, hover
 from activation_flow.data import Provenance
-from activation_flow.picture import Scale, scale_of, shade
+from activation_flow.picture import Scale, scale_of
 
 NOT_COMPARABLE = "raw strengths of two layers cannot be compared; compare the order within each"
 CELL = 22  # height of a layer
 # The first layer light, the second dark.
-PAIR = ("#c9bde6", "#5f30a2")
+PAIR = (theme.LOOKS["LOW"][0], theme.LOOKS["HIGH"][0])
 
 
 def side_by_side(drawn: Drawn) -> Any:
@@ -44,7 +44,9 @@ def side_by_side(drawn: Drawn) -> Any:
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
-    bars = base.transform_filter("datum.drawn !== null").mark_bar(stroke="#8a6dc2", strokeWidth=1)
+    bars = base.transform_filter("datum.drawn !== null").mark_bar(
+        stroke=theme.LOOKS["LOW"][1], strokeWidth=1
+    )
     faint = alt.condition("datum.part === 'special'", alt.value(0.35), alt.value(1))
     dashes = alt.condition("datum.part === 'special'", alt.value([3, 2]), alt.value([1, 0]))
     high = base.transform_filter("datum.bucket === 'HIGH' && datum.drawn !== null")
@@ -87,7 +89,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     for row in drawn.rows():
         k = r.layers.index(row["layer"])
         at = finite(place[k, row["i"]])
-        rows.append({**row, "k": k, "place": at, "ink": theme.INK if at is None else shade(at)[1]})
+        rows.append({**row, "k": k, "place": at, "ink": theme.INK if at is None else theme.ink(at)})
     x, tokens = theme.token_axis(drawn.labels, f"tokens{drawn.name}", gap=0.04)
     axis, layer_names = layer_axis(r.provenance, r.layers, f"layers{drawn.name}")
     upwards = alt.Scale(domain=list(range(len(r.layers)))[::-1], padding=0.04)
@@ -106,6 +108,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     )
     colour = alt.Fill("place:Q", scale=alt.Scale(domain=[0, 1], range=theme.PURPLES), legend=legend)
     cells = base.transform_filter("datum.place !== null").mark_rect().encode(fill=colour)
+    cells = cells.properties(name=f"{theme.TURNED}{drawn.name}")
     special = base.transform_filter("datum.place === null && datum.mark === ''").mark_rect(
         fill=theme.GREY, opacity=0.15
     )

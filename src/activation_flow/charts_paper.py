@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from activation_flow import charts_shift
+from activation_flow import charts_shift, charts_strength
 from activation_flow import charts_theme as theme
 from activation_flow.charts_shift import DrawnShift
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import look_channels
 from activation_flow.paper import PaperTable, Value, number_of, published
 from activation_flow.paper_prompts import FIGURES, Steering, pair_of
-from activation_flow.paper_tables import high, kinds_of
+from activation_flow.paper_tables import high, kinds_of, tau
+from activation_flow.picture import model_line, number
 from activation_flow.result_reproduction import Reproduction
 
 _ALIGNED = {
@@ -29,7 +30,7 @@ _MARKS = (
 )
 _LAYERS = (theme.LOOKS["token"][1], theme.SERIES[1])  # both can be seen on black and on white
 _STEP, _HEIGHT = 46, 260  # pixels for a token; of a plot
-_HIGH = "HIGH by eqs. 3 and 4 over the tokens that are not special; each panel has its own scale"
+_HIGH = "τ and HIGH by eqs. 3 and 4 over tokens that are not special; each panel has its own scale"
 
 
 def figures(found: Reproduction) -> list[Figure]:
@@ -52,33 +53,26 @@ def alone(figure: Figure) -> Any:
 
 
 def _whose(found: Reproduction, *layers: int) -> str:
-    """The model, its layers, and whether it is another than the paper's."""
-    if found.provenance is None:
-        return "no model was run"
-    return f"{_short(found, *layers)}{' (another model)' if found.another else ''}"
-
-
-def _short(found: Reproduction, *layers: int) -> str:
+    """The model, its layers, its engine, and whether it is another than the paper's."""
     head = found.provenance
     if head is None:
-        return ""
-    if len(layers) > 1:
-        return f"{head.model}, layers {' and '.join(map(str, layers))} of {head.n_layers}"
-    return f"{head.model}, {head.layer_name(found.main)}"
+        return "no model was run"
+    line = model_line(head, layers or (found.main,))
+    return f"{line} (another model)" if found.another else line
 
 
 def _strengths(found: Reproduction) -> Iterator[Figure]:
     """Figures 1 and 2: bars of Tables 1 and 2."""
-    for number in (1, 2):
-        table, about = found.table(f"table-{number}"), published()[f"table-{number}"]
+    for n in (1, 2):
+        table, about = found.table(f"table-{n}"), published()[f"table-{n}"]
         tokens = [str(token) for token in table.columns["token"]]
         printed = [number_of(str(value)) for value in table.columns["paper_strength"]]
-        panels = [_bars(tokens, printed, "the paper’s numbers", f"paper_{number}")]
+        panels = [_bars(tokens, printed, "the paper’s numbers", f"paper_{n}")]
         if found.provenance is not None:
             ours = _numbers(table, f"ours_layer_{found.main}")
-            panels.append(_bars(tokens, ours, _whose(found), f"ours_{number}"))
+            panels.append(_bars(tokens, ours, _whose(found), f"ours_{n}"))
         yield _beside(
-            f"figure-{number}",
+            f"figure-{n}",
             f"{about['figure']}: {about['figure_caption']}",
             f"{_HIGH}.",
             panels,
@@ -94,27 +88,35 @@ def _number(value: Value) -> float | None:
 
 
 def _bars(tokens: Sequence[str], values: Sequence[float | None], title: str, name: str) -> Any:
-    """One panel: a bar for each token, HIGH, LOW or special, its value above it."""
+    """One panel: a bar for each token, HIGH, LOW or special, its value below it; and τ."""
     import altair as alt
 
     plain = [
         kind != "special" and value is not None
         for kind, value in zip(kinds_of([*tokens]), values, strict=True)
     ]
-    marks = iter(high(np.array([v for v, on in zip(values, plain, strict=True) if on], float)))
+    usual = np.array([v for v, on in zip(values, plain, strict=True) if on], float)
+    marks = iter(high(usual))
     rows = []
     for i, (token, value, on) in enumerate(zip(tokens, values, plain, strict=True)):
         look = ("HIGH" if next(marks) else "LOW") if on else "special"
         said = "none" if value is None else f"{value:.2f}"
         rows.append({"i": i, "token": token, "value": value, "look": look, "said": said})
     x, names = theme.token_axis([theme.label(token) for token in tokens], f"tokens_{name}")
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=x, y=_y("value:Q", values), tooltip=[_tip("token"), _tip("said", "S"), _tip("look")]
-    )
+    y = _y("value:Q", values)
+    data = alt.Chart(alt.Data(values=rows))
+    base = data.encode(x=x, tooltip=[_tip("token"), _tip("said", "S"), _tip("look")])
     looks = [look for look in theme.LOOKS if any(row["look"] == look for row in rows)]
-    bars = base.mark_bar(strokeWidth=1).encode(**look_channels(looks))
-    text = base.mark_text(dy=-7, fontSize=10).encode(text="said:N")
-    return alt.layer(bars, text).add_params(names).properties(**_panel(title, len(tokens)))
+    bars = base.mark_bar(strokeWidth=1).encode(y=y, **look_channels(looks))
+    text = base.mark_text(dy=charts_strength.ROW, baseline="top", fontSize=theme.SMALL)
+    layers = [bars, text.encode(y=alt.value("height"), text="said:N")]
+    if len(usual):
+        # The data of the bars, so that all layers have the same; one row is enough for τ.
+        once, limit = data.transform_filter("datum.i === 0"), tau(usual)
+        line = once.mark_rule(strokeDash=[5, 3], strokeWidth=1).encode(y=alt.datum(limit))
+        side = once.mark_text(align="left", dx=6, fontSize=theme.SIZE, text=f"τ = {number(limit)}")
+        layers += [line, side.encode(x=alt.value("width"), y=alt.datum(limit))]
+    return alt.layer(*layers).add_params(names).properties(**_panel(title, len(tokens)))
 
 
 def _two_layers(found: Reproduction) -> Figure:

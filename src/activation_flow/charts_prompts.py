@@ -10,7 +10,7 @@ from activation_flow import picture_prompts as prompts
 from activation_flow.charts_shift import DrawnShift
 from activation_flow.charts_sliders import layer_parameter
 from activation_flow.charts_tokens import finite
-from activation_flow.picture import model_line, number, shade, shortened
+from activation_flow.picture import model_line, number, shortened
 from activation_flow.result_prompts import PromptComparison, PromptsResult
 
 CELL = 64  # of the matrix
@@ -78,7 +78,7 @@ class DrawnPrompts:
                         **{"layer": layer, "layer_name": r.provenance.layer_name(layer)},
                         "drift": finite(drift[a, b]),
                         "place": place,
-                        "ink": shade(place)[1] if place is not None else theme.INK,
+                        "ink": theme.ink(place) if place is not None else theme.INK,
                         "said": "" if a == b else few_digits(float(drift[a, b])),
                         "mean": number(float(mean[a, b])),
                         "anchor": number(float(r.anchor_shift[k, a, b])),
@@ -95,7 +95,7 @@ class DrawnPrompts:
             between = r.between(one.a, one.b, self.layer)
             name = f"{self.name}_{one.a}_{one.b}"
             title = (self.title, f"A: {self.names[one.a]}", f"B: {self.names[one.b]}")
-            n = min(len(between), self.n)
+            n = theme.how_many(len(between), self.n)
             parts = tuple(map(str, one.part))
             yield one, DrawnShift(between, n, name=name, names=title, parts=parts)
 
@@ -165,12 +165,14 @@ def matrix(drawn: DrawnPrompts) -> Any:
     base = base.encode(x=x, y=y, tooltip=_hover())
     colour = alt.Fill("place:Q", scale=alt.Scale(domain=[0, 1], range=theme.PURPLES), legend=None)
     cells = base.transform_filter("datum.place !== null").mark_rect().encode(fill=colour)
+    cells = cells.properties(name=f"{theme.TURNED}{drawn.name}")
     own = base.transform_filter("datum.a === datum.b").mark_rect(fill=theme.GREY, opacity=0.15)
     ink = alt.Color("ink:N", scale=None)
     said = base.mark_text(fontSize=theme.SIZE).encode(text="said:N", color=ink)
     side = CELL * len(drawn.names)
-    what = "total shift Δ of all aligned tokens, special ones included; dark: the largest"
-    title = theme.heading([drawn.title], drawn.notes(what), side + 200)
+    what = "total shift Δ of all aligned tokens, special ones included"
+    notes = [*drawn.notes(what), "the more a cell stands out, the larger"]
+    title = theme.heading([drawn.title], notes, side + 200)
     chart = alt.layer(own, cells, said, *_layer_name(drawn)).add_params(*params)
     return chart.properties(width=side, height=CELL / 2 * len(drawn.names) + 40, title=title)
 

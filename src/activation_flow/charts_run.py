@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 NONE = "(no kind)"
 ORDER = (*KINDS[::-1], NONE)  # content first: what is asked about most
-BAND = "95 % interval over texts, of these words"
+BAND = "95 % interval over texts"
 STEP = 26  # pixels of a row
 
 

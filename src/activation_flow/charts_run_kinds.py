@@ -100,7 +100,7 @@ def dots(these: Shown, measure: Measure) -> Any:
         row["i"] = names.index((row["section"], row["label"]))
         row["label"] = theme.label(row["kind"]) if row["section"] == "special" else row["label"]
     x = alt.X("value:Q", **value_axis(measure))
-    looks = {"domain": ["kind", "special"], "range": ["#5f30a2", theme.GREY]}
+    looks = {"domain": ["kind", "special"], "range": [theme.LOOKS["HIGH"][0], theme.GREY]}
     colour = alt.Color("section:N", scale=alt.Scale(**looks), legend=None)
     base = these.data(rows).encode(y=places(len(names)))
     chart = alt.layer(

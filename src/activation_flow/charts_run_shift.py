@@ -12,7 +12,6 @@ from activation_flow.charts_layers import layer_axis
 from activation_flow.charts_run import BAND, NONE, ORDER, STEP, Row, Shown, about, labels, places
 from activation_flow.charts_theme import Figure
 from activation_flow.picture import number, shortened, visible
-from activation_flow.picture_shift_summary import NAMES
 from activation_flow.result_shift_summary import ShiftSummary
 
 PAIRS = len(theme.SERIES)  # pairs of prompts that lines can be told apart of
@@ -124,8 +123,9 @@ def drift(these: Shown) -> Any:
         axis=alt.Axis(tickCount=5, domain=False, ticks=False),
     )
     base = these.data(rows).encode(y=places(_shown_rows(summary)))
+    fill, stroke, _ = theme.LOOKS["LOW"]
     chart = alt.layer(
-        base.mark_bar(height=14, fill="#c9bde6", stroke="#8a6dc2").encode(
+        base.mark_bar(height=14, fill=fill, stroke=stroke).encode(
             x=x, tooltip=_tips(axis_title, _noun(summary))
         ),
         *_interval(base, theme.INK),
@@ -163,9 +163,9 @@ def ratio(these: Shown) -> Any:
     beside = these.data([row for row in chance if row["i"] < _ROWS]).encode(
         y=places(_shown_rows(summary))
     )
-    look = "#5f30a2"
+    look = theme.LOOKS["HIGH"][0]
     chart = alt.layer(
-        beside.mark_tick(height=22, thickness=2, color="#c9731a").encode(
+        beside.mark_tick(height=22, thickness=2, color=theme.CHANCE).encode(
             x=x, tooltip=_tips("k / n, the R_H of chance, %", _noun(summary))
         ),
         *_interval(base, look),
@@ -226,6 +226,7 @@ def kinds(these: Shown) -> Any:
     ).properties(width=theme.NARROW, height=STEP * max(len(order), 1))
     notes = [
         "of the texts' own tokens, no special ones and none of a prompt",
+        "pooled over tokens, no interval",
         *_left(summary, PAIRS),
     ]
     title = "Which kinds of token move"
@@ -264,8 +265,8 @@ def _noun(summary: ShiftSummary) -> str:
 def figures(summary: ShiftSummary, these: Shown) -> Iterator[Figure]:
     """Those of a page."""
     said = {
-        "anchor_cosine": "Angles of different layers can be compared: where the curve is high, the "
-        "prompt acts.",
+        "anchor_cosine": "1 − cos has no unit. But layers differ in how alike all their vectors "
+        "are: a large angle is no proof that the prompt acts there.",
         "anchor_shift": "The same as a length, which grows with the strengths of a layer.",
     }
     has = {row["name"] for row in summary.table.to_pylist() if row["section"] == "text"}
@@ -275,7 +276,7 @@ def figures(summary: ShiftSummary, these: Shown) -> Iterator[Figure]:
             title = f"{BY_LAYER[measure][0]}, layer by layer"
             chart = by_layer(summary, measure)
             yield Figure(name, title, said[measure], theme.finished(chart))
-    told = f"{NAMES['total_shift'].capitalize()}, the mean over the texts."
+    told = "The sum of Δ over all aligned tokens of a text, special ones too; its mean over texts."
     yield Figure("drift", _DRIFT[0], told, theme.finished(drift(these)))
     if "high_ratio" in has:
         told = "Right of what chance gives, strong tokens move more than others; left of it, less."

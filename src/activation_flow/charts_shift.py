@@ -159,6 +159,7 @@ def bars(drawn: DrawnShift) -> Any:
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, tooltip=tip)
     occur = {row["look"] for row in rows if row["shift"] is not None}
     found = [look for look in theme.LOOKS if look in occur]
+    replaced = any(row["change"] == "replaced" and row["shift"] is not None for row in rows)
     by = drawn.result.provenance.settings.get("bucket_by", "a")
     shaded = base.transform_filter("datum.part === 'prompt'")
     layers = [shaded.mark_bar(color=theme.GREY, opacity=0.12, width={"band": 1.25})]
@@ -169,10 +170,11 @@ def bars(drawn: DrawnShift) -> Any:
         marks = base.transform_filter("datum.shift !== null").mark_bar(
             strokeWidth=1, width=theme.bar_width(drawn.n)
         )
-        layers.append(marks.encode(y=y, **look_channels(found, strong=f"S of {_SIDES[by]} > τ")))
+        strong = f"S of {_SIDES[by]} > τ"
+        layers.append(marks.encode(y=y, **look_channels(found, strong, marked=replaced)))
     moved = base.transform_filter("datum.change === 'replaced' && datum.shift !== null")
     # Vega warns of a scale that an empty layer has no value for.
-    if any(row["change"] == "replaced" and row["shift"] is not None for row in rows):
+    if replaced:
         layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
     alone = base.transform_filter("datum.shift === null").mark_text(dy=-8, fontSize=theme.TITLE)
     layers.append(alone.encode(y=alt.value("height"), text="mark:N"))

@@ -1,6 +1,6 @@
 """Strengths of one text as a chart: a bar or a dot for each token, and the τ line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from activation_flow import charts_theme as theme
@@ -10,11 +10,12 @@ from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import Drawn, finite, hover, look_channels, looks
 from activation_flow.picture import quantile_words
 
-ROOM = 38  # pixels from one token to the next that a number needs
+GAP = 4  # pixels between two numbers, at least
+ROW = 24  # pixels from the plot to the numbers, below one line of tokens
 
 
 def bars(drawn: Drawn, *, zero: bool = True) -> Any:
-    """A bar for each token in reading order, its number if there is room, and the τ line.
+    """A bar for each token in reading order, and the τ line; numbers below tokens, if all fit.
 
     Of several layers one is shown, and a slider changes it; another moves τ.
 
@@ -51,9 +52,9 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
         )
 
     tip = hover(("look", "bucket"), ("limit_said", "τ"))
-    layers = []
+    layers, marked = [], {row["mark"] for row in rows}
     if found:
-        channels = look_channels(found)
+        channels = look_channels(found, marked="!" in marked)
         if zero:
             marks = seen.mark_bar(strokeWidth=1, width=theme.bar_width(drawn.n))
         else:
@@ -61,13 +62,13 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
             layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
-    odd, marked = base.encode(x=x, text="mark:N", tooltip=tip), {row["mark"] for row in rows}
+    odd = base.encode(x=x, text="mark:N", tooltip=tip)
     lift = -9 if zero else -14
     # Vega warns of a scale that an empty layer has no value for.
-    if found and theme.step(drawn.n) >= ROOM:
-        named = seen.transform_calculate(shown="format(datum.strength, ',.4~r') + datum.mark")
-        layers.append(named.mark_text(dy=lift).encode(y=y("drawn:Q"), text="shown:N", tooltip=tip))
-    elif "!" in marked:
+    if found and _numbers_fit(drawn, rows):
+        below = seen.mark_text(dy=ROW, baseline="top", fontSize=theme.SMALL)
+        layers.append(below.encode(y=alt.value("height"), text="said:N", tooltip=tip))
+    if "!" in marked:
         far = odd.transform_filter("datum.mark === '!'").mark_text(dy=lift, fontSize=theme.SIZE)
         layers.append(far.encode(y=y("drawn:Q")))
     if "nan" in marked:
@@ -83,6 +84,12 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
             title=theme.heading(drawn.title, drawn.notes(), theme.plot_width(drawn.n)),
         )
     )
+
+
+def _numbers_fit(drawn: Drawn, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether tokens stand upright, and below them every number of every layer has room."""
+    widest = max((theme.text_width(row["said"], theme.SMALL) for row in rows), default=0.0)
+    return theme.upright(drawn.labels) and widest + GAP <= theme.step(drawn.n)
 
 
 def _said(sliders: Sliders) -> str:

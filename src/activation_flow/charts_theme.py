@@ -11,7 +11,7 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from activation_flow import drawing
-from activation_flow.picture import RAMP, shortened, token_text, visible
+from activation_flow.picture import RAMP, shade, shortened, token_text, visible
 
 INK = "currentColor"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
@@ -23,16 +23,23 @@ LOOKS = {
     "special": ("transparent", GREY, [3, 2]),
     "token": ("#9f88cf", "#7550b4", [1, 0]),
 }
+CHANCE = "#c9731a"  # what chance gives, beside HIGH
 # Told apart by lightness too, and always with a shape or a label of their own.
 SERIES = ("#7550b4", "#c9731a", "#2f9e9e", "#8a8796", "#b4a3db", "#c2477f")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 PURPLES = list(RAMP)
+# Begins the names of marks whose colours are places on PURPLES: page.css turns these around on a
+# dark page, where what is strong is bright, as in strips.
+TURNED = "afn_turned"
+# Ink on a light page and on a dark one; page.css exchanges only the plain black and white.
+_INKS = {"#000000": ("#000001", "#000000"), "#ffffff": ("#ffffff", "#fffffe")}
 
 SIZE, TITLE, SMALL = 12, 15, 11
 HEIGHT = 240
 NARROW, WIDE = 440, 640  # of a picture's words, at least; of a plot, about
 LABEL, LABEL_WIDTH = 16, 120  # letters and pixels of a token below a bar
 TOKENS = 60  # of a text are drawn, unless more are asked for
+FEW = 4  # more are drawn too, if these are all
 
 
 @dataclass(frozen=True)
@@ -109,9 +116,27 @@ def heading(title: Sequence[str], notes: Iterable[str], width: float) -> Any:
     return alt.TitleParams(text=top, subtitle=small)
 
 
+def ink(place: float) -> str:
+    """Black or white on the colour of a place; on a dark page, on that of 1 − place.
+
+    >>> ink(0.0), ink(1.0)
+    ('#000000', '#ffffff')
+    """
+    return _INKS[shade(place)[1]][shade(1 - place)[1] == "#ffffff"]
+
+
 def step(n: int) -> float:
     """Pixels from one token to the next."""
     return min(64.0, max(16.0, WIDE / max(n, 1)))
+
+
+def how_many(n: int, limit: int) -> int:
+    """So many of n tokens are drawn: up to a limit, and all where only a few would be left out.
+
+    >>> how_many(64, 60), how_many(65, 60), how_many(2, 1)
+    (64, 60, 1)
+    """
+    return n if n <= limit + (FEW if limit == TOKENS else 0) else limit
 
 
 def plot_width(n: int) -> float:
@@ -136,6 +161,16 @@ def label(token: str) -> str:
     return _cut(shortened(token_text(token), LABEL), LABEL_WIDTH, SMALL)
 
 
+def _room(labels: Sequence[str]) -> float:
+    return plot_width(len(labels)) / max(len(labels), 1)
+
+
+def upright(labels: Sequence[str]) -> bool:
+    """Whether all tokens of an axis have room to stand upright."""
+    lines = (line for text in labels for line in text.split("\n"))
+    return all(text_width(line, SMALL) <= _room(labels) - 4 for line in lines)
+
+
 def token_axis(labels: Sequence[str], name: str, gap: float = 0.2) -> tuple[Any, Any]:
     """The axis of tokens in reading order, and the parameter that holds their names.
 
@@ -149,9 +184,8 @@ def token_axis(labels: Sequence[str], name: str, gap: float = 0.2) -> tuple[Any,
     """
     import altair as alt
 
-    room = plot_width(len(labels)) / max(len(labels), 1)
+    room, flat = _room(labels), upright(labels)
     lines = [line for text in labels for line in text.split("\n")]
-    flat = all(text_width(line, SMALL) <= room - 4 for line in lines)
     named = f"{name}[datum.value]"
     if not flat:
         labels = [text.replace("\n", "") for text in labels]

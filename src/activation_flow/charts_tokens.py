@@ -141,12 +141,15 @@ def looks(rows: Sequence[Mapping[str, Any]], sliders: bool) -> list[str]:
     return [look for look in theme.LOOKS if look in found]
 
 
-def look_channels(found: Sequence[str], strong: str = "S > τ") -> dict[str, Any]:
+def look_channels(
+    found: Sequence[str], strong: str = "S > τ", *, marked: bool = False
+) -> dict[str, Any]:
     """Fill, outline and dashes of the looks that occur; one legend for the three.
 
     Args:
         found: the looks.
         strong: what HIGH means, in our own words.
+        marked: whether marks stand above bars: the legend leaves them room.
     """
     import altair as alt
 
@@ -155,7 +158,9 @@ def look_channels(found: Sequence[str], strong: str = "S > τ") -> dict[str, Any
     legend = None
     if len(found) > 1 or "special" in found:
         named = f"datum.value === 'HIGH' ? 'HIGH ({strong})' : datum.value"
-        legend = alt.Legend(title=None, symbolType="square", labelExpr=named)
+        legend = alt.Legend(
+            title=None, symbolType="square", labelExpr=named, offset=26 if marked else 12
+        )
     return {
         name: kind("look:N", scale=alt.Scale(domain=list(found), range=list(values)), legend=legend)
         for name, kind, values in zip(("fill", "stroke", "strokeDash"), kinds, ranges, strict=True)

@@ -14,9 +14,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import numpy as np
+
 from activation_flow import drawing
 from activation_flow.markup import escape, fragment
-from activation_flow.picture import visible
+from activation_flow.picture import shade, visible
 
 if TYPE_CHECKING:
     from activation_flow.charts_theme import Figure
@@ -65,6 +67,7 @@ def page(
     subtitle += f'<p class="afn-source">{escape(source)}</p>\n' if source else ""
     body = "\n".join([*parts, *_foot(facts, command)])
     links = "\n".join(f'<a href="#{name}">{named}</a>' for name, named in _SECTION.findall(body))
+    body += _turned() if live else ""
     run = "".join(f"<script>{script}</script>\n" for script in scripts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -75,6 +78,27 @@ def page(
         f'<style>\n{_file("page.css")}</style>\n</head>\n<body class="afn-page">\n'
         f"<header>\n<h1>{escape(title)}</h1>\n{subtitle}<nav>\n{links}\n</nav>\n</header>\n"
         f"{fragment([body])}\n{run}</body>\n</html>\n"
+    )
+
+
+@cache
+def _turned() -> str:
+    """The filter of page.css that turns the scale of maps around: the colour of p to that of 1 − p.
+
+    Each channel falls along the scale, so each can be turned alone.
+    """
+    places = np.linspace(0, 1, 201)
+    colours = [shade(float(place))[0] for place in places]
+    found = []
+    for k, name in enumerate("RGB", 1):
+        values = np.array([int(colour[2 * k - 1 : 2 * k + 1], 16) / 255 for colour in colours])
+        table = np.interp(np.linspace(0, 1, 256), values[::-1], values)
+        listed = " ".join(f"{value:.3f}" for value in table)
+        found.append(f'<feFunc{name} type="table" tableValues="{listed}"/>')
+    return (
+        '\n<svg width="0" height="0" style="position:absolute" aria-hidden="true">'
+        '<filter id="afn-turned" color-interpolation-filters="sRGB"><feComponentTransfer>'
+        f"{''.join(found)}</feComponentTransfer></filter></svg>"
     )
 
 

@@ -35,10 +35,15 @@ def skew(values: np.ndarray) -> float:
     return float(found[0, 0])
 
 
+def tau(values: np.ndarray, method: str = "midpoint") -> float:
+    """The upper quartile of some values (eq. 3)."""
+    return float(threshold(values[None], method=method)[0])
+
+
 def high(values: np.ndarray, method: str = "midpoint") -> np.ndarray:
     """True where a value is above the upper quartile of them all (eqs. 3 and 4)."""
-    tau = threshold(values[None], method=method)
-    marks: np.ndarray = bucket(values[None], tau, np.ones(len(values), bool))[0] == "HIGH"
+    limit = threshold(values[None], method=method)
+    marks: np.ndarray = bucket(values[None], limit, np.ones(len(values), bool))[0] == "HIGH"
     return marks
 
 
