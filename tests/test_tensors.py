@@ -432,7 +432,9 @@ def test_other_results_have_not(tmp_path, ending, tiny_encoder):
 
 
 def refused(path: Path) -> None:
-    with pytest.raises(ActivationFlowError, match=rf"{path.name} holds no hidden states \("):
+    with pytest.raises(
+        ActivationFlowError, match=rf"{path.name} holds no hidden states: it is damaged"
+    ):
         list(af.load(path))
 
 
