@@ -58,12 +58,11 @@ def _svg(result: Exports, path: Path) -> None:
 
 
 # Those that every result has, hidden states too.
-PICTURES = {".png": _png, ".svg": _svg}
+PICTURES = {".html": _html, ".png": _png, ".svg": _svg}
 WRITERS: dict[str, Callable[[Exports, Path], None]] = {
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
-    ".html": _html,
     **PICTURES,
 }
 # What reading a file that is damaged, or of somebody else, raises; that of pyarrow, too.
@@ -76,18 +75,18 @@ _DAMAGE = (
 def save(result: Exports, path: str | Path) -> None:
     """Write by ending; a file that is there already is replaced, whole or not at all.
 
-    Hidden states have endings of their own: ``tensors.ENDINGS``.
+    Hidden states have endings of their own: ``tensors.ENDINGS``, and those of ``PICTURES``.
 
     Raises:
         ActivationFlowError: see ``output.check_path``; or the file cannot be written.
     """
     results = result._as_list()
-    pictured = Path(path).suffix.lower() in PICTURES
-    if isinstance(results, HiddenResults) and not pictured:
+    vectors = isinstance(results, HiddenResults)
+    path = check_path(path, [*tensors.ENDINGS, *PICTURES] if vectors else [*WRITERS])
+    if path.suffix.lower() in tensors.ENDINGS:
         texts = zip(results.numbers, results, strict=True)
         tensors.write(path, chain(results.errors, texts), results.provenance, results.layers)
         return
-    path = check_path(path, [*WRITERS])
     with replacing(path) as temporary:
         WRITERS[path.suffix.lower()](result, temporary)
 
