@@ -301,10 +301,11 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("prompts", "options", "message"),
         [
-            (["a"], {}, "give two of them, or one and --baseline"),
-            ([], {"baseline": True}, "give two of them, or one and --baseline"),
+            (["a"], {}, "give two of them, or one and baseline=True"),
+            ([], {"baseline": True}, "give two of them, or one and baseline=True"),
             (["a", "a"], {}, "prompt 'a' is given twice"),
-            (["a", ""], {}, "prompt 2 is empty; the bare text is asked for with --baseline"),
+            (["a", ""], {}, "prompt 2 is empty; the bare text is asked for with baseline=True"),
+            (["a", " \t\n"], {}, "prompt 2 is only spaces; the bare text is asked for with"),
             (["a", None], {}, "prompt 2: it is not a string but NoneType"),
             (["a", "\ud800"], {}, "prompt 2: character 1 is half of a surrogate pair"),
             ("ab", {}, "prompts is str; give a list of strings"),

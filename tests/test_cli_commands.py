@@ -208,6 +208,16 @@ class TestHidden:
         assert code == 1
         assert ".npz, .safetensors" in err
 
+    @pytest.mark.parametrize("ending", [".html", ".svg"])
+    def test_a_page_and_a_picture(
+        self, afn: Any, minilm: af.Encoder, tmp_path: Path, ending: str
+    ) -> None:
+        path = tmp_path / f"x{ending}"
+        assert afn("hidden", DAY, WALK, *MINILM, "--save", str(path))[0] == 0
+        minilm.hidden_states([DAY, WALK]).save(tmp_path / f"own{ending}")
+        assert path.read_bytes() == (tmp_path / f"own{ending}").read_bytes()
+        assert "beautiful" in path.read_text(encoding="utf-8")
+
 
 class TestLongTexts:
     @pytest.mark.parametrize("command", ["strength", "layers", "hidden"])

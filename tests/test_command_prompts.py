@@ -91,9 +91,10 @@ def test_a_cut_variant_is_told(afn: Any) -> None:
     ("words", "code", "message"),
     [
         ((TEXT,), 2, 'give the prompts that are to be compared: -p "Summarize" -p'),
-        ((TEXT, "-p", "a"), 1, "give two of them, or one and --baseline"),
+        ((TEXT, "-p", "a"), 1, "give two of them, or one and baseline=True"),
         ((TEXT, "-p", "a", "-p", "a"), 1, "prompt 'a' is given twice"),
         ((TEXT, "-p", "", "--baseline"), 1, "prompt 1 is empty; the bare text"),
+        ((TEXT, "-p", "  ", "--baseline"), 1, "prompt 1 is only spaces; the bare text"),
         ((TEXT, "-p", "a", "-p", "b", "--template", "{x}"), 1, "template '{x}': it has a field"),
         ((TEXT, "-p", "a", "-p", "b", "--align", "x"), 1, "align='x' is not one of text, diff"),
         ((TEXT, "-p", "a", "-p", "b", "--save", "x.xyz"), 1, "ending '.xyz'"),

@@ -400,7 +400,7 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            ({"prompts": ["a"]}, "give two of them, or one and --baseline"),
+            ({"prompts": ["a"]}, "give two of them, or one and baseline=True"),
             ({"prompts": ["a", "a"]}, "prompt 'a' is given twice"),
             ({"prompts": ["a", ""]}, "prompt 2 is empty"),
             ({"prompts": ["a", "b"], "pairs": "text,b"}, "two ways to compare: leave out one"),
@@ -476,7 +476,7 @@ class TestRuns:
         assert out.split() == ["n", "12"]
         code, _, err = afn("corpus", source, "--prompt", "a", *how, "--text-column", "b")
         assert code == 1
-        assert "give two of them, or one and --baseline" in err
+        assert "give two of them, or one and baseline=True" in err
         how = ("-m", "minilm", "--out", str(tmp_path / "more"), "--text-column", "b")
         code, out, err = afn("corpus", source, "--prompt", "a", "--baseline", *how)
         assert (code, err) == (0, "")

@@ -197,6 +197,7 @@ DOWNWARDS = {
     ("result_run", "_png", "drawing"),
     ("result_run", "_svg", "drawing"),
     ("result_summary", "Summary.__repr__", "report_summary"),
+    ("result_reproduction", "Reproduction.chart", "charts_paper"),
     ("result_reproduction", "Reproduction.save", "paper_files"),
     ("result_reproduction", "Reproduction.__repr__", "report_paper"),
     ("result_reproduction", "Reproduction._repr_html_", "html_paper"),
@@ -324,6 +325,12 @@ def test_every_file_imports_only_what_stands_above_it():
 
 def test_what_delegates_downwards_is_listed_exactly():
     assert downwards(SOURCES) == DOWNWARDS
+
+
+def test_dir_lists_what_is_public():
+    names = {name for name in dir(activation_flow) if not name.startswith("__")}
+    assert names == {*activation_flow.__all__}
+    assert {"__version__", "__name__", "__all__"} <= {*dir(activation_flow)}
 
 
 def test_heavy_libraries_are_imported_where_they_are_used():

@@ -1,10 +1,12 @@
 """The page of every kind of result, and ``afn report``, opened in a headless Chromium."""
 
+import io
 import re
 from importlib.resources import files
 
 import numpy as np
 import pytest
+from run_folders import make_run
 from test_report import many, one
 
 import activation_flow as af
@@ -330,13 +332,87 @@ def test_a_report_of_some_texts(afn, tmp_path):
     assert "no page was written" in err
 
 
-@pytest.mark.parametrize("text", ["strength.json", "a\0.json", "x" * 300 + ".json", ".", "/tmp"])
-def test_what_is_no_file_is_a_text(afn, tmp_path, monkeypatch, text):
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_a_report_of_hidden_states(afn, tmp_path, pages, ending):
+    pages.results["hidden"].save(tmp_path / f"h{ending}")
+    code, out, _ = afn("report", str(tmp_path / f"h{ending}"), "--save", str(tmp_path / "r.html"))
+    assert (code, "2 texts" in out) == (0, True)
+
+
+@pytest.mark.parametrize("text", ["read notes.txt", "a/b c?.json", "x.py", "nothing", "Wait..."])
+def test_what_is_no_path_is_a_text(afn, tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
-    if text == "a\0.json":
-        text = "a:b/c?.json"
     code, out, _ = afn("report", text, "-m", "minilm", "--save", "r.html")
     assert (code, "r.html: 1 text" in out) == (0, True)
+
+
+def test_what_looks_like_a_path_is_a_text_on_standard_input(afn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"strength.json\n")))
+    code, out, _ = afn("report", "-f", "-", "-m", "minilm", "--save", "r.html")
+    assert (code, "r.html: 1 text" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("absent.json", "there is no file absent.json (as a text: echo absent.json | afn report"),
+        ("absent.txt", "there is no file absent.txt"),
+        ("a:b/c?.json", "echo 'a:b/c?.json' |"),
+        ("x" * 300 + ".json", "there is no file xxx"),
+        (".", ". is no run: it has no manifest.json"),
+        ("there", "there is no run: it has no manifest.json"),
+        ("x.csv", "x.csv holds no whole result; .json, .parquet, .npz, .safetensors do (as"),
+        ("x.txt", "do, texts of a file with -f x.txt"),
+        ("plain", "do, texts of a file with -f plain"),
+    ],
+)
+def test_a_path_that_holds_no_result(afn, tmp_path, monkeypatch, word, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    for name in ("x.csv", "x.txt", "plain"):
+        (tmp_path / name).write_text("A day.\n", encoding="utf-8")
+    # No such model: it is not asked for.
+    code, out, err = afn("report", word, "-m", "no/such", "--save", "r.html")
+    assert (code, out) == (1, "")
+    assert said in err
+    assert not (tmp_path / "r.html").exists()
+
+
+OF_TEXTS = [
+    *(["--quantile", "0.5"], ["-m", "minilm"], ["--kinds", "none"], ["--words"]),
+    *(["-f", "x.txt"], ["--text-pair", "b"], ["--truncate"], ["--threads", "1"]),
+]
+
+
+@pytest.mark.parametrize("words", OF_TEXTS, ids=" ".join)
+@pytest.mark.parametrize("name", ["r.json", "run"])
+def test_options_of_texts_are_refused_with_what_was_measured(
+    afn, tmp_path, monkeypatch, pages, words, name
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AFN_MODEL", "no/such")
+    pages.results["one"].save("r.json")
+    make_run(tmp_path / "run")
+    code, out, err = afn("report", name, *words, "--save", "r.html")
+    assert (code, out) == (2, "")
+    option = {"-f": "--file", "-m": "--model"}.get(words[0], words[0])
+    assert f"{option} is for texts; {name} holds" in " ".join(err.split())
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_the_layer_of_a_run_can_be_chosen_that_of_a_result_not(afn, tmp_path, monkeypatch, pages):
+    monkeypatch.chdir(tmp_path)
+    pages.results["one"].save("r.json")
+    made = make_run(tmp_path / "run")
+    code, _, err = afn("report", "r.json", "-l", "4", "--save", "r.html")
+    assert (code, "--layer is for texts; r.json holds what was measured" in err) == (2, True)
+    assert afn("report", "run", "-l", "4", "--save", "r.html")[0] == 0
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    af.Run(made.path).summary(4).save("own.html")
+    assert page == (tmp_path / "own.html").read_text(encoding="utf-8")
+    code, out, err = afn("report", "run", "-l", "5", "--save", "r.html")
+    assert (code, out) == (1, "")
 
 
 @pytest.mark.parametrize(
@@ -345,7 +421,7 @@ def test_what_is_no_file_is_a_text(afn, tmp_path, monkeypatch, text):
         (["a"], 2, "say where the page is to be written: --save report.html"),
         (["a", "--save", "r.pdf"], 1, "it must be one of .html"),
         (["--save", "r.html"], 2, "give texts, or a file with -f"),
-        (["bad.json", "--save", "r.html"], 1, "bad.json holds no results"),
+        (["bad.json", "--save", "r.html"], 1, "bad.json holds no results: it is damaged"),
         (["a", "b", "--text-pair", "c", "--save", "r.html"], 1, "--text-pair is given 1 times"),
     ],
 )

@@ -1,6 +1,7 @@
 """The paper's sentences through models: against eager Hugging Face, plain numpy and pandas."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from itertools import combinations
@@ -26,7 +27,10 @@ from activation_flow import (
     paper_pair,
     paper_places,
     paper_prompts,
+    paper_sections,
+    report_paper,
 )
+from activation_flow.data import ActivationFlowError
 from activation_flow.paper import Row
 from activation_flow.paper_places import Probe, places
 
@@ -599,8 +603,76 @@ class TestPage:
         ours = [found.row(f"figure-{n}/total/text").ours for n in (5, 4, 6)]
         assert totals == pytest.approx(ours)
 
+    def test_a_figure_alone(self, whole: tuple[af.Reproduction, Path]) -> None:
+        from activation_flow import drawing
+
+        found, out = whole
+        for figure in charts_paper.figures(found):
+            chart = found.chart(figure=int(figure.name[-1]))
+            assert " ".join(drawing.spec(chart)["title"]["text"]) == figure.title
+        assert drawing.png(found.chart(2)) == (out / "figure-2.png").read_bytes()
+        for wrong in (0, 8, "1", True, None):
+            with pytest.raises(ActivationFlowError, match=r"there is no figure .*: give 1 to 7"):
+                found.chart(wrong)  # type: ignore[arg-type]
+
+    def test_a_figure_that_needs_a_model(self) -> None:
+        found = af.reproduce()
+        assert found.chart().to_dict()
+        with pytest.raises(ActivationFlowError, match="figure 4 needs a model, and none was run"):
+            found.chart(figure=4)
+
+    def test_rows_as_a_table(self, whole: tuple[af.Reproduction, Path]) -> None:
+        found, _ = whole
+        table = found.to_arrow()
+        for row, given in zip(found.rows, table.to_pylist(), strict=True):
+            ours = given["ours"] if given["ours_words"] is None else given["ours_words"]
+            assert ours == row.ours
+            for name in ("id", "place", "what", "paper", "difference", "verdict", "note", "of"):
+                assert given[name] == getattr(row, name)
+        head = json.loads(table.schema.metadata[b"activation_flow"])
+        assert (head["schema"], head["model"]) == ("reproduce/1", "minilm")
+        assert head["counts"] == found.counts
+
+    def test_what_a_notebook_shows(self, whole: tuple[af.Reproduction, Path]) -> None:
+        bundle = whole[0]._repr_mimebundle_(include=None, exclude=None)
+        assert bundle == {"text/plain": repr(whole[0]), "text/html": whole[0]._repr_html_()}
+
+    @pytest.mark.parametrize("width", [80, 60, 140])
+    @pytest.mark.parametrize("name", [f"table-{n}" for n in range(1, 7)])
+    def test_every_number_of_a_table_is_in_one_piece(
+        self, whole: tuple[af.Reproduction, Path], name: str, width: int
+    ) -> None:
+        from rich.console import Console
+
+        found, out = whole[0].table(name), io.StringIO()
+        console = Console(file=out, width=width, color_system=None)
+        page = report_paper.ReproductionPage(found=whole[0], width=width)
+        for part in page._table(found, width):
+            console.print(part)
+        lines = out.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        rows = list(zip(*paper_sections.shown(found).values(), strict=True))
+        words = [line.split() for line in lines]
+        for token, *values in rows:
+            mine = [word for line in words if line[:1] == [token] for word in line[1:]]
+            cells = [paper_sections.cell_text(value) for value in values]
+            numbers = [cell for cell in cells if paper.number_of(cell) is not None]
+            assert numbers
+            assert {*numbers} <= {*mine}
+
 
 class TestCommand:
+    def test_the_column_of_no_corpus(self, afn: Any) -> None:
+        code, out, err = afn("reproduce", "--text-column", "foo", "--no-model")
+        assert (code, out) == (2, "")
+        assert "give --corpus FILE" in " ".join(err.split())
+
+    def test_numbers_of_the_paper_are_whole_at_80_columns(self, afn: Any) -> None:
+        code, out, _ = afn("reproduce", "-m", "minilm")
+        assert code == 0
+        for printed in (*ONE, *TWO, *EIGHT, *NINE, *SHIFTS, 18.2, 21.8):
+            assert f"{printed}".rstrip("0") in out
+
     def test_without_a_model(self, afn: Any) -> None:
         code, out, err = afn("reproduce", "--no-model", "--json")
         assert (code, err) == (0, "")

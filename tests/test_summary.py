@@ -249,8 +249,11 @@ def test_layers_stand_in_the_order_asked_for(tmp_path: Path) -> None:
     assert summary.texts["layer"].to_pylist() == [5, 2]
     assert list(dict.fromkeys(summary.table["layer"].to_pylist())) == [5, 2]
     assert run.summary(-1 - 1).layers == (5,)
-    with pytest.raises(ActivationFlowError, match="holds layer 2, 3, 5, not 4"):
+    with pytest.raises(ActivationFlowError, match="this run holds layers 2, 3 and 5, not 4"):
         run.summary("4")
+    # Of the run, not of the model, which has six.
+    with pytest.raises(ActivationFlowError, match=r"run holds layers 2, 3 and 5, not 9$"):
+        run.summary("9")
 
 
 class TestForms:

@@ -15,6 +15,7 @@ from equality import assert_same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
+from run_folders import make_run
 
 import activation_flow as af
 from activation_flow import document, files, table
@@ -512,13 +513,21 @@ def test_home_is_understood(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("r.json", b"{", "r.json holds no results: JSONDecodeError"),
-        ("r.json", b"\xff", "r.json holds no results: UnicodeDecodeError"),
+        ("r.json", b"{", "r.json holds no results: it is damaged or .* not JSON from line 1, col"),
+        ("r.json", b"\xff", r"r.json holds no results: .* \(it is not UTF-8\)$"),
         ("r.json", b"[]", "r.json: this is no result of activation-flow"),
         ("r.json", b"7", "r.json: this is no result of activation-flow"),
         ("r.json", b'{"schema": "audit/9"}', r"\(schema 'audit/9', not one of strength/1, "),
-        ("r.json", b'{"schema": "strength/1"}', "r.json holds no results: KeyError"),
-        ("r.parquet", b"PAR1", "r.parquet holds no results: ArrowInvalid"),
+        (
+            "r.json",
+            b'{"schema": "strength/1"}',
+            r"r.json holds no results: .* \('model' is missing\)$",
+        ),
+        ("r.parquet", b"PAR1", "r.parquet holds no results: it is damaged or of another version$"),
+        ("r.json", b"[" * 200_000, "r.json holds no results: it is damaged or of another version$"),
+        ("r.json", b'{"schema": ["strength/1"]}', "this is no result of activation-flow"),
+        ("r.json", b'{"schema": "summary/1"}', "this is the summary of a run: open the run itself"),
+        ("r.json", b'{"schema": "reproduce/1"}', "afn reproduce --out DIR"),
         ("r.csv", b"a", r"only \.json, .* hold whole results; \.csv does not"),
         ("r", b"a", r"only \.json, .* hold whole results; this does not"),
     ],
@@ -558,5 +567,33 @@ def test_a_parquet_file_of_somebody_else(tmp_path):
 
 @pytest.mark.parametrize("name", ["r.json", "r.parquet"])
 def test_a_file_that_is_not_there(tmp_path, name):
-    with pytest.raises(ActivationFlowError, match=rf"{name} cannot be read"):
+    with pytest.raises(ActivationFlowError, match=rf"{name} cannot be read: No such file or dir"):
         af.load(tmp_path / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(ActivationFlowError, match=rf"{name} cannot be read: Is a directory"):
+        af.load(tmp_path / name)
+
+
+def test_a_parquet_file_with_a_flipped_byte_gives_no_words_of_a_library(tmp_path):
+    example().save(tmp_path / "r.parquet")
+    whole, said = (tmp_path / "r.parquet").read_bytes(), []
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 0xFF
+        (tmp_path / "r.parquet").write_bytes(flipped)
+        try:
+            af.load(tmp_path / "r.parquet")
+        except ActivationFlowError as problem:
+            said.append(str(problem))
+    assert said
+    assert not re.search(r"Error|Arrow|[Tt]hrift|Exception", "".join(said))
+
+
+@pytest.mark.parametrize("ending", [".json", ".parquet"])
+def test_what_is_made_of_a_run_says_how_to_open_it(tmp_path, ending):
+    made = make_run(tmp_path / "run")
+    af.Run(made.path).summary().save(tmp_path / f"s{ending}")
+    with pytest.raises(ActivationFlowError, match=rf"s{ending}: .* afn report DIR \(af\.Run\)$"):
+        af.load(tmp_path / f"s{ending}")
+    with pytest.raises(ActivationFlowError, match=r"this is a part of a run: .* afn report DIR"):
+        af.load(made.path / "manifest.json")

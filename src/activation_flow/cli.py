@@ -162,15 +162,19 @@ def shift_command(
 
 @app.command("hidden")
 @options.group(options.TEXTS, options.LAYERS, options.KINDS, options.LENGTH, options.MODEL)
-@click.option("--save", metavar="PATH", help="Write to a .npz or .safetensors file; .png .svg: S.")
+@options.group(
+    options.save(
+        "Write to a .npz or .safetensors file; .html .png .svg: a page, or a picture of S."
+    )
+)
 @options.group(options.JSON, options.DEBUG)
 def hidden_command(
     texts: tuple[str, ...], file: str | None, save: str | None, as_json: bool, **settings: Any
 ) -> None:
     """Hidden states of every token of every TEXT: [layers tokens width], for work to go on from.
 
-    With --save they go to the file as they come, so that a FILE of any size can be read (into
-    .safetensors, about 70,000 sentences).
+    With --save x.npz or x.safetensors they go to the file as they come, so that a FILE of any size
+    can be read (into .safetensors, about 70,000 sentences).
     """
     from activation_flow import files, output, tensors
     from activation_flow.encoder import Encoder

@@ -44,6 +44,10 @@ def reproduce_command(
 
     if no_model and corpus is not None:
         raise click.UsageError("the claims about a corpus need a model; leave --no-model out")
+    context = click.get_current_context()
+    source = context.get_parameter_source("text_column")
+    if corpus is None and source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--text-column is a column of the corpus: give --corpus FILE, too")
     if out is not None:
         output.check_folder(out)
     if corpus is not None:  # a wrong name is told before a model is loaded

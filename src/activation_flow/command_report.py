@@ -1,6 +1,7 @@
-"""The command ``afn report``: arguments -> library call -> a page. No logic."""
+"""The command ``afn report``: what is to be reported on -> library call -> a page."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("activation_flow")
 
+WHOLE = (".json", ".parquet", ".npz", ".safetensors")  # files that hold whole results
+# What else we and others write: one word that ends so is hardly meant as a text.
+OTHERS = (".csv", ".html", ".png", ".svg", ".txt", ".jsonl")
+
 
 @click.command("report")
 @click.argument("texts", metavar="TEXT... | RESULT | DIR", nargs=-1)
@@ -28,9 +33,12 @@ def report_command(
     """Write one HTML page that needs no network: tokens, charts, numbers, settings, the command.
 
     Of texts: their strengths at the chosen layer, and how they stand at every layer. Of a RESULT, a
-    .json or .parquet file that a command saved; or of DIR, a corpus run: what it holds, without a
-    model. One argument is a RESULT if its name ends so and there is such a file, and DIR if it is a
-    folder with a manifest.json; all else is text.
+    .json .parquet .npz or .safetensors file that a command saved, or of DIR, a corpus run: what it
+    holds, without a model; of all options, these take --save alone, and a run --layer.
+
+    One argument is a path if there is such a file or folder, or if it is one word that ends as
+    files do: .json .parquet .npz .safetensors .csv .html .png .svg .txt .jsonl. As a text, give it
+    on standard input: echo notes.txt | afn report -f - --save report.html
     """
     from activation_flow import output
 
@@ -38,18 +46,25 @@ def report_command(
         raise click.UsageError("say where the page is to be written: --save report.html")
     path = output.check_path(save, [".html"])
     failures: Sequence[Failure] = ()
-    alone = Path(texts[0]) if len(texts) == 1 and file is None else None
-    if alone is not None and _is(alone.is_file) and alone.suffix.lower() in (".json", ".parquet"):
-        log.info("%s is a file: the page of the result in it", texts[0])
-        holds = _of_result(alone, path)
-    elif alone is not None and _is((alone / "manifest.json").is_file):
-        log.info("%s is a folder: the page of the corpus run in it", texts[0])
-        holds = _of_run(alone, path)
-    else:
+    given = _path_of(texts)
+    if given is None:
         results = _of_texts(texts, file, path, settings)
         holds, failures = _count(len(results), "text"), results.errors
+    elif _is(given.is_dir):
+        holds = _of_run(given, path, settings["layers"])
+    else:
+        holds = _of_result(given, path)
     click.echo(f"{path}: {holds}, {path.stat().st_size / 1e6:.1f} MB")
     screen.stop_if(failures)
+
+
+def _path_of(texts: Sequence[str]) -> Path | None:
+    """The one argument, where it is a path: something is there, or it is named as files are."""
+    if len(texts) != 1 or not texts[0]:
+        return None
+    path = Path(texts[0])
+    named = path.suffix.lower() in (*WHOLE, *OTHERS) and len(texts[0].split()) == 1
+    return path if named or _is(path.exists) else None
 
 
 def _is(asked: Any) -> bool:
@@ -63,9 +78,37 @@ def _is(asked: Any) -> bool:
 def _of_result(file: Path, path: Path) -> str:
     from activation_flow import files, html
 
+    if not _is(file.is_file):
+        raise ActivationFlowError(f"there is no file {file}{_or_text(file)}")
+    if file.suffix.lower() not in WHOLE:
+        lines = f", texts of a file with -f {file}" if file.suffix.lower() not in OTHERS[:4] else ""
+        raise ActivationFlowError(
+            f"{file} holds no whole result; {', '.join(WHOLE)} do{lines}{_or_text(file)}"
+        )
+    _refuse_options(f"{file} holds what was measured", ())
+    log.info("%s is a file: the page of the result in it", file)
     results = files.load(file)
     _write(path, html.html_page(results))
     return _count(len(results), results.noun)
+
+
+def _or_text(path: Path) -> str:
+    return f" (as a text: echo {shlex.quote(str(path))} | afn report -f - --save ...)"
+
+
+def _refuse_options(why: str, taken: Sequence[str]) -> None:
+    """Refuse what would have no effect without texts; what the environment says is no option.
+
+    Raises:
+        click.UsageError: an option was given that is neither of all pages nor in ``taken``.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = str(option.name)
+        source = context.get_parameter_source(name)
+        typed = source is click.core.ParameterSource.COMMANDLINE
+        if typed and name not in ("texts", "save", "debug", *taken):
+            raise click.UsageError(f"{max(option.opts, key=len)} is for texts; {why}")
 
 
 def _write(path: Path, page: str) -> None:
@@ -75,10 +118,17 @@ def _write(path: Path, page: str) -> None:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _of_run(folder: Path, path: Path) -> str:
+def _of_run(folder: Path, path: Path, layers: str | None) -> str:
+    from activation_flow import manifest
     from activation_flow.run import Run
 
-    Run(folder).summary().save(path)
+    if not _is((folder / manifest.NAME).is_file):
+        raise ActivationFlowError(
+            f"{folder} is no run: it has no {manifest.NAME}{_or_text(folder)}"
+        )
+    _refuse_options(f"{folder} holds a run, of which only --layer can be chosen", ("layers",))
+    log.info("%s is a folder: the page of the corpus run in it", folder)
+    Run(folder).summary(layers).save(path)
     return "a corpus run"
 
 

@@ -92,6 +92,17 @@ class Provenance:
         return f"layer {layer} of {self.n_layers}{note}"
 
 
+class NoSuchLayer(ActivationFlowError):
+    """A layer that the model does not have."""
+
+    def __init__(self, layer: int, n_layers: int):
+        super().__init__(
+            f"layer {layer} is out of range: this model has layers 0 (embeddings) to "
+            f"{n_layers}; -1 is the last"
+        )
+        self.layer = layer
+
+
 def resolve_layers(spec: "int | str | Sequence[int] | None", n_layers: int) -> tuple[int, ...]:
     """The layers that a user means, in the order given, each once.
 
@@ -120,10 +131,7 @@ def resolve_layers(spec: "int | str | Sequence[int] | None", n_layers: int) -> t
         if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)):
             raise ActivationFlowError(f"layer {layer!r} is not a whole number")
         if not -n_layers - 1 <= layer <= n_layers:
-            raise ActivationFlowError(
-                f"layer {layer} is out of range: this model has layers 0 (embeddings) to "
-                f"{n_layers}; -1 is the last"
-            )
+            raise NoSuchLayer(layer, n_layers)
         layers.append(int(layer) % (n_layers + 1))
     if not layers:
         raise ActivationFlowError("no layer was asked for; give one, such as 8, 6-9 or all")

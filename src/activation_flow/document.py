@@ -3,6 +3,7 @@
 No formula, no file and no picture. What is absent is null: -1, "" and 0 of the arrays, NaN too.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -32,6 +33,15 @@ from activation_flow.results import Exports, LayersResult, Results, StrengthResu
 KINDS_OF_RESULT: dict[str, type[Results[Any]]] = {
     kind.schema: kind
     for kind in (StrengthResults, LayersResult, ShiftResults, PromptsResults, HiddenResults)
+}
+# What else we write, by its schema: it is read by people and other programs, not by ``load``.
+_OTHERS = {
+    "summary/1": "this is the summary of a run: open the run itself with afn report DIR (af.Run)",
+    "shift-summary/1": "this is the summary of a run that compares: open the run itself with "
+    "afn report DIR (af.Run)",
+    "reproduce/1": "this is a reproduction of the paper: afn reproduce --out DIR (af.reproduce) "
+    "makes it again, as a page and tables",
+    "corpus/1": "this is a part of a run: open the folder of the run with afn report DIR (af.Run)",
 }
 
 
@@ -107,12 +117,7 @@ def from_dict(document: Json) -> Results[Any]:
     Raises:
         ActivationFlowError: it is no document of a known schema.
     """
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema not in KINDS_OF_RESULT:
-        known = ", ".join(KINDS_OF_RESULT)
-        raise ActivationFlowError(
-            f"this is no result of activation-flow (schema {schema!r}, not one of {known})"
-        )
+    schema = schema_of(document)
     kind = KINDS_OF_RESULT[schema]
     provenance = Provenance(**{name: document[name] for name in Provenance.__dataclass_fields__})
     layers = tuple(document["layers"])
@@ -129,6 +134,37 @@ def from_dict(document: Json) -> Results[Any]:
         results = [read(item, provenance, layers) for item in items]
     errors = tuple(Failure(e[number], e["reason"]) for e in document["errors"])
     return kind(tuple(results), provenance, layers, errors, tuple(i[number] for i in items))
+
+
+def schema_of(head: object) -> str:
+    """The schema of a document, or of its head.
+
+    Raises:
+        ActivationFlowError: it is not that of a result; it says what it is, where that is known.
+    """
+    schema = head.get("schema") if isinstance(head, dict) else None
+    if isinstance(schema, str) and schema in KINDS_OF_RESULT:
+        return schema
+    if isinstance(schema, str) and schema in _OTHERS:
+        raise ActivationFlowError(_OTHERS[schema])
+    raise ActivationFlowError(
+        f"this is no result of activation-flow (schema {schema!r}, not one of "
+        f"{', '.join(KINDS_OF_RESULT)})"
+    )
+
+
+def damage(problem: Exception) -> str:
+    """Why a file could not be read back, for people: no words of Python or of a library."""
+    cause = ""
+    if isinstance(problem, ActivationFlowError):
+        cause = str(problem)
+    elif isinstance(problem, UnicodeDecodeError):
+        cause = "it is not UTF-8"
+    elif isinstance(problem, json.JSONDecodeError):
+        cause = f"it is not JSON from line {problem.lineno}, column {problem.colno} on"
+    elif isinstance(problem, KeyError) and str(problem.args[0]).isidentifier():
+        cause = f"{problem.args[0]!r} is missing"
+    return "it is damaged or of another version" + (f" ({cause})" if cause else "")
 
 
 def _from_hidden(text: Json, provenance: Provenance, layers: tuple[int, ...]) -> HiddenStates:

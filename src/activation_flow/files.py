@@ -1,6 +1,7 @@
 """Results <-> files: the ending chooses the form."""
 
 import json
+import os
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -57,31 +58,35 @@ def _svg(result: Exports, path: Path) -> None:
 
 
 # Those that every result has, hidden states too.
-PICTURES = {".png": _png, ".svg": _svg}
+PICTURES = {".html": _html, ".png": _png, ".svg": _svg}
 WRITERS: dict[str, Callable[[Exports, Path], None]] = {
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
-    ".html": _html,
     **PICTURES,
 }
+# What reading a file that is damaged, or of somebody else, raises; that of pyarrow, too.
+_DAMAGE = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(RecursionError, NotImplementedError),
+)
 
 
 def save(result: Exports, path: str | Path) -> None:
     """Write by ending; a file that is there already is replaced, whole or not at all.
 
-    Hidden states have endings of their own: ``tensors.ENDINGS``.
+    Hidden states have endings of their own: ``tensors.ENDINGS``, and those of ``PICTURES``.
 
     Raises:
         ActivationFlowError: see ``output.check_path``; or the file cannot be written.
     """
     results = result._as_list()
-    pictured = Path(path).suffix.lower() in PICTURES
-    if isinstance(results, HiddenResults) and not pictured:
+    vectors = isinstance(results, HiddenResults)
+    path = check_path(path, [*tensors.ENDINGS, *PICTURES] if vectors else [*WRITERS])
+    if path.suffix.lower() in tensors.ENDINGS:
         texts = zip(results.numbers, results, strict=True)
         tensors.write(path, chain(results.errors, texts), results.provenance, results.layers)
         return
-    path = check_path(path, [*WRITERS])
     with replacing(path) as temporary:
         WRITERS[path.suffix.lower()](result, temporary)
 
@@ -95,21 +100,29 @@ def load(path: str | Path) -> Results[Any]:
         ActivationFlowError: the file cannot be read, or holds no results.
     """
     path = Path(path).expanduser()
-    if path.suffix.lower() in tensors.ENDINGS:
-        return tensors.read(path)
+    ending = path.suffix.lower()
     try:
-        if path.suffix.lower() == ".json":
+        if ending in (*tensors.ENDINGS, ".json", ".parquet"):
+            path.open("rb").close()  # in the words of the system, not of the libraries below
+        if ending in tensors.ENDINGS:
+            return tensors.read(path)
+        if ending == ".json":
             return document.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        if path.suffix.lower() == ".parquet":
+        if ending == ".parquet":
             from pyarrow import parquet
 
             return table.from_arrow(parquet.read_table(path))
-    except OSError as problem:
-        raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
     except ActivationFlowError as problem:
+        if ending in tensors.ENDINGS:  # it names the file
+            raise
         raise ActivationFlowError(f"{path}: {problem}") from problem
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as problem:
-        raise ActivationFlowError(f"{path} holds no results: {problem!r}") from problem
+    except OSError as problem:
+        why = os.strerror(problem.errno) if problem.errno else document.damage(problem)
+        raise ActivationFlowError(f"{path} cannot be read: {why}") from problem
+    except _DAMAGE as problem:
+        raise ActivationFlowError(
+            f"{path} holds no results: {document.damage(problem)}"
+        ) from problem
     raise ActivationFlowError(
         f"{path}: only .json, .parquet, {' and '.join(tensors.ENDINGS)} hold whole results; "
         f"{path.suffix or 'this'} does not"

@@ -33,18 +33,19 @@ class Prompting:
         for place, prompt in enumerate(self.prompts[self.prompts[:1] == (None,) :], 1):
             if reason := unreadable(prompt):
                 raise ActivationFlowError(f"prompt {place}: {reason}")
-            if not prompt:
+            if prompt is not None and not prompt.strip():
+                held = "is only spaces" if prompt else "is empty"
                 raise ActivationFlowError(
-                    f"prompt {place} is empty; the bare text is asked for with --baseline "
-                    "(baseline=True)"
+                    f"prompt {place} {held}; the bare text is asked for with baseline=True "
+                    "(--baseline)"
                 )
         twice = [prompt for prompt in self.prompts if self.prompts.count(prompt) > 1]
         if twice:
             raise ActivationFlowError(f"prompt {twice[0]!r} is given twice")
         if len(self.prompts) < 2:
             raise ActivationFlowError(
-                "prompts are compared in pairs: give two of them, or one and --baseline "
-                "(baseline=True), the bare text"
+                "prompts are compared in pairs: give two of them, or one and "
+                "baseline=True (--baseline), the bare text"
             )
         Template(self.template)
         parts.check_way(self.align)

@@ -4,16 +4,16 @@ Computes nothing; the order is that of paper_sections, the layout that of termin
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activation_flow import paper_sections as text
-from activation_flow.paper import VERDICTS, PaperTable, Row, published
+from activation_flow.paper import VERDICTS, PaperTable, Row, Value, number_of, published
 from activation_flow.paper_sections import Section
 from activation_flow.picture import model_line, visible
 from activation_flow.result_reproduction import Reproduction
-from activation_flow.terminal import GREY, Page, fit
+from activation_flow.terminal import GREY, Column, Page, fit, packed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -85,8 +85,7 @@ class ReproductionPage(Page):
         if table is not None:
             yield self.text(table.title, GREY)
             if section.side_by_side:
-                yield self.text("")
-                yield self._table(table)
+                yield from self._table(table, width)
         if self.rows or section.counted:
             yield self.text("")
             yield self._rows(section.rows, width)
@@ -112,18 +111,15 @@ class ReproductionPage(Page):
             )
         return table
 
-    def _table(self, table: PaperTable) -> Any:
-        """The paper's columns and ours, side by side."""
-        from rich.table import Table
-
-        drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
+    def _table(self, table: PaperTable, width: int) -> "Iterator[RenderableType]":
+        """The paper's columns and ours, in as many tables as the width asks for."""
         shown = text.shown(table)
-        for k, name in enumerate(shown):
-            head = self.text(name.replace("_", " "), "bold")
-            drawn.add_column(head, overflow="fold", no_wrap=k == 0)
-        for cells in zip(*shown.values(), strict=True):
-            drawn.add_row(*(self.text(visible(text.cell_text(cell))) for cell in cells))
-        return drawn
+        tokens = [name for name in shown if name.startswith("token")]
+        lead = [_column(name, shown[name], max(width // 4, 8)) for name in tokens]
+        values = [_column(name, shown[name], width) for name in shown if name not in tokens]
+        for columns in packed(lead, values, width):
+            yield self.text("")
+            yield self.table(columns)
 
     def _counts(self) -> "Iterator[RenderableType]":
         """How many rows have each verdict, and what it means."""
@@ -140,6 +136,13 @@ class ReproductionPage(Page):
             name = self.text(verdict, STYLES.get(verdict, GREY))
             grid.add_row(self.text(f"{count:,}"), name, self.text(VERDICTS[verdict]))
         yield grid
+
+
+def _column(name: str, values: Sequence[Value], room: int) -> Column:
+    """A column of a table; numbers at its right."""
+    cells = [fit(visible(text.cell_text(value)), room) for value in values]
+    words = any(isinstance(value, str) and number_of(value) is None for value in values)
+    return Column(name.replace("_", " "), cells, [""] * len(cells), right=not words)
 
 
 def print_terminal(found: Reproduction, console: "Console", *, rows: bool = False) -> None:

@@ -3,6 +3,7 @@
 Computes nothing; the rows are made by reproducing.py and the paper_*.py files.
 """
 
+import json
 import shlex
 from collections import Counter
 from dataclasses import dataclass
@@ -13,14 +14,29 @@ from activation_flow import __version__
 from activation_flow.data import ActivationFlowError, Provenance
 from activation_flow.paper import OF, VERDICTS, PaperTable, Row
 from activation_flow.paper_prompts import Steering
+from activation_flow.table_columns import HEAD, Columns, schema
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
 
     from activation_flow.result_summary import Summary
 
 COLUMNS = ("id", "place", "what", "paper", "ours", "difference", "verdict", "note", "of")
 SCHEMA = "reproduce/1"
+FIGURES = 7  # of the paper
+TABLE: Columns = {
+    "id": ("string", "of the row: table-4/enjoying/shift"),
+    "place": ("string", "where in the paper it stands"),
+    "what": ("string", "what it is, in a few words"),
+    "paper": ("string", "the paper's, as printed; null: it says nothing"),
+    "ours": ("double", "ours, where it is a number"),
+    "ours_words": ("string", "ours, where it is words"),
+    "difference": ("double", "ours - the paper's, where both are numbers and compared"),
+    "verdict": ("string", "arithmetic ok, matches, differs, contradicts itself ..."),
+    "note": ("string", "why, in one sentence"),
+    "of": ("string", "where ours comes from: arithmetic, bert-base-uncased, another model"),
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -118,6 +134,40 @@ class Reproduction:
         rows = [[getattr(row, name) for name in COLUMNS] for row in self.rows]
         return pandas.DataFrame(rows, columns=[*COLUMNS])
 
+    def to_arrow(self) -> "pyarrow.Table":
+        """The rows as a table, ``paper`` as printed; ``ours`` as number and as words."""
+        import pyarrow as pa
+
+        columns: dict[str, list[Any]] = {
+            name: [getattr(row, name) for row in self.rows] for name in COLUMNS
+        }
+        ours = columns["ours"]
+        columns["ours"] = [None if isinstance(value, str) else value for value in ours]
+        columns["ours_words"] = [value if isinstance(value, str) else None for value in ours]
+        table = pa.table({name: columns[name] for name in TABLE}, schema=schema(TABLE))
+        head = {**self._head(), "counts": self.counts, "rows": table.num_rows}
+        return table.replace_schema_metadata({HEAD: json.dumps(head)})
+
+    def chart(self, figure: int = 1) -> Any:
+        """One of the paper's figures with ours beside it: a Vega-Altair chart.
+
+        Args:
+            figure: 1 to 7; those from 4 on need a model.
+
+        Raises:
+            ActivationFlowError: there is no such figure, or it needs a model and none was run.
+        """
+        from activation_flow import charts_paper
+
+        if isinstance(figure, bool) or figure not in range(1, FIGURES + 1):
+            raise ActivationFlowError(f"there is no figure {figure!r}: give 1 to {FIGURES}")
+        for drawn in charts_paper.figures(self):
+            if drawn.name == f"figure-{figure}":
+                return charts_paper.alone(drawn)
+        raise ActivationFlowError(
+            f"figure {figure} needs a model, and none was run: reproduce(encoder) draws it"
+        )
+
     def save(self, path: str | Path) -> tuple[Path, ...]:
         """Write to a .json, .csv or .html file; or, without an ending, all files to a folder.
 
@@ -140,6 +190,10 @@ class Reproduction:
         from activation_flow import html_paper
 
         return html_paper.html_fragment(self)
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        """What notebooks show; nothing of it loads from a network."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 _KEPT = ("settings", "versions", "layers")  # empty without a model, never null

@@ -67,7 +67,7 @@ class Exports:
     def save(self, path: str | Path) -> None:
         """Write to a file; its ending chooses the form.
 
-        All: .png .svg; all but hidden states: .json .csv .parquet .html; hidden states: .npz
+        All: .html .png .svg; all but hidden states: .json .csv .parquet; hidden states: .npz
         .safetensors.
 
         Raises:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from activation_flow import manifest, summary_shift, summary_texts
 from activation_flow import summary as statistics
-from activation_flow.data import ActivationFlowError, Provenance, resolve_layers
+from activation_flow.data import ActivationFlowError, NoSuchLayer, Provenance, resolve_layers
 from activation_flow.database import ask, connect, double, parquet
 from activation_flow.part import part_path
 from activation_flow.result_shift_summary import ShiftSummary
@@ -220,10 +220,15 @@ class Run:
         """
         if spec is None or spec == "all":
             return self.layers
-        chosen = resolve_layers(spec, self.provenance.n_layers)
-        if missing := [layer for layer in chosen if layer not in self.layers]:
-            held = ", ".join(map(str, self.layers))
-            raise ActivationFlowError(f"{self.path} holds layer {held}, not {missing[0]}")
+        try:
+            chosen = resolve_layers(spec, self.provenance.n_layers)
+            missing = [layer for layer in chosen if layer not in self.layers]
+        except NoSuchLayer as problem:  # which layers the model has is no help here
+            missing = [problem.layer]
+        if missing:
+            *most, last = map(str, self.layers)
+            held = f"layers {', '.join(most)} and {last}" if most else f"layer {last}"
+            raise ActivationFlowError(f"{self.path}: this run holds {held}, not {missing[0]}")
         return chosen
 
     @contextmanager

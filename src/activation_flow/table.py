@@ -157,13 +157,14 @@ def from_arrow(table: "pyarrow.Table") -> Results[Any]:
     if found is None:
         raise ActivationFlowError("this table was not written by activation-flow: it has no head")
     head = json.loads(found)
+    schema = document.schema_of(head)
     if table.num_rows != head.pop("rows"):
         raise ActivationFlowError(MISSING)
     if "hidden" in table.schema.names:
         raise ActivationFlowError("vectors are read back from .npz and .safetensors only")
     shifts = "pair_number" in table.schema.names
     groups = groupby(table.to_pylist(), lambda row: row["pair_number" if shifts else "text_number"])
-    if head.get("schema") == PromptsResults.schema:
+    if schema == PromptsResults.schema:
         items = [prompts_text(number, [*rows], head) for number, rows in groups]
     elif shifts:
         items = [_comparison(number, [*rows]) for number, rows in groups]

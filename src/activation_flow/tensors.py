@@ -20,6 +20,7 @@ file needs room on the disk twice while it is written. Damage is found by the ch
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -140,7 +141,7 @@ def read(path: str | Path) -> HiddenResults:
         head = json.loads(file.head())
         results = document.from_dict({**head, "texts": []})
         if not isinstance(results, HiddenResults):
-            raise ValueError(f"its schema is {head['schema']}")
+            raise ActivationFlowError(f"its schema is {head['schema']}")
         seen: Counter[int] = Counter()
         keys = [_key(number, seen) for number in head["text_numbers"]]
         texts = _Stored(partial(_text, path, file, results), keys)
@@ -175,7 +176,7 @@ def _text(path: Path, file: Reader, results: HiddenResults, key: str) -> HiddenS
         arrays = {name: file.array(f"{key}.{name}") for name in ARRAYS}
         for name, array in arrays.items():
             if array.dtype != ARRAYS[name]:
-                raise ValueError(f"{key}.{name} is {array.dtype}, not {ARRAYS[name]}")
+                raise ActivationFlowError(f"{key}.{name} is {array.dtype}, not {ARRAYS[name]}")
         return HiddenStates(
             text=about["text"],
             text_pair=about.get("text_pair"),
@@ -193,8 +194,13 @@ def _text(path: Path, file: Reader, results: HiddenResults, key: str) -> HiddenS
 def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, MemoryError) as problem:
-        raise ActivationFlowError(f"{path} cannot be read: {problem}") from problem
+    except OSError as problem:
+        why = os.strerror(problem.errno) if problem.errno else document.damage(problem)
+        raise ActivationFlowError(f"{path} cannot be read: {why}") from problem
+    except MemoryError as problem:
+        raise ActivationFlowError(f"{path} cannot be read: there is too little memory") from problem
     except Exception as problem:
         # Whatever zipfile, numpy, safetensors and json say of a file that was not written here.
-        raise ActivationFlowError(f"{path} holds no hidden states ({problem!r})") from problem
+        raise ActivationFlowError(
+            f"{path} holds no hidden states: {document.damage(problem)}"
+        ) from problem

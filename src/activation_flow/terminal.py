@@ -190,6 +190,17 @@ def blocks(lead: list[Column], values: Sequence[Column], width: int) -> list[lis
     return [[*lead, *values[a : a + step]] for a in range(0, len(values), step)]
 
 
+def packed(lead: list[Column], values: Sequence[Column], width: int) -> "Iterator[list[Column]]":
+    """The same where widths differ much: each table takes as many values as fit, at least one."""
+    table = [*lead]
+    for value in values:
+        if len(table) > len(lead) and width_of([*table, value]) > width:
+            yield table
+            table = [*lead]
+        table.append(value)
+    yield table
+
+
 def bar(fraction: float, cells: int = BAR_CELLS) -> str:
     """A place on the scale as a bar; never nothing, unless the token is not on the scale.
 
