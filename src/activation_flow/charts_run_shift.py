@@ -49,6 +49,13 @@ def means(summary: ShiftSummary, name: str, layer: int) -> Iterator[Row]:
                 }
 
 
+def has(summary: ShiftSummary, section: str, name: str | None = None) -> bool:
+    """It has rows of a section, or of one measure of it, at any layer and for any pair."""
+    places = ((layer, pair) for layer in summary.layers for pair in summary.pairs)
+    rows = (row for layer, pair in places for row in summary.rows(section, layer, pair))
+    return any(name is None or row["name"] == name for row in rows)
+
+
 def _tips(axis: str, noun: str) -> list[Any]:
     import altair as alt
 
@@ -103,7 +110,7 @@ def by_layer(summary: ShiftSummary, measure: str) -> Any:
     width = theme.plot_width(min(max(len(summary.layers), 6), 13))
     notes = [*about(summary, summary.layers), *_left(summary, PAIRS), f"bands: {BAND}"]
     if measure == "anchor_shift":
-        notes.append("lengths of different layers are on no one scale")
+        notes.append("a length is in the unit of its own layer: compare pairs, not layers")
     head = theme.heading([f"{title}, layer by layer"], notes, width)
     sized = chart.properties(width=width, height=theme.HEIGHT, title=head)
     return sized.add_params(layers, names)
@@ -269,7 +276,6 @@ def figures(summary: ShiftSummary, these: Shown) -> Iterator[Figure]:
         "are: a large angle is no proof that the prompt acts there.",
         "anchor_shift": "The same as a length, which grows with the strengths of a layer.",
     }
-    has = {row["name"] for row in summary.table.to_pylist() if row["section"] == "text"}
     if len(summary.layers) > 1:
         for measure in BY_LAYER:
             name = f"{measure.replace('_', '-')}-by-layer"
@@ -278,10 +284,10 @@ def figures(summary: ShiftSummary, these: Shown) -> Iterator[Figure]:
             yield Figure(name, title, said[measure], theme.finished(chart))
     told = "The sum of Δ over all aligned tokens of a text, special ones too; its mean over texts."
     yield Figure("drift", _DRIFT[0], told, theme.finished(drift(these)))
-    if "high_ratio" in has:
+    if has(summary, "text", "high_ratio"):
         told = "Right of what chance gives, strong tokens move more than others; left of it, less."
         title = "What HIGH tokens hold of the shift"
         yield Figure("ratio", title, told, theme.finished(ratio(these)))
-    if any(row["section"] == "kind" for row in summary.table.to_pylist()):
+    if has(summary, "kind"):
         told = "How far a token of each kind moves, on average."
         yield Figure("kinds", "Which kinds of token move", told, theme.finished(kinds(these)))

@@ -39,8 +39,10 @@ def chart(summary: OfRun, *, layer: int | None = None) -> Any:
     one = shown(summary, layer)
     if not summary.table.num_rows:
         raise ActivationFlowError("there is nothing to draw: no text has a result")
-    if not isinstance(summary, Summary):
+    if isinstance(summary, ShiftSummary):
         parts = [*_moved(summary, one)]
+    elif not isinstance(summary, Summary):
+        raise TypeError(f"there is no chart of {type(summary).__name__}")
     elif len(one.layers) > 1:
         parts = [kinds.by_layer(summary, measure) for measure in _measures(summary)]
     else:
@@ -52,12 +54,16 @@ def chart(summary: OfRun, *, layer: int | None = None) -> Any:
     )
 
 
-def _moved(summary: Any, these: Shown) -> Iterator[Any]:
-    """Layer by layer; of one layer: drift, R_H, kinds."""
+def _moved(summary: ShiftSummary, these: Shown) -> Iterator[Any]:
+    """Layer by layer; of one layer: drift, R_H and kinds where there are any."""
     if len(these.layers) > 1:
         yield from (shifts.by_layer(summary, measure) for measure in shifts.BY_LAYER)
     else:
-        yield from (make(these) for make in (shifts.drift, shifts.ratio, shifts.kinds))
+        yield shifts.drift(these)
+        if shifts.has(summary, "text", "high_ratio"):
+            yield shifts.ratio(these)
+        if shifts.has(summary, "kind"):
+            yield shifts.kinds(these)
 
 
 def figures(summary: OfRun) -> list[Figure]:
