@@ -8,7 +8,7 @@ import pytest
 from test_charts_summary import rows_in
 
 import activation_flow as af
-from activation_flow import charts, charts_run_shift, drawing
+from activation_flow import charts, drawing
 from activation_flow.result_shift_summary import ShiftSummary
 
 TEXTS = ["The dog runs fast.", "Who is it?", "Nobody saw the bright sun", "A b c", "It is late."]
@@ -84,7 +84,7 @@ def test_kinds_are_the_table(summary: ShiftSummary, specs: dict[str, Any]) -> No
 
 
 def test_sentences_say_what_the_numbers_are(summary: ShiftSummary, specs: dict[str, Any]) -> None:
-    said = {figure.name: figure.sentence for figure in charts_run_shift.figures(summary)}
+    said = {figure.name: figure.sentence for figure in charts.figures(summary)}
     assert said["drift"].startswith("The sum of Δ over all aligned tokens")
     assert "no proof" in said["anchor-cosine-by-layer"]
     assert "pooled over tokens, no interval" in specs["kinds"]["title"]["subtitle"]
