@@ -38,6 +38,7 @@ SIZE, TITLE, SMALL = 12, 15, 11
 HEIGHT = 240
 NARROW, WIDE = 440, 640  # of a picture's words, at least; of a plot, about
 LABEL, LABEL_WIDTH = 16, 120  # letters and pixels of a token below a bar
+LETTERS = 1000  # of a text are looked at for a title; far fewer fit
 TOKENS = 60  # of a text are drawn, unless more are asked for
 FEW = 4  # more are drawn too, if these are all
 
@@ -85,7 +86,7 @@ def wrapped(text: str, width: float, size: float, lines: int = 2) -> list[str]:
     ['one two', 'three']
     """
     found: list[str] = [""]
-    for word in visible(text).split(" "):
+    for word in visible(shortened(text, LETTERS)).split(" "):
         longer = f"{found[-1]} {word}".strip(" ")
         if text_width(longer, size) > width and found[-1]:
             found.append(word)
