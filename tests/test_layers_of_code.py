@@ -194,8 +194,7 @@ DOWNWARDS = {
     ("result_run", "OfRun.chart", "charts"),
     ("result_run", "OfRun._repr_html_", "html_summary"),
     ("result_run", "_html", "html_summary"),
-    ("result_run", "_png", "drawing"),
-    ("result_run", "_svg", "drawing"),
+    ("result_run", "_picture", "drawing"),
     ("result_summary", "Summary.__repr__", "report_summary"),
     ("result_reproduction", "Reproduction.chart", "charts_paper"),
     ("result_reproduction", "Reproduction.save", "paper_files"),
@@ -208,8 +207,7 @@ DOWNWARDS = {
     ("encoder", "Encoder.prompts", "analysis_prompts"),
     ("encoder", "Encoder.hidden_states", "analysis_hidden"),
     ("files", "_html", "html"),
-    ("files", "_png", "drawing"),
-    ("files", "_svg", "drawing"),
+    ("files", "_picture", "drawing"),
 }
 
 # Besides the standard library, what may be imported at import time, and by whom. Whatever is not

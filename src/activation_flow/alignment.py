@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activation_flow.data import ActivationFlowError, Mask
+from activation_flow.data import ActivationFlowError, Mask, Names
 
 WAYS = ("diff", "position")
 
@@ -56,6 +56,12 @@ class Alignment:
     def paired(self) -> Paired:
         """True where the token has a partner: ``same`` and ``replaced``."""
         return (self.a_index >= 0) & (self.b_index >= 0)
+
+
+def kinds_of_rows(a_index: Index, b_index: Index, of_a: Names, of_b: Names) -> Names:
+    """Kind of each row's token: the first text's, or the second's where it was inserted."""
+    kinds: Names = np.where(a_index >= 0, of_a[a_index], of_b[b_index])
+    return kinds
 
 
 def align(

@@ -4,7 +4,6 @@ Knows connections, files and rows; what is asked is said by summary, selection a
 """
 
 import base64
-import json
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from activation_flow.data import ActivationFlowError
-from activation_flow.output import check_path, replacing
+from activation_flow.output import check_path, replacing, write_json
 from activation_flow.room import available_memory
 
 if TYPE_CHECKING:
@@ -243,8 +242,7 @@ def save(reader: "pyarrow.RecordBatchReader", path: str | Path) -> int:
     with replacing(path) as temporary:
         if ending == ".json":
             found = document(reader)
-            text = json.dumps(found, ensure_ascii=False, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+            write_json(found, temporary)
             return len(found["rows"])
         return _write(reader, temporary, ending)
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 Chunk = tuple[bytes, bytes]  # of a PNG file: its type, its data
@@ -55,6 +56,14 @@ def png(chart: Any, scale: float = 2) -> bytes:
         wanted, vl_version=vega_lite(), scale=scale, allowed_base_urls=[]
     )
     return _packed(drawn)
+
+
+def save(chart: Any, path: Path) -> None:
+    """Write a chart, on white: to .png, or else as SVG."""
+    if path.suffix.lower() == ".png":
+        path.write_bytes(png(chart))
+    else:
+        path.write_text(svg(chart, "white") + "\n", encoding="utf-8")
 
 
 def _packed(png: bytes) -> bytes:

@@ -9,14 +9,13 @@ from typing import Any
 
 from activation_flow import document, table, tensors
 from activation_flow.data import ActivationFlowError
-from activation_flow.output import check_path, replacing
+from activation_flow.output import check_path, replacing, write_json
 from activation_flow.result_hidden import HiddenResults
 from activation_flow.results import Exports, Results
 
 
 def _json(result: Exports, path: Path) -> None:
-    text = json.dumps(document.to_dict(result), ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_json(document.to_dict(result), path)
 
 
 def _csv(result: Exports, path: Path) -> None:
@@ -45,20 +44,14 @@ def _html(result: Exports, path: Path) -> None:
     path.write_text(html.html_page(result._as_list()), encoding="utf-8")
 
 
-def _png(result: Exports, path: Path) -> None:
+def _picture(result: Exports, path: Path) -> None:
     from activation_flow import drawing
 
-    path.write_bytes(drawing.png(result.chart()))
-
-
-def _svg(result: Exports, path: Path) -> None:
-    from activation_flow import drawing
-
-    path.write_text(drawing.svg(result.chart(), "white") + "\n", encoding="utf-8")
+    drawing.save(result.chart(), path)
 
 
 # Those that every result has, hidden states too.
-PICTURES = {".html": _html, ".png": _png, ".svg": _svg}
+PICTURES = {".html": _html, ".png": _picture, ".svg": _picture}
 WRITERS: dict[str, Callable[[Exports, Path], None]] = {
     ".json": _json,
     ".csv": _csv,

@@ -1,5 +1,6 @@
 """Where results are written: a path checked before any work, a file whole or not at all."""
 
+import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -79,6 +80,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, problem) from problem
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(document: object, path: Path) -> None:
+    """One document and a line end; what JSON has no form for, NaN, is an error of the caller's."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _beside(path: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from activation_flow.alignment import kinds_of_rows
 from activation_flow.data import Names, PerLayer
 from activation_flow.part_tables import (
     LAYER,
@@ -131,10 +132,7 @@ class Compared:
     @property
     def kind(self) -> Names:
         """Kind of each row's token: the first text's, or the second's where it was inserted."""
-        kinds: Names = np.where(
-            self.a_index >= 0, self.a.kind[self.a_index], self.b.kind[self.b_index]
-        )
-        return kinds
+        return kinds_of_rows(self.a_index, self.b_index, self.a.kind, self.b.kind)
 
     @property
     def n_text(self) -> int | None:

@@ -4,9 +4,9 @@ Chooses the report: strengths are in report_strength, shifts in report_shift, pr
 report_prompts. Reads no file.
 """
 
-import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from activation_flow import terminal
 from activation_flow.data import ActivationFlowError
 from activation_flow.picture import HINT, picture_of, source_line
 from activation_flow.picture_prompts import picture_of_prompts
@@ -62,16 +62,9 @@ def print_terminal(results: Results[Any], console: "Console", top: int | None = 
 
 def plain(results: Results[Any]) -> str:
     """The beginning of it all, for ``__repr__``: at most 80 columns, no colour."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=80, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    console.print(_page(results, _REPR, None, 80))
-    body = "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+    body = terminal.plain(_page(results, _REPR, None, 80))
     count = f"{len(results):,} {results.noun}{'' if len(results) == 1 else 's'}"
-    return f"{count}, {source_line(results)}\n\n{body.rstrip()}"
+    return f"{count}, {source_line(results)}\n\n{body}"
 
 
 def _page(results: Results[Any], size: _Size, top: int | None, width: int | None) -> Page:

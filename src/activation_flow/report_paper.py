@@ -3,12 +3,12 @@
 Computes nothing; the order is that of paper_sections, the layout that of terminal.py.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activation_flow import paper_sections as text
+from activation_flow import terminal
 from activation_flow.paper import VERDICTS, PaperTable, Row, Value, number_of, published
 from activation_flow.paper_sections import Section
 from activation_flow.picture import model_line, visible
@@ -152,9 +152,4 @@ def print_terminal(found: Reproduction, console: "Console", *, rows: bool = Fals
 
 def plain(found: Reproduction, width: int = 100) -> str:
     """The verdicts, counted, as text for ``repr``."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    console = Console(file=out, width=width, highlight=False, color_system=None)
-    console.print(ReproductionPage(found=found, width=width, brief=True))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return terminal.plain(ReproductionPage(found=found, width=width, brief=True))

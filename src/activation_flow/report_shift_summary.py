@@ -3,11 +3,11 @@
 Computes nothing: the numbers are made by summary_shift.py, the layout is that of terminal.py.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from activation_flow import terminal
 from activation_flow.picture_shift_summary import (
     NAMES,
     Prompts,
@@ -130,11 +130,4 @@ def print_terminal(summary: ShiftSummary, console: "Console") -> None:
 
 def plain(summary: ShiftSummary) -> str:
     """The same without colour, in 80 columns, for ``__repr__``."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=80, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    console.print(ShiftSummaryPage(summary=summary, width=80))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip()
+    return terminal.plain(ShiftSummaryPage(summary=summary, width=80))

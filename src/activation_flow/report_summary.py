@@ -3,11 +3,11 @@
 Computes nothing: the numbers are made by summary.py, the layout is that of terminal.py.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from activation_flow import terminal
 from activation_flow.picture import number, shade
 from activation_flow.picture_summary import (
     HEADS,
@@ -150,14 +150,7 @@ def print_terminal(summary: Summary, console: "Console") -> None:
 
 def plain(summary: Summary) -> str:
     """The same without colour, in 80 columns, for ``__repr__``."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=80, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    console.print(SummaryPage(summary=summary, width=80))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip()
+    return terminal.plain(SummaryPage(summary=summary, width=80))
 
 
 def _column(name: str, rows: Sequence[Row], styles: Sequence[str]) -> Column:

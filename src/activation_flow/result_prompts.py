@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from activation_flow import aligned, parts
-from activation_flow.alignment import Alignment
+from activation_flow.alignment import Alignment, kinds_of_rows
 from activation_flow.data import ActivationFlowError, Mask, Names, PerLayer, Provenance
 from activation_flow.result_shift import ShiftResult
 from activation_flow.results import Exports, Results, StrengthResult, layer_index
@@ -207,8 +207,7 @@ class PromptsResult(Exports):
     def kinds(self, one: PromptComparison) -> Names:
         """Kind of each row's token: the first variant's, or the second's where it was inserted."""
         of_a, of_b = self.variants[one.a].kind, self.variants[one.b].kind
-        kinds: Names = np.where(one.a_index >= 0, of_a[one.a_index], of_b[one.b_index])
-        return kinds
+        return kinds_of_rows(one.a_index, one.b_index, of_a, of_b)
 
     def between(self, a: int, b: int, layer: int) -> ShiftResult:
         """The shift from the variant with prompt a to the one with prompt b, at one layer.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activation_flow.data import ActivationFlowError, Provenance
-from activation_flow.output import check_path, replacing
+from activation_flow.output import check_path, replacing, write_json
 from activation_flow.table_columns import HEAD
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ class OfRun:
 
 
 def _json(found: OfRun, path: Path) -> None:
-    text = json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_json(found.to_dict(), path)
 
 
 def _csv(found: OfRun, path: Path) -> None:
@@ -130,16 +129,10 @@ def _html(found: OfRun, path: Path) -> None:
     path.write_text(html_summary.html_page(found), encoding="utf-8")
 
 
-def _png(found: OfRun, path: Path) -> None:
+def _picture(found: OfRun, path: Path) -> None:
     from activation_flow import drawing
 
-    path.write_bytes(drawing.png(found.chart()))
-
-
-def _svg(found: OfRun, path: Path) -> None:
-    from activation_flow import drawing
-
-    path.write_text(drawing.svg(found.chart(), "white") + "\n", encoding="utf-8")
+    drawing.save(found.chart(), path)
 
 
 _WRITERS = {
@@ -147,7 +140,7 @@ _WRITERS = {
     ".csv": _csv,
     ".parquet": _parquet,
     ".html": _html,
-    ".png": _png,
-    ".svg": _svg,
+    ".png": _picture,
+    ".svg": _picture,
 }
 ENDINGS = (*_WRITERS,)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from activation_flow.alignment import kinds_of_rows
 from activation_flow.data import Names, Provenance
 from activation_flow.results import Exports, Results, StrengthResult
 from activation_flow.shift import Concentration
@@ -103,10 +104,7 @@ class ShiftResult(Exports):
     @property
     def kind(self) -> Names:
         """Kind of each row's token: the first text's, or the second's where it was inserted."""
-        kinds: Names = np.where(
-            self.a_index >= 0, self.a.kind[self.a_index], self.b.kind[self.b_index]
-        )
-        return kinds
+        return kinds_of_rows(self.a_index, self.b_index, self.a.kind, self.b.kind)
 
     @property
     def total(self) -> float:

@@ -167,6 +167,20 @@ class Page:
             yield self.text(visible(line))
 
 
+def plain(page: Page) -> str:
+    """A page as text for ``repr``: as wide as it says, no colour, no line end at its end."""
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(
+        file=out, width=page.width, color_system=None, force_terminal=False, force_jupyter=False
+    )
+    console.print(page)
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip()
+
+
 def fit(text: str, width: int) -> str:
     """The text, cut to so many columns, with … where something is missing."""
     from rich.cells import cell_len, set_cell_size
