@@ -4,6 +4,8 @@ Each row: the model type of Hugging Face, what a tiny model of it needs, the kin
 is used with, and the engine it must run on.
 """
 
+import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,6 +151,30 @@ def _train(tokenizer: Tokenizer, trainer: Any) -> None:
     tokenizer.train_from_iterator(TEXTS, trainer)
 
 
+def _in_order(tokenizer: Tokenizer, first: int) -> Tokenizer:
+    """A trained unigram tokenizer, its pieces after the first few sorted: the trainer's order is
+    that of a hash map with a new seed in every process, and so would be the models' numbers."""
+    state = json.loads(tokenizer.to_str())
+    pieces = [[piece, round(score, 2)] for piece, score in state["model"]["vocab"]]
+    state["model"]["vocab"] = pieces[:first] + sorted(pieces[first:])
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def _pieces(room: int) -> list[str]:
+    """Characters, and the commonest words and ends of words: no trainer, so always the same."""
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    found: Counter[str] = Counter()
+    characters: set[str] = set()
+    for text in TEXTS:
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)):
+            characters |= {word[0], *(f"##{character}" for character in word[1:])}
+            found[word] += len(word)
+            found.update(f"##{word[start:]}" for start in range(1, len(word)))
+    several = sorted((-n, piece) for piece, n in found.items() if piece not in characters)
+    return sorted(characters) + [piece for _, piece in several[: room - len(characters)]]
+
+
 def _frame(tokenizer: Tokenizer, single: str, pair: str, names: list[str]) -> None:
     ids = [(name, tokenizer.token_to_id(name)) for name in names]
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -158,14 +184,12 @@ def _frame(tokenizer: Tokenizer, single: str, pair: str, names: list[str]) -> No
 
 def _wordpiece() -> tuple[Tokenizer, dict[str, str]]:
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    vocabulary = {piece: k for k, piece in enumerate([*special, *_pieces(160 - len(special))])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(special)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    _train(
-        tokenizer,
-        trainers.WordPieceTrainer(vocab_size=160, special_tokens=special, show_progress=False),
-    )
     _frame(tokenizer, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ["[CLS]", "[SEP]"])
     return tokenizer, {f"{n[1:-1].lower()}_token": n for n in special}
 
@@ -202,6 +226,7 @@ def _unigram(single: str = "<s> $A </s>") -> tuple[Tokenizer, dict[str, str]]:
             vocab_size=200, special_tokens=special, unk_token="<unk>", show_progress=False
         ),
     )
+    tokenizer = _in_order(tokenizer, len(special))
     _frame(tokenizer, single, "<s> $A </s> </s> $B </s>", ["<s>", "</s>"])
     names = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     return tokenizer, {**names, "cls_token": "<s>", "sep_token": "</s>"}
