@@ -35,6 +35,8 @@ ORDER = (
     "result_shift",
     "result_prompts",
     "result_hidden",
+    "audit_data",
+    "result_audit",
     "tap",
     "folder",
     "engine",
