@@ -76,9 +76,11 @@ def excess_over_chance(pair: Ids, type_: Ids, bucket: Mask, distance: PerToken) 
     part = used[number]
     of, type_ = number[part], type_[part]
     share = distance[part] / total[of]
-    own = (bucket[part] - k[of] / n[of]) * share  # its sum over a pair is R - k / n
-    mean = float(own.sum()) / pairs
     weight = 1 / n[of]
+    # Its sum over a pair is R - k / n with or without the last term; but without it a type that is
+    # never in the bucket would seem to move the mean all by itself.
+    own = (bucket[part] - k[of] * weight) * (share - weight)
+    mean = float(own.sum()) / pairs
     spread = crossed((own - mean * weight) / pairs, of, type_, weight=weight)
     chance = float((k / n)[used].mean())
     return Excess(
