@@ -1,0 +1,168 @@
+"""The primary test of C2: does strength tell kinds apart beyond what confounds tell already?
+
+Confounds: frequency and its square, length, being a piece of a word, position. Two logistic models
+of the kind, with and without strength, predict texts that they were not fitted to; the effect is
+by how much the AUC within texts grows. That difference is bounded from below by nothing that has a
+known distribution where strength adds nothing, so p is of a score test instead: the model without
+strength says how probable each word type's kind is, and kinds are drawn from it anew.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow.audit_data import AuditTokens, PerToken, Tested
+from activation_flow.claim_tests import counted, untested, why_untestable
+from activation_flow.data import Ids, Mask
+from activation_flow.permuting import DRAWS
+from activation_flow.stats import CELLS, TIE
+from activation_flow.within import Grouped, by_kind, difference, within_auc
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Features = Float[np.ndarray, "tokens features"]
+else:
+    Features = np.ndarray
+
+FOLDS = 5
+STRENGTH_OF_PRIOR = 0.01  # L2 on standardised features: of no weight beside thousands of tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beyond:
+    """What strength adds to the confounds.
+
+    Attributes:
+        tested: effect is the AUC of the full model less that of the base model.
+        base: AUC within texts of the model without strength; None where not testable.
+        full: and of that with it.
+    """
+
+    tested: Tested
+    base: float | None = None
+    full: float | None = None
+
+
+def beyond_confounds(
+    tokens: AuditTokens, strength: PerToken, *, draws: int = DRAWS, seed: int = 0
+) -> Beyond:
+    """C2: strength tells content from function words beyond the confounds.
+
+    Tokens whose frequency is not known are left out; n tells how many.
+
+    Args:
+        tokens: all tokens.
+        strength: of each.
+        draws: how often kinds are drawn from the model without strength.
+        seed: of these, and of the folds.
+    """
+    compared = tokens.compared & np.isfinite(strength)
+    part = compared & np.isfinite(tokens.frequency)
+    missing = why_untestable(by_kind(tokens), part, ("content", "function"))
+    if not missing and not np.ptp(strength[part]) > 0:
+        missing = "all strengths are the same"
+    if missing:
+        known = " whose frequency is known" if (compared & ~part).any() else ""
+        return Beyond(tested=untested(f"{missing}{known}"))
+    one, text, type_ = (tokens.kind == "content")[part], tokens.text[part], tokens.type[part]
+    base, score = confounds(tokens, part), standardised(strength[part][:, None])
+    grouped = Grouped(one, ~one, text, type_)
+    fold = folds(text, seed)
+    less = within_auc(grouped, cross_fitted(base, one, fold))
+    more = within_auc(grouped, cross_fitted(np.hstack([base, score]), one, fold))
+    effect, ends, _ = difference(more, less)
+    p = score_p(base, score[:, 0], grouped, draws=draws, seed=seed)
+    n = {**counted(more), "left out": int((compared & ~part).sum())}
+    return Beyond(
+        tested=Tested(effect=effect, interval=ends, p=p, n=n), base=less.value, full=more.value
+    )
+
+
+def confounds(tokens: AuditTokens, part: Mask) -> Features:
+    """[tokens 5]: frequency, its square, length, subword, position; each standardised.
+
+    The frequency is standardised before it is squared.
+    """
+    frequency = standardised(tokens.frequency[part][:, None])
+    others = (tokens.length, tokens.subword, tokens.position)
+    columns = [values[part].astype(np.float64)[:, None] for values in others]
+    return standardised(np.hstack([frequency, frequency**2, *columns]))
+
+
+def standardised(values: Features) -> Features:
+    """Mean 0 and standard deviation 1 in each column; 0 where all are the same."""
+    spread = values.std(axis=0)
+    found: Features = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return found
+
+
+def folds(text: Ids, seed: int) -> Ids:
+    """A fold for each token: texts in random order, dealt out to 5 folds of like number."""
+    texts, number = np.unique(text, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(texts))
+    of_token: Ids = (order % FOLDS)[number]
+    return of_token
+
+
+def cross_fitted(features: Features, one: Mask, fold: Ids) -> PerToken:
+    """Log odds of the one kind, each fold's from a model of the other folds."""
+    found = np.empty(len(one))
+    for number in np.unique(fold):
+        of_fold = fold == number
+        fitted = one[~of_fold]
+        if fitted.all() or not fitted.any():  # nothing to learn
+            found[of_fold] = 0.0
+        else:
+            found[of_fold] = _model(features[~of_fold], fitted).decision_function(features[of_fold])
+    return found
+
+
+def _model(features: Features, one: Mask):  # type: ignore[no-untyped-def]
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1 / STRENGTH_OF_PRIOR, solver="newton-cholesky", max_iter=200)
+    return model.fit(features, one)
+
+
+def score_p(
+    base: Features, strength: PerToken, grouped: Grouped, *, draws: int, seed: int
+) -> float:
+    """p of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
+
+    The residual is of strength, after texts and confounds, each token weighted as the model weighs
+    it: so the sum does not change, to first order, with what the base model's parameters are.
+    """
+    one, type_ = grouped.one, np.unique(grouped.type_, return_inverse=True)[1]
+    p = _model(base, one).predict_proba(base)[:, 1]
+    weight = np.maximum(p * (1 - p), TIE)
+    residual = residuals(strength, base, weight, grouped.number)
+    n_types = int(type_.max()) + 1
+    size = np.bincount(type_, minlength=n_types)
+    of_type = np.bincount(type_, p, n_types) / size
+    sums = np.bincount(type_, residual, n_types)
+    kinds = np.bincount(type_, one, n_types) / size
+    own = float((kinds - of_type) @ sums)
+    random, hits = np.random.default_rng(seed), 0
+    at_once = max(1, CELLS // n_types)
+    for start in range(0, draws, at_once):
+        drawn = random.random((min(at_once, draws - start), n_types)) < of_type
+        least = own - TIE * float(np.abs(sums).sum())
+        hits += int(np.count_nonzero((drawn - of_type) @ sums >= least))
+    return (1 + hits) / (draws + 1)
+
+
+def residuals(values: PerToken, base: Features, weight: PerToken, text: Ids) -> PerToken:
+    """What is left of values after each text's level and the base features, by weighted squares."""
+
+    def centred(columns: Features) -> Features:
+        total = np.bincount(text, weight)
+        means = np.stack([np.bincount(text, weight * c) / total for c in columns.T], axis=1)
+        found: Features = columns - means[text]
+        return found
+
+    columns = centred(np.hstack([values[:, None], base])) * np.sqrt(weight)[:, None]
+    fitted, *_ = np.linalg.lstsq(columns[:, 1:], columns[:, 0], rcond=None)
+    left: PerToken = (columns[:, 0] - columns[:, 1:] @ fitted) * np.sqrt(weight)
+    return left / weight

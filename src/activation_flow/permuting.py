@@ -1,0 +1,138 @@
+"""Kinds dealt out anew among word types: how often chance gives as much.
+
+A word has its kind in every text, so it is the kinds of word types that are permuted, and every
+type keeps one kind for all its tokens; permuting tokens would take recurring words for evidence
+again and again. Which types are more frequent is kept, so the test is exact where kinds have
+nothing to do with the score, whatever the types' sizes and own levels are. Knows no claim.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow.audit_data import PerToken
+from activation_flow.data import ActivationFlowError, Ids, Mask
+from activation_flow.stats import CELLS, TIE
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    Kernels = Float[np.ndarray, "scores tokens"]
+    PerScore = Float[np.ndarray, "scores"]
+    Deals = Bool[np.ndarray, "draws types"]
+    OfType = Bool[np.ndarray, "types"]
+else:
+    Kernels = PerScore = Deals = OfType = np.ndarray
+
+DRAWS = 2000
+
+
+def pairs_p(
+    kernels: Kernels, one: Mask, text: Ids, type_: Ids, *, draws: int = DRAWS, seed: int = 0
+) -> PerScore:
+    """p of means over pairs of a token of one kind and one of the other in the same text.
+
+    Of an AUC give ``within.standing``; of a mean difference of values v, n v - Σv, with n and the
+    sum over the token's text: whatever changes sign when the two tokens of a pair change places.
+    Then the sum over all pairs is the sum of the kernels of one kind; and the number of pairs is
+    counted anew in each draw.
+
+    Args:
+        kernels: [scores tokens], or of one score; of the compared tokens alone.
+        one: which of them are of the kind that is claimed to be above.
+        text: of each.
+        type_: word type of each; all its tokens are of one kind.
+        draws: how often kinds are dealt out.
+        seed: of these; all scores share them.
+
+    Returns:
+        One-sided p of each score: (1 + draws with at least as much) / (draws + 1).
+
+    >>> one, text = np.array([True, False] * 4), np.repeat(np.arange(4), 2)
+    >>> p = pairs_p(np.where(one, 0.5, -0.5), one, text, np.arange(8), draws=999)
+    >>> bool(abs(p[0] - 16 / 70) < 0.04)  # of 70 deals, 16 have one in each text
+    True
+    """
+    from scipy.sparse import csr_array
+
+    kernels = np.atleast_2d(kernels)
+    _, number, size = np.unique(text, return_inverse=True, return_counts=True)
+    of_type, kinds = _types(type_, one)
+    sums = np.stack([np.bincount(of_type, row, len(kinds)) for row in kernels])
+    tokens = np.ones(len(one))
+    counts = csr_array((tokens, (number, of_type)), shape=(len(size), len(kinds)))
+
+    def pairs(deals: Deals) -> PerScore:
+        ones = counts @ deals.T.astype(np.float64)  # [texts draws]
+        found: PerScore = size @ ones - np.einsum("td,td->d", ones, ones)
+        return found
+
+    at_once = max(1, CELLS // max(len(size), len(kinds), 1))
+    return _p(sums, pairs, kinds, _deals(kinds, draws, seed, at_once))
+
+
+def share_p(
+    values: Kernels, one: Mask, type_: Ids, *, draws: int = DRAWS, seed: int = 0
+) -> PerScore:
+    """p of the mean over the tokens of one kind, all texts at once; of a mark, their share.
+
+    Args:
+        values: [scores tokens], or of one score; of the compared tokens alone.
+        one: which of them are of the kind that is claimed to have more.
+        type_: word type of each; all its tokens are of one kind.
+        draws: how often kinds are dealt out.
+        seed: of these.
+
+    Returns:
+        One-sided p of each score: (1 + draws with at least as much) / (draws + 1).
+
+    >>> one = np.array([True, True, False, False, False])
+    >>> round(float(share_p(np.where(one, 1.0, 0.0), one, np.arange(5), draws=4999)[0]), 1)
+    0.1
+    """
+    values = np.atleast_2d(values).astype(np.float64)
+    of_type, kinds = _types(type_, one)
+    sums = np.stack([np.bincount(of_type, row, len(kinds)) for row in values])
+    counts = np.bincount(of_type, minlength=len(kinds))
+
+    at_once = max(1, CELLS // max(len(kinds), 1))
+    deals = _deals(kinds, draws, seed, at_once)
+    return _p(sums, lambda deal: counts @ deal.T, kinds, deals)
+
+
+def _types(type_: Ids, one: Mask) -> tuple[Ids, OfType]:
+    """Types numbered without gaps, and which are of the one kind."""
+    _, first, number = np.unique(type_, return_index=True, return_inverse=True)
+    kinds = one[first]
+    if (kinds[number] != one).any():
+        raise ActivationFlowError(
+            "a word type has tokens of two kinds; give each kind of the word a type of its own"
+        )
+    return number, kinds
+
+
+def _p(
+    sums: Kernels, counted: Callable[[Deals], PerScore], kinds: OfType, deals: Iterator[Deals]
+) -> PerScore:
+    def means(of_types: Kernels, deal: Deals) -> Kernels:
+        counts = counted(deal)  # where nothing is counted, a draw must not speak for the claim
+        ratio: Kernels = np.where(counts > 0, of_types @ deal.T / np.maximum(counts, 1), np.inf)
+        return ratio
+
+    own = means(sums, kinds[None])
+    least = own - TIE * means(np.abs(sums), kinds[None])  # arithmetic noise must not decide
+    hits, draws = np.zeros(len(sums)), 0
+    for deal in deals:
+        hits += np.count_nonzero(means(sums, deal) >= least, axis=1)
+        draws += len(deal)
+    p: PerScore = (1 + hits) / (1 + draws)
+    return p
+
+
+def _deals(kinds: OfType, draws: int, seed: int, at_once: int) -> Iterator[Deals]:
+    """Kinds in random orders, some draws at a time: the same however many at a time."""
+    random = np.random.default_rng(seed)
+    for start in range(0, draws, at_once):
+        rows = np.broadcast_to(kinds, (min(at_once, draws - start), len(kinds)))
+        yield random.permuted(rows, axis=1)
