@@ -100,7 +100,7 @@ def won_by_matched(values: PerToken, one: Mask, frequency: PerToken, text: Ids) 
     weight = np.where(near & paired, 1.0, 0.0)
     _, at = np.unique(group, return_inverse=True)
     matched, matches = (np.bincount(at, mask) for mask in (near, ~one))
-    share = np.divide(matched, matches, out=np.zeros_like(matched), where=matches > 0)
+    share = np.divide(matched, matches, out=np.zeros(len(matches)), where=matches > 0)
     weight[~one & paired] = share[at[~one & paired]]
     value = float(np.nansum((weight * place)[one])) / max(n, 1)
     return Won(
