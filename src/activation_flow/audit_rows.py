@@ -52,7 +52,9 @@ def _row(score: Score, tokens: AuditTokens) -> ScoreRow:
 def details(rows: Sequence[ScoreRow]) -> tuple[Detail, ...]:
     """The baselines that belong to no layer, beside C1."""
     return tuple(
-        Detail(name=f"{row.title} instead of strength", value=row.auc, interval=row.interval, null=0.5)
+        Detail(
+            name=f"{row.title} instead of strength", value=row.auc, interval=row.interval, null=0.5
+        )
         for row in rows
         if row.role == "baseline" and row.layer is None and row.auc is not None
     )

@@ -129,7 +129,7 @@ def _model(features: Features, one: Mask):  # type: ignore[no-untyped-def]
 def score_p(
     base: Features, strength: PerToken, grouped: Grouped, *, draws: int, seed: int
 ) -> float:
-    """p of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
+    """P of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
 
     The residual is of strength, after texts and confounds, each token weighted as the model weighs
     it: so the sum does not change, to first order, with what the base model's parameters are.

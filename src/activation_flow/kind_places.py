@@ -47,7 +47,9 @@ def kind_places(tokens: AuditTokens, strength: PerToken) -> Places:
     place = percentile(strength[None], ranks, tokens.text)[0]
     groups: dict[str, Mask] = {
         **{str(kind): tokens.kind == kind for kind in np.unique(tokens.kind[~special]) if kind},
-        **{str(name): special & (tokens.token == name) for name in np.unique(tokens.token[special])},
+        **{
+            str(name): special & (tokens.token == name) for name in np.unique(tokens.token[special])
+        },
     }
     seen = {name: place[mask & np.isfinite(place)] for name, mask in groups.items()}
     starts = np.searchsorted(tokens.text, np.arange(tokens.n_texts))

@@ -168,19 +168,31 @@ def _content(found: Findings, tested: Tested, p: float | None) -> Judged:
     if not _above(tested, p, 0.5):
         side = "weaker" if tested.interval is not None and tested.interval[1] < 0.5 else "no"
         if side == "weaker":
-            return NOT_SUPPORTED, (
-                "It is the other way round: a content word is stronger than a function word only "
-                f"{pairs}."
-            ), details
-        return NOT_SUPPORTED, (
-            f"A content word is stronger than a function word {pairs}; with other texts and words "
-            "it could as well be half."
-        ), details
+            return (
+                NOT_SUPPORTED,
+                (
+                    "It is the other way round: a content word is stronger than a function word only "
+                    f"{pairs}."
+                ),
+                details,
+            )
+        return (
+            NOT_SUPPORTED,
+            (
+                f"A content word is stronger than a function word {pairs}; with other texts and words "
+                "it could as well be half."
+            ),
+            details,
+        )
     if copy is not None and copy.interval[0] <= 0:
-        return NO_BETTER, (
-            f"A content word is stronger than a function word {pairs}; but in a copy of the model "
-            f"with shuffled weights, which has learnt nothing, in {_in_100(copy.auc)}."
-        ), details
+        return (
+            NO_BETTER,
+            (
+                f"A content word is stronger than a function word {pairs}; but in a copy of the model "
+                f"with shuffled weights, which has learnt nothing, in {_in_100(copy.auc)}."
+            ),
+            details,
+        )
     return SUPPORTED, f"A content word is stronger than a function word {pairs}.", details
 
 
@@ -230,22 +242,34 @@ def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
     if stands and best == found.layer and all(layer == best for layer in picked):
         return SUPPORTED, f"{own}, more than any other, in either half of the texts, too.", details
     if embeddings:
-        return NO_BETTER, (
-            f"{own}; the embeddings, before the model has read any context, do so with "
-            f"{aucs[0]:.3f}."
-        ), details
+        return (
+            NO_BETTER,
+            (
+                f"{own}; the embeddings, before the model has read any context, do so with "
+                f"{aucs[0]:.3f}."
+            ),
+            details,
+        )
     if not stands:
-        return NOT_SUPPORTED, f"{own}; no layer stands out from the others by more than noise.", (
-            details
+        return (
+            NOT_SUPPORTED,
+            f"{own}; no layer stands out from the others by more than noise.",
+            (details),
         )
     if best != found.layer:
-        return NOT_SUPPORTED, (
-            f"{own}; layer {best} is the one that stands out, with {max(aucs):.3f}."
-        ), details
-    return NOT_SUPPORTED, (
-        f"{own}, the largest; but on one half of the texts another layer is picked "
-        f"({', '.join(map(str, picked))})."
-    ), details
+        return (
+            NOT_SUPPORTED,
+            (f"{own}; layer {best} is the one that stands out, with {max(aucs):.3f}."),
+            details,
+        )
+    return (
+        NOT_SUPPORTED,
+        (
+            f"{own}, the largest; but on one half of the texts another layer is picked "
+            f"({', '.join(map(str, picked))})."
+        ),
+        details,
+    )
 
 
 def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -258,7 +282,9 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
             null=high.base_rate,
             note="null: share of content among content and function tokens",
         ),
-        Detail(name="lift of content in HIGH", value=high.lift, interval=high.lift_interval, null=1),
+        Detail(
+            name="lift of content in HIGH", value=high.lift, interval=high.lift_interval, null=1
+        ),
         Detail(
             name="share of content tokens among as many of the rarest",
             value=high.rarest,
@@ -271,18 +297,24 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
     if _above(tested, p, CONSISTENTLY):
         return SUPPORTED, f"{told}: more are than are not.", details
     if not lifted or p is None or p >= ALPHA:
-        return NOT_SUPPORTED, (
-            f"{told}; of all words, {_in_100(found.high_rate)} of 100 are: no more than chance."
-        ), details
+        return (
+            NOT_SUPPORTED,
+            (f"{told}; of all words, {_in_100(found.high_rate)} of 100 are: no more than chance."),
+            details,
+        )
     more = (
         f"{told}; HIGH tokens are content words in {_in_100(high.precision or 0)} of 100 cases "
         f"(all words: {_in_100(high.base_rate or 0)})"
     )
     if high.rarest is not None and high.rarest >= recall:
-        return NO_BETTER, (
-            f"{more}, but of as many of the rarest tokens it is {_in_100(high.rarest)} of 100 "
-            "content tokens."
-        ), details
+        return (
+            NO_BETTER,
+            (
+                f"{more}, but of as many of the rarest tokens it is {_in_100(high.rarest)} of 100 "
+                "content tokens."
+            ),
+            details,
+        )
     return NOT_SUPPORTED, f"{more}: over-represented, but not consistently HIGH.", details
 
 
@@ -310,18 +342,25 @@ def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
     rivals = [
         name
         for bucket, name in (("rarest", "the rarest tokens"), ("nearest", "those next to the edit"))
-        if (row := rows.get((bucket, "all"))) and row.excess is not None
+        if (row := rows.get((bucket, "all")))
+        and row.excess is not None
         and row.excess >= (every.excess or 0.0)
     ]
     if unchanged.interval is None or unchanged.interval[0] <= 0:
-        return NO_BETTER, (
-            f"{told}; but of what moves in the unchanged tokens they hold "
-            f"{_in_100(unchanged.ratio or 0)} %, where chance gives "
-            f"{_in_100(unchanged.chance or 0)} %: it is the replaced word itself that moves."
-        ), details
+        return (
+            NO_BETTER,
+            (
+                f"{told}; but of what moves in the unchanged tokens they hold "
+                f"{_in_100(unchanged.ratio or 0)} %, where chance gives "
+                f"{_in_100(unchanged.chance or 0)} %: it is the replaced word itself that moves."
+            ),
+            details,
+        )
     if rivals:
-        return NO_BETTER, f"{told}; as many of {' or of '.join(rivals)} hold at least as much.", (
-            details
+        return (
+            NO_BETTER,
+            f"{told}; as many of {' or of '.join(rivals)} hold at least as much.",
+            (details),
         )
     return SUPPORTED, f"{told}; so they do among the unchanged tokens.", details
 
@@ -371,9 +410,13 @@ def _skew(found: Findings, tested: Tested, p: float | None) -> Judged:
     if _above(tested, p, 0.0):
         return SUPPORTED, f"{told}; a few tokens stand far above the rest.", details
     if tested.interval is not None and tested.interval[1] < 0:
-        return NOT_SUPPORTED, (
-            f"{told}; on average they are skewed to the left: a few tokens lie far below the rest."
-        ), details
+        return (
+            NOT_SUPPORTED,
+            (
+                f"{told}; on average they are skewed to the left: a few tokens lie far below the rest."
+            ),
+            details,
+        )
     return NOT_SUPPORTED, f"{told}; on average they are not skewed by more than noise.", details
 
 
@@ -395,7 +438,9 @@ def _number(value: float | None) -> str:
 
 
 def _range(interval: Interval | None) -> str:
-    return "no interval" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+    return (
+        "no interval" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+    )
 
 
 _JUDGES: dict[str, Callable[[Findings, Tested, Any], Judged]] = {
