@@ -56,8 +56,9 @@ class World:
     kind: np.ndarray  # [types]
 
 
-def zipf(n: int) -> np.ndarray:
-    weight = 1 / (np.arange(n) + 2.7)
+def zipf(n: int, flat: float = 2.7) -> np.ndarray:
+    """Probabilities by rank, Zipf's law as Mandelbrot has it."""
+    weight = 1 / (np.arange(n) + flat)
     return weight / weight.sum()
 
 
@@ -70,11 +71,9 @@ def blind(random: Random, slope: float = 0.0, names: tuple[str, str] = ("content
 
 
 def english(words: float = 0.55) -> World:
-    """150 function types and 4,000 content types: words share of the tokens are content."""
-    function = zipf(150) * 0.12 / zipf(150)[0] if zipf(150)[0] < 0.12 else zipf(150)
-    function /= function.sum()
+    """4,000 content types, which share of the tokens, and 150 function types."""
     kinds = np.repeat(["content", "function"], [TYPES, 150])
-    return World(np.concatenate([zipf(TYPES) * words, function * (1 - words)]), kinds)
+    return World(np.concatenate([zipf(TYPES, 8) * words, zipf(150, 1.9) * (1 - words)]), kinds)
 
 
 def with_punctuation(random: Random, *, drawn: bool) -> World:
@@ -135,7 +134,7 @@ def c1(random: Random, texts: int, size: float, slope: float = 0.0) -> Tested:
 
 
 def c2(random: Random, texts: int, size: float, slope: float = 0.0) -> Tested:
-    tokens = sample(random, blind(random, slope or (0.5 if size else 0.0)), texts)
+    tokens = sample(random, english() if size else blind(random, slope), texts)
     strength = levels(random, tokens) + size * (tokens.kind == "content") - 0.3 * tokens.frequency
     return beyond_confounds(tokens, strength, draws=DRAWS).tested
 

@@ -87,10 +87,12 @@ def excess_over_chance(
     share = distance[part] / total[of]
     if counted is not None:
         share = share * counted[part]
-    by_chance = k[of] / n[of] * share
-    own = bucket[part] * share - by_chance  # its sum over a pair is R - k / n
-    mean, chance = float(own.sum()) / pairs, float(by_chance.sum()) / pairs
+    whole = np.bincount(of, share, len(n))  # 1, if all are counted
     weight = 1 / n[of]
+    # Its sum over a pair is R - k / n with or without the last term; but without it a type that is
+    # never in the bucket would seem to move the mean all by itself.
+    own = (bucket[part] - k[of] * weight) * (share - whole[of] * weight)
+    mean, chance = float(own.sum()) / pairs, float((k / n * whole).sum()) / pairs
     spread = crossed((own - mean * weight) / pairs, of, type_, weight=weight)
     return Excess(
         ratio=chance + mean,

@@ -132,8 +132,9 @@ def crossed(
             contributions of both its tokens, so that a text's sum holds it twice.
 
     Returns:
-        The variance, at least that over texts alone and that over types alone: the three parts
-        are estimates, and their sum could be below either, even negative.
+        The variance. It is never below that over texts alone: what types add to it cannot be
+        negative, though its estimate can. It may be below that over types alone, and must, where
+        tokens of a text stand against each other, as if only so many of them can be HIGH.
 
     >>> values, words = np.array([1.0, 2.0, 4.0, 5.0]), np.arange(4)
     >>> of_mean = crossed((values - 3) / 4, words, words)  # each token a text and a type
@@ -189,7 +190,7 @@ def spread(moved: Moves, of: Clusters) -> Crossed:
         return Crossed(variance=float("inf"), degrees=1.0, texts=of.texts, types=of.types)
     squares = moved.cell**2
     by_text, by_type = float((moved.text**2).sum()), float((moved.type_**2).sum())
-    variance = max(by_text, by_type, by_text + by_type - float(squares.sum()))
+    variance = by_text + max(0.0, by_type - float(squares.sum()))
     text_degrees = _degrees(by_text, _sums(squares, of.cell_text, of.texts), moved.text_share)
     type_degrees = _degrees(by_type, _sums(squares, of.cell_type, of.types), moved.type_share)
     uncertain = by_text**2 / text_degrees + by_type**2 / type_degrees
