@@ -70,5 +70,6 @@ def made_moved(n_pairs=12, *, seed=0, sizes=(4, 12)):
         all_strength=all_strength,
         all_special=special,
         row=row,
+        edited=tuple("content" if k % 2 else "function" for k in range(n_pairs)),
         n_pairs=n_pairs,
     )

@@ -1,4 +1,5 @@
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ def test_without_pairs_there_is_nothing():
         (None, None, None, 0)
     }
     moved.shift[:] = 0
-    own, part, *_ = pair_details(moved)
+    own, content, _, part, *_ = pair_details(moved)
+    assert (content.value, content.note) == (None, "there are no such pairs")
     assert (own.value, own.note) == (None, "no pair can be tested")
     assert (part.value, part.note) == (None, "nothing has moved")
 
@@ -114,6 +116,16 @@ def test_each_pair_has_its_own_test(moved):
     ]
     assert own.value == pytest.approx(np.mean([one.p_value < 0.05 for one in found]))
     assert 0 < own.null < 0.05
+    assert own.interval[0] <= own.value < own.interval[1]
+
+
+def test_the_replaced_words_kind_splits_the_pairs(moved):
+    _, content, function, *_ = pair_details(moved)
+    for detail, kind in ((content, "content"), (function, "function")):
+        of_kind = np.array([edited == kind for edited in moved.edited])
+        part = SimpleNamespace(**vars(moved) | {"high": moved.high & of_kind[moved.pair]})
+        assert detail.value == pytest.approx(ratios(part)[0].excess)
+        assert detail.interval[0] < detail.value < detail.interval[1]
 
 
 def test_by_chance_as_many_pairs_are_below_the_level_as_expected():
@@ -127,7 +139,7 @@ def test_by_chance_as_many_pairs_are_below_the_level_as_expected():
 
 
 def test_the_replaced_tokens_part_and_who_moves_along(moved):
-    _, part, content, function = pair_details(moved)
+    *_, part, content, function = pair_details(moved)
     shares, chance = [], []
     for number in range(moved.n_pairs):
         own = moved.pair == number

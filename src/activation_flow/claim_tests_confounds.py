@@ -2,9 +2,10 @@
 
 Confounds: frequency and its square, length, being a piece of a word, position. Two logistic models
 of the kind, with and without strength, predict texts that they were not fitted to; the effect is
-by how much the AUC within texts grows. That difference is bounded from below by nothing that has a
-known distribution where strength adds nothing, so p is of a score test instead: the model without
-strength says how probable each word type's kind is, and kinds are drawn from it anew.
+by how much the AUC within texts grows. Its interval counts what other texts and words would do to
+the pairs and to the fitted models. Where strength adds nothing the difference has no distribution
+that is known, so p is of a score test: the model without strength says how probable each word
+type's kind is, and kinds are drawn from it anew.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken, Tested
 from activation_flow.claim_tests import counted, untested, why_untestable
+from activation_flow.crossed import Crossed, Moves, clusters, interval, moves, spread
 from activation_flow.data import Ids, Mask
 from activation_flow.permuting import DRAWS
 from activation_flow.stats import CELLS, TIE
-from activation_flow.within import Grouped, by_kind, difference, within_auc
+from activation_flow.within import Grouped, WithinAuc, by_kind, within_auc
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -27,6 +29,7 @@ else:
     Features = np.ndarray
 
 FOLDS = 5
+STEP = 3  # standard errors
 STRENGTH_OF_PRIOR = 0.01  # L2 on standardised features: of no weight beside thousands of tokens
 
 
@@ -70,9 +73,11 @@ def beyond_confounds(
     base, score = confounds(tokens, part), standardised(strength[part][:, None])
     grouped = Grouped(one, ~one, text, type_)
     fold = folds(text, seed)
-    less = within_auc(grouped, cross_fitted(base, one, fold))
-    more = within_auc(grouped, cross_fitted(np.hstack([base, score]), one, fold))
-    effect, ends, _ = difference(more, less)
+    full = np.hstack([base, score])
+    less, more = (within_auc(grouped, cross_fitted(model, one, fold)) for model in (base, full))
+    fitted = of_fit(full, grouped) - of_fit(base, grouped)
+    effect = more.value - less.value
+    ends = interval(effect, spread_with_fit(more, less, fitted))
     p = score_p(base, score[:, 0], grouped, draws=draws, seed=seed)
     n = {**counted(more), "left out": int((compared & ~part).sum())}
     return Beyond(
@@ -124,6 +129,47 @@ def _model(features: Features, one: Mask):  # type: ignore[no-untyped-def]
 
     model = LogisticRegression(C=1 / STRENGTH_OF_PRIOR, solver="newton-cholesky", max_iter=200)
     return model.fit(features, one)
+
+
+def of_fit(features: Features, grouped: Grouped) -> PerToken:
+    """Each token's influence on the AUC by way of the model that is fitted to it.
+
+    On the model's parameters it is the inverse of the information times the token's score; on the
+    AUC, that times by how much the AUC changes with each parameter (from 3 standard errors below
+    to 3 above: an AUC is a step function).
+    """
+    model = _model(features, grouped.one)
+    p = model.predict_proba(features)[:, 1]
+    with_level = np.hstack([features, np.ones((len(features), 1))])
+    information = (with_level * (p * (1 - p))[:, None]).T @ with_level
+    information += STRENGTH_OF_PRIOR * np.eye(len(information))
+    scores = with_level * (grouped.one - p)[:, None]
+    influence = np.linalg.solve(information, scores.T).T[:, :-1]  # no AUC has to do with a level
+    steps = STEP * np.sqrt((influence**2).sum(axis=0))
+    odds = model.decision_function(features)
+    slopes = np.zeros(len(steps))
+    for i in np.flatnonzero(steps > 0):
+        up, down = (within_auc(grouped, odds + s * steps[i] * features[:, i]) for s in (1, -1))
+        slopes[i] = (up.value - down.value) / (2 * steps[i])
+    found: PerToken = influence @ slopes
+    return found
+
+
+def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Crossed:
+    """Of the difference of two AUCs: by its pairs, and by the models fitted to these tokens."""
+    seen, grouped = more.weight > 0, more.grouped
+    of = clusters(grouped.text[seen], grouped.type_[seen])
+    pairs = (more.contributions - less.contributions)[seen]
+    by_pairs = moves(pairs, of, more.weight[seen], paired=True)
+    by_fit = moves(fitted[seen], of, np.ones(len(pairs)), paired=False)
+    together = Moves(
+        text=by_pairs.text + by_fit.text,
+        type_=by_pairs.type_ + by_fit.type_,
+        cell=by_pairs.cell + by_fit.cell,
+        text_share=by_pairs.text_share,
+        type_share=by_pairs.type_share,
+    )
+    return spread(together, of)
 
 
 def score_p(

@@ -45,6 +45,11 @@ class _Compared:
         arrays = {name: x[keep] for name, x in vars(self).items() if name != "unknown"}
         return _Compared(**arrays, unknown=unknown)
 
+    def counted(self) -> "_Compared":
+        """Those whose frequency is known."""
+        known = np.isfinite(self.frequency)
+        return self.where(known, int((~known).sum()))
+
     def note(self, note: str) -> str:
         """The definition, and what was left out."""
         left = f"; {self.unknown} tokens of unknown frequency left out" if self.unknown else ""
@@ -72,8 +77,7 @@ def confounds(tokens: AuditTokens, strength: PerToken) -> tuple[ConfoundRow, ...
         subword=tokens.subword[part].astype(np.float64),
         position=tokens.position[part],
     )
-    known = np.isfinite(every.frequency)
-    counted = every.where(known, int((~known).sum()))
+    counted = every.counted()
     return (
         _alone("frequency (rarer above)", counted, -counted.frequency),
         _alone("length (longer above)", every, every.length),
@@ -84,7 +88,7 @@ def confounds(tokens: AuditTokens, strength: PerToken) -> tuple[ConfoundRow, ...
         _partial(counted),
         _matched(counted, within=True),
         _matched(counted, within=False),
-        *_correlations(every, counted),
+        *_correlations(every),
         _text_means(tokens, strength),
     )
 
@@ -175,19 +179,20 @@ def _correlation(
     )
 
 
-def _correlations(every: _Compared, counted: _Compared) -> tuple[ConfoundRow, ...]:
+def _correlations(every: _Compared) -> tuple[ConfoundRow, ...]:
     """Spearman of strength with each confound, over all texts at once."""
 
     def of(name: str, those: _Compared, other: PerToken) -> ConfoundRow:
         return _correlation("correlation", name, those, other, "Spearman, all texts at once")
 
     content, function = every.where(every.content), every.where(~every.content)
-    left = counted.unknown
-    some = counted.where(counted.content, left), counted.where(~counted.content, left)
+    by_frequency = [those.counted() for those in (every, content, function)]
+    which = ("", ", content only", ", function only")
     return (
-        of("strength with log frequency", counted, counted.frequency),
-        of("strength with log frequency, content only", some[0], some[0].frequency),
-        of("strength with log frequency, function only", some[1], some[1].frequency),
+        *(
+            of(f"strength with log frequency{only}", those, those.frequency)
+            for only, those in zip(which, by_frequency, strict=True)
+        ),
         of("strength with length", every, every.length),
         of("strength with length, content only", content, content.length),
         of("strength with position, content only", content, content.position),

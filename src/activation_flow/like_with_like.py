@@ -88,24 +88,24 @@ def won_by_matched(values: PerToken, one: Mask, frequency: PerToken, text: Ids) 
     """
     nearest = nearest_frequency(frequency, one, text)
     near = one & (np.abs(nearest - frequency) <= NEAR * np.log(10))
-    takes_part = near | ~one
-    n = int(near.sum())
     # A group: one frequency of the others in one text, and those whose nearest it is.
     frequencies, level = np.unique(np.where(one, nearest, frequency), return_inverse=True)
-    group = text * len(frequencies) + level
-    found = within_auc(Grouped(near, ~one, group, group), np.where(takes_part, values, np.nan))
+    _, group = np.unique(text * len(frequencies) + level, return_inverse=True)
+    found = within_auc(Grouped(near, ~one, group, group), np.where(near | ~one, values, np.nan))
+    # From its part of that AUC to the share of its own pairs that go to ``one``.
     paired = found.weight > 0
-    place = np.full(len(values), np.nan)  # the share of its pairs that go to ``one``
-    place[paired] = found.value + found.contributions[paired] * found.pairs / found.weight[paired]
-    weight = np.where(near & paired, 1.0, 0.0)
-    _, at = np.unique(group, return_inverse=True)
-    matched, matches = (np.bincount(at, mask) for mask in (near, ~one))
-    share = np.divide(matched, matches, out=np.zeros(len(matches)), where=matches > 0)
-    weight[~one & paired] = share[at[~one & paired]]
-    value = float(np.nansum((weight * place)[one])) / max(n, 1)
+    share = np.full(len(values), np.nan)
+    share[paired] = found.value + found.contributions[paired] * found.pairs / found.weight[paired]
+    # Each of ``one`` counts 1, and so do all its matches together.
+    matches = np.bincount(group, ~one)
+    weight = np.zeros(len(values))
+    weight[paired] = np.where(one, 1.0, found.weight)[paired]
+    weight[paired & ~one] /= matches[group[paired & ~one]]
+    n = int(near.sum())
+    value = float(share[near].mean()) if n else None
     return Won(
-        value=value if n else None,
-        contributions=weight * (place - value) / max(n, 1),
+        value=value,
+        contributions=weight * (share - (value or 0.0)) / max(n, 1),
         weight=weight,
         n=n,
         of=int(one.sum()),

@@ -14,7 +14,7 @@ from activation_flow.audit_data import Detail, Interval, RatioRow
 from activation_flow.claim_tests_shift import excess_over_chance
 from activation_flow.crossed import Crossed, crossed, interval
 from activation_flow.data import Ids
-from activation_flow.stats import TIED, permutation_p
+from activation_flow.stats import TIED, mean_interval, permutation_p
 
 if TYPE_CHECKING:
     from activation_flow.audit_data import PerToken
@@ -112,7 +112,7 @@ def _interval(value: float, spread: Crossed | None) -> Interval | None:
 
 
 def pair_details(moved: "Moved", *, draws: int = 10_000, seed: int = 0) -> tuple[Detail, ...]:
-    """What single pairs say: their own tests, the replaced tokens' part, and who moves along.
+    """What single pairs say: their own tests, by what was replaced, its part, who moves along.
 
     Args:
         moved: aligned tokens of pairs of texts.
@@ -121,6 +121,7 @@ def pair_details(moved: "Moved", *, draws: int = 10_000, seed: int = 0) -> tuple
     """
     return (
         _own_tests(moved, draws, seed),
+        *(_where_replaced(moved, kind) for kind in ("content", "function")),
         _replaced_part(moved),
         *(_carried_along(moved, kind) for kind in ("content", "function")),
     )
@@ -139,11 +140,30 @@ def _own_tests(moved: "Moved", draws: int, seed: int) -> Detail:
         steps = comb(int(n[number]), int(k[number])) if exact else draws + 1
         hits, tested = hits + (p < 1 / LEVEL), tested + 1
         by_chance += (steps - 1) // LEVEL / steps
+    name = f"pairs whose own permutation p is below {1 / LEVEL}"
+    if not tested:
+        return Detail(name=name, value=None, note="no pair can be tested")
+    found = hits / tested
     return Detail(
-        name=f"pairs whose own permutation p is below {1 / LEVEL}",
-        value=hits / tested if tested else None,
-        null=by_chance / tested if tested else None,
-        note=f"{tested} pairs, {draws:,} draws, seed {seed}" if tested else "no pair can be tested",
+        name=name,
+        value=found,
+        interval=mean_interval(found, found * (1 - found) / tested, tested) if tested > 1 else None,
+        null=by_chance / tested,
+        note=f"{tested} pairs, {draws:,} draws, seed {seed}; interval over pairs alone",
+    )
+
+
+def _where_replaced(moved: "Moved", kind: str) -> Detail:
+    those = np.isfinite(moved.shift) & (np.array(moved.edited, dtype=str) == kind)[moved.pair]
+    pair, high, shift = moved.pair[those], moved.high[those], moved.shift[those]
+    found = excess_over_chance(pair, moved.type[those], high, shift)
+    there = found.spread is not None
+    return Detail(
+        name=f"R − k/n where a {kind} word is replaced",
+        value=found.excess if there else None,
+        interval=_interval(found.excess, found.spread),
+        null=0.0,
+        note=f"{found.pairs} pairs" if there else "there are no such pairs",
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from activation_flow import strength as formulas
 from activation_flow.audit_data import AuditTokens, Interval, ThresholdRow
 from activation_flow.claim_tests_shift import excess_over_chance
-from activation_flow.crossed import Crossed, crossed, interval, p_apart
+from activation_flow.crossed import Clusters, Crossed, clusters, interval, moves, p_apart, spread
 from activation_flow.data import Ids, Mask
 from activation_flow.multiplicity import benjamini_hochberg
 
@@ -110,16 +110,19 @@ def thresholds(
             which τ is taken; the special tokens themselves have no shift that counts.
     """
     not_special = tokens.kind != "special"
+    of = clusters(tokens.text[tokens.compared], tokens.type[tokens.compared])
     rows = []
     for cut in design():
         takes_part = np.ones(len(tokens), dtype=bool) if cut.special else not_special
         high = high_tokens(strength, takes_part, tokens.text, cut)
-        rows.append(_row(tokens, high, cut, _excess(moved, cut)))
+        rows.append(_row(tokens, of, high, cut, _excess(moved, cut)))
     adjusted = benjamini_hochberg([row.p for row in rows])
     return tuple(replace(row, p_bh=p) for row, p in zip(rows, adjusted, strict=True))
 
 
-def _row(tokens: AuditTokens, high: Mask, cut: Cut, excess: float | None) -> ThresholdRow:
+def _row(
+    tokens: AuditTokens, of: Clusters, high: Mask, cut: Cut, excess: float | None
+) -> ThresholdRow:
     part = tokens.compared
     content, chosen = tokens.kind[part] == "content", high[part]
     n, n_high, n_content = len(content), int(chosen.sum()), int(content.sum())
@@ -128,11 +131,10 @@ def _row(tokens: AuditTokens, high: Mask, cut: Cut, excess: float | None) -> Thr
     base = n_content / n if n else None
     ends, p = None, None
     if precision is not None and base:
-        where = {"text": tokens.text[part], "type_": tokens.type[part], "weight": chosen}
         of_precision, of_base = chosen * (content - precision) / n_high, (content - base) / n
-        p = p_apart(precision - base, crossed(of_precision - of_base, **where))
+        p = p_apart(precision - base, _spread(of_precision - of_base, of, chosen))
         if precision > 0:
-            of_log = crossed(of_precision / precision - of_base / base, **where)
+            of_log = _spread(of_precision / precision - of_base / base, of, chosen)
             ends = _interval_of_log(precision / base, of_log)
     return ThresholdRow(
         **vars(cut),
@@ -147,11 +149,16 @@ def _row(tokens: AuditTokens, high: Mask, cut: Cut, excess: float | None) -> Thr
     )
 
 
-def _interval_of_log(ratio: float, spread: Crossed) -> Interval | None:
+def _spread(contributions: PerToken, of: Clusters, chosen: Mask) -> Crossed:
+    """As ``crossed`` finds it; the clusters are the same for all rows."""
+    return spread(moves(contributions, of, chosen.astype(np.float64), paired=False), of)
+
+
+def _interval_of_log(ratio: float, variance: Crossed) -> Interval | None:
     """Of a ratio, found for its logarithm: base rates vary, too, so that it has no upper bound."""
-    if not np.isfinite(spread.variance):
+    if not np.isfinite(variance.variance):
         return None
-    low, high = interval(log(ratio), spread)
+    low, high = interval(log(ratio), variance)
     return exp(low), exp(high)
 
 
