@@ -315,6 +315,19 @@ class Encoder:
             kinds=kinds,
         )
 
+    def vocabulary(self) -> dict[str, int]:
+        """The number of every token of the tokenizer, added and special ones too.
+
+        Raises:
+            ActivationFlowError: the tokenizer has no list of its tokens.
+        """
+        try:
+            return dict(self._tokenizer.get_vocab())
+        except NotImplementedError as problem:
+            raise ActivationFlowError(
+                f"the tokenizer of {self.model} has no list of its tokens"
+            ) from problem
+
     def run(
         self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: Sequence[int] = ()
     ) -> Iterator[tuple[int, Strength, Hidden | None]]:
