@@ -121,6 +121,8 @@ ORDER = (
     "audit_texts",
     "audit_tokens",
     "material",
+    "text_pairs",
+    "audit_pairs",
     "containers",
     "tensors",
     "files",
