@@ -18,13 +18,14 @@ def trivial_scores(tokens: AuditTokens, seed: int) -> list[Score]:
 
     Their cost is None: nothing is measured.
     """
-    known = np.isfinite(tokens.frequency).mean() if len(tokens) else 0.0
+    own = tokens.kind != "special"
+    known = np.isfinite(tokens.frequency[own]).mean() if own.any() else 0.0
     return [
         _baseline(
             "frequency",
             "rarity (−log f)",
             -tokens.frequency,
-            note=f"−log of the token's frequency; known of {known:.1%} of the tokens",
+            note=f"−log of the token's frequency; known of {known:.1%} of the tokens that are not special",
             missing="" if known else "the frequency of no token is known",
         ),
         _baseline("length", "length", tokens.length, note="letters of the token's word"),
