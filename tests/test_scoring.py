@@ -200,7 +200,7 @@ def test_no_text_has_no_scores_and_no_cost(encoder: af.Encoder, encoded: Any) ->
 def test_on_real_weights_the_known_figures_come_out(minilm: af.Encoder) -> None:
     lines = enumerate(data_file("ud-ewt/en_ewt-ud-test.conllu").read_bytes().splitlines(True), 1)
     read = [conllu.parse(block) for block in conllu.sentences(lines)]
-    sentences = [one for one in read if len(one.gold.tags) >= 5][::10]  # of all genres
+    sentences = [one for one in read if len(one.gold.tags) >= 5][::15]  # of all genres
     encoded, _ = minilm.tokenize([sentence.text for sentence in sentences])
     tokens = tokens_of(encoded)
     found = fast_scores(minilm, encoded, tokens, [0, 4])
@@ -218,7 +218,7 @@ def test_on_real_weights_the_known_figures_come_out(minilm: af.Encoder) -> None:
         values = by_name(found)[name, layer].values
         return stats.auc(values[ones], values[others])
 
-    # Those of all 1,535 sentences; this is every tenth.
+    # Those of all 1,535 sentences; this is every 15th.
     assert auc("norm", 0) == pytest.approx(0.941, abs=0.02)
     assert auc("norm", 4) == pytest.approx(0.887, abs=0.02)
     assert auc("centred", 0) == pytest.approx(0.948, abs=0.02)
