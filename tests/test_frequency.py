@@ -87,3 +87,13 @@ def test_a_slow_tokenizer_has_a_vocabulary_too(tmp_path: Path) -> None:
     (encoding,) = tokenizer.encode_batch(["MKTAYIAK"])
     assert isinstance(encoding, Encoding)
     assert [vocabulary[token] for token in encoding.tokens] == encoding.ids
+
+
+def test_a_tokenizer_without_a_list_of_its_tokens_says_so(tiny_encoder: af.Encoder) -> None:
+    class Nameless:
+        def get_vocab(self) -> dict[str, int]:
+            raise NotImplementedError
+
+    tiny_encoder._tokenizer = SlowTokenizer(Nameless())
+    with pytest.raises(ActivationFlowError, match="has no list of its tokens"):
+        tiny_encoder.vocabulary()

@@ -25,7 +25,10 @@ def trivial_scores(tokens: AuditTokens, seed: int) -> list[Score]:
             "frequency",
             "rarity (−log f)",
             -tokens.frequency,
-            note=f"−log of the token's frequency; known of {known:.1%} of the tokens that are not special",
+            note=(
+                f"−log of the token's frequency, known of {known:.1%} of the tokens that are not "
+                "special"
+            ),
             missing="" if known else "the frequency of no token is known",
         ),
         _baseline("length", "length", tokens.length, note="letters of the token's word"),

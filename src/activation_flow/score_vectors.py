@@ -156,8 +156,8 @@ def summed_shares(vectors: States) -> tuple[PerDim, int]:
 def top_share(sums: PerDim, n: int) -> tuple[float, float] | None:
     """Mean share of the 1 and of the 3 dimensions that carry most; None if of no token.
 
-    >>> top_share(np.array([0.2, 1.0, 0.4, 0.4]), 2)
-    (0.5, 0.9)
+    >>> top_share(np.array([0.25, 1.0, 0.5, 0.25]), 2)
+    (0.5, 0.875)
     """
     if not n:
         return None
