@@ -23,7 +23,9 @@ def tokens_of(encoded: Sequence[Encoded]) -> AuditTokens:
         token=piece,
         id=number,
         kind=kind,
-        type=np.unique([f"{a} {b}" for a, b in zip(piece, kind, strict=True)], return_inverse=True)[1],
+        type=np.unique([f"{a} {b}" for a, b in zip(piece, kind, strict=True)], return_inverse=True)[
+            1
+        ],
         length=np.array([len(one) for one in piece]),
         subword=inside,
         position=np.concatenate([place_in(text.special) for text in texts]),
