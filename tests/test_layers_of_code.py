@@ -120,6 +120,7 @@ ORDER = (
     "reservoir",
     "audit_texts",
     "audit_tokens",
+    "material_notes",
     "material",
     "text_pairs",
     "audit_pairs",

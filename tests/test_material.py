@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slow_models import make_slow
 
 import activation_flow as af
-from activation_flow import material
+from activation_flow import frequency, material
 from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material, gather
 
@@ -91,6 +91,25 @@ def test_kinds_of_a_treebank(minilm):
     assert 0.9 < same.mean() < 1
 
 
+def test_frequencies_are_those_of_their_source(tiny_encoder, tmp_path):
+    texts = ["The cat sat.", "The dog ran and ran."]
+    (tmp_path / "counts.tsv").write_text("token\tcount\nthe\t100\nran\t7\n")
+    for spec in ("vocabulary", "corpus", tmp_path / "counts.tsv"):
+        found = gather(tiny_encoder, texts, frequency=spec)
+        tokens = found.tokens
+        expected, note = frequency.source(spec, tokens.id, tiny_encoder, tokens.kind == "special")
+        assert np.array_equal(tokens.frequency, expected, equal_nan=True)
+        assert note in said(found, "frequency of a token: ")
+        own = tokens.kind != "special"
+        again = material.frequency_of(tiny_encoder, found)(tokens.id[own][:3])
+        assert np.array_equal(again, tokens.frequency[own][:3], equal_nan=True)
+    counted = gather(tiny_encoder, texts, frequency="corpus")
+    of_ran = counted.tokens.frequency[counted.tokens.token == "ran"]
+    assert np.allclose(of_ran, np.log(2))
+    unseen = np.array([max(counted.tokens.id) + 1])
+    assert np.isnan(material.frequency_of(tiny_encoder, counted)(unseen)).all()
+
+
 def test_no_kinds(tiny_encoder):
     found = gather(tiny_encoder, TEXTS, kinds="none")
     assert {*found.tokens.kind.tolist()} == {"", "special"}
@@ -108,6 +127,7 @@ def test_tokens_that_stand_nobody_knows_where(tmp_path):
     encoder = af.Encoder.from_pretrained(make_slow("ctrl", tmp_path))
     found = gather(encoder, ["the dog", "the cat"])
     assert {*found.tokens.kind.tolist()} == {""}
+    assert len({*found.tokens.type.tolist()}) < len(found.tokens)  # "the" is one type
     assert "kinds of words are unknown" in found.notes[0]
 
 

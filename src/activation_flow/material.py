@@ -4,18 +4,18 @@ Reading stands in audit_texts, word types in audit_tokens. Nothing is measured h
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activation_flow import audit_texts, audit_tokens, word_kinds
-from activation_flow.audit_data import AuditTokens
+from activation_flow import audit_texts, audit_tokens, material_notes, word_kinds
+from activation_flow import frequency as frequencies
+from activation_flow.audit_data import AuditTokens, PerToken
 from activation_flow.audit_texts import Left, Texts
 from activation_flow.conllu import Gold
-from activation_flow.data import KINDS, ActivationFlowError, Ids, TokenizedText
+from activation_flow.data import ActivationFlowError, Ids
 from activation_flow.formats import Reading
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 TEXTS = 5000  # so many are audited
 _AT_ONCE = 1024  # texts that are tokenized, and tagged, at once
-# English prose has 40 to 50 % function words; with less than this, the list may be the wrong one.
-_FEW_FUNCTION_WORDS = 0.2
 
 Source = str | os.PathLike[str] | Iterable[str]
 Progress = Callable[[int, int], None]
@@ -69,7 +67,7 @@ def gather(
     text_column: str = "text",
     format: str | None = None,
     max_length: int | None = None,
-    frequency: str = "vocabulary",
+    frequency: str | os.PathLike[str] = frequencies.VOCABULARY,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Material:
@@ -111,7 +109,10 @@ def gather(
         why = f" ({reasons[0]})" if reasons else ""
         raise ActivationFlowError(f"{found.name}: there is no text in it that can be read{why}")
     tokens = audit_tokens.flattened([one.text for one in encoded])
-    counts = _counts(found, encoded, tokens, refused)
+    special = tokens.kind == "special"
+    log_f, source = frequencies.source(frequency, tokens.id, encoder, special)
+    tokens = replace(tokens, frequency=log_f)
+    counts = material_notes.counted(found, encoded, tokens, refused)
     return Material(
         encoded=tuple(encoded),
         tokens=tokens,
@@ -120,8 +121,9 @@ def gather(
         name=found.name,
         counts=counts,
         notes=(
-            *_notes_on_kinds(found.kinds, encoded, counts),
-            *_notes(found, refused, counts, seed),
+            *material_notes.on_kinds(found.kinds, encoded, counts),
+            *material_notes.on_texts(found, refused, counts, seed),
+            f"frequency of a token: {source}",
         ),
         settings={
             "input": found.name,
@@ -130,7 +132,7 @@ def gather(
             "text_column": text_column,
             "format": format,
             "max_length": max_length or encoder.max_length,
-            "frequency": frequency,
+            "frequency": os.fspath(frequency),
             "seed": seed,
         },
     )
@@ -181,73 +183,16 @@ def _tags(found: Texts, some: slice, tag: word_kinds.Tagger | None) -> Sequence[
     return found.gold[some] if found.kinds == "gold" else [None] * len(found.texts[some])
 
 
-def _counts(
-    found: Texts, encoded: "Sequence[Encoded]", tokens: AuditTokens, refused: Left
-) -> dict[str, int]:
-    of_kind = Counter(tokens.kind.tolist())
-    windows = [one.text.n_windows for one in encoded]
-    return {
-        "rows": found.rows,
-        "blank": found.blank,
-        "rejected": found.bad.n,
-        "duplicates": found.duplicates,
-        "distinct": found.distinct,
-        "sampled": len(found.texts),
-        "refused": refused.n,
-        "texts": len(encoded),
-        "long": sum(n > 1 for n in windows),
-        "windows": sum(windows),
-        "tokens": len(tokens),
-        **{kind: of_kind[kind] for kind in reversed(KINDS)},
-        "unknown": of_kind[""],
-        "types": int(tokens.type.max()) + 1,
-    }
+def frequency_of(encoder: "Encoder", material: Material) -> Callable[[Ids], PerToken]:
+    """Log of how often tokens occur, by the source of the audit: of other texts than its own, too.
 
-
-def without_offsets(texts: Iterable[TokenizedText]) -> bool:
-    """Is there a text whose tokenizer does not say which characters its tokens stand for?"""
-    return any((text.start[~text.special] < 0).any() for text in texts)
-
-
-def _notes_on_kinds(
-    kinds: str, encoded: "Sequence[Encoded]", counts: Mapping[str, int]
-) -> Iterator[str]:
-    if kinds != "none" and without_offsets(one.text for one in encoded):
-        yield (
-            "this tokenizer does not say which characters a token stands for, so kinds of words "
-            "are unknown, and what is claimed of kinds cannot be tested"
-        )
-        return
-    yield word_kinds.noise(kinds)
-    words = counts["content"] + counts["function"]
-    if kinds == "list" and counts["function"] < _FEW_FUNCTION_WORDS * words:
-        yield (
-            f"only {counts['function'] / words:.0%} of the tokens of words are function words by "
-            "the English list; if the texts are not English, its kinds mean nothing: take tags "
-            "(--kinds gold, spacy:MODEL) or none"
-        )
-    if kinds != "none" and counts["unknown"]:
-        why = "words in other scripts, and spaces" if kinds == "list" else "their tags say none"
-        yield f"tokens of no kind, left out where kinds are compared: {counts['unknown']:,} ({why})"
-
-
-def _notes(found: Texts, refused: Left, counts: Mapping[str, int], seed: int) -> Iterator[str]:
-    if found.distinct > len(found.texts):
-        yield (
-            f"of {found.distinct:,} different texts a uniform sample of {len(found.texts):,} is "
-            f"audited (seed {seed})"
-        )
-    if found.duplicates:
-        yield f"rows whose text stood there before, left out: {found.duplicates:,}"
-    if found.blank:
-        yield f"blank rows, left out: {found.blank:,}"
-    yield from found.bad.told("rows that cannot be read")
-    yield from refused.told("texts that the model cannot read")
-    if counts["long"]:
-        yield (
-            f"texts read in several windows, as they are too long for one: {counts['long']:,}; "
-            "they take no part in what is measured on a sample of texts"
-        )
+    By the corpus's own counts, NaN for a token that it does not hold.
+    """
+    spec, tokens = material.settings["frequency"], material.tokens
+    if spec != frequencies.CORPUS:
+        return lambda ids: frequencies.source(spec, ids, encoder)[0]
+    known = dict(zip(tokens.id.tolist(), tokens.frequency.tolist(), strict=True))
+    return lambda ids: np.array([known.get(number, np.nan) for number in ids.tolist()])
 
 
 def stratified(tokens: AuditTokens, encoded: "Sequence[Encoded]", n: int, seed: int) -> Ids:

@@ -240,5 +240,5 @@ def _other_text(
     other = pool[kind, tokens].draw_other(word, chance) or pool[kind, -1].draw_other(word, chance)
     if other is None:
         return None
-    cased = other[0].upper() + other[1:] if word[0].isupper() else other
+    cased = other[0].title() + other[1:] if word[0].isupper() else other
     return text[:begin] + cased + text[end:], kind
