@@ -55,7 +55,8 @@ def received(mean: Mean, causal: bool) -> Received:
     """Mean attention that each token gets, from weights that are means over heads.
 
     Over all queries; of a causal model over those that can see the token, itself and later ones,
-    else the first tokens would get most for no other reason than their place.
+    else the first tokens would get most for no other reason than their place. (A sliding window
+    may hide it from some of these: they give it 0.)
 
     >>> received(np.array([[[[1.0, 0.0], [0.5, 0.5]]]]), causal=False)
     array([[[0.75, 0.25]]])
@@ -103,7 +104,7 @@ def scores(encoder: Encoder, tap: "Tap", sampled: Sample) -> Attention:
     room_for = OF_MEMORY * room.available_memory() / (4 * per_square)
     fitting = tuple(i for i in sampled.texts if len(sampled.encoded[i].text) ** 2 <= room_for)
     if not fitting:
-        return unavailable(encoder, sampled.tokens, "its weights do not fit in memory")
+        return unavailable(encoder, sampled.tokens, "its attention weights do not fit in memory")
     tally = _Tally(encoder, replace(sampled, texts=fitting))
 
     def at_once(n: int) -> int:
