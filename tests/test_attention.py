@@ -83,7 +83,7 @@ def test_received_and_rollout(tiny: Callable[..., Any], model_type: str) -> None
         assert (np.isfinite(score.values) == sampled.read).all()
         assert score.seconds_per_1000_tokens is not None
         assert ("that can see the token" in score.note) == causal
-    assert ("the cls token" in by_name["rollout", None].note) == (not causal)
+    assert ("from cls" in by_name["rollout", None].note) == (not causal)
 
 
 def test_special_tokens_shares(tiny: Callable[..., Any]) -> None:

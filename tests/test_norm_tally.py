@@ -82,3 +82,19 @@ def test_sums_by_plain_loops_whatever_the_batches(layout: str) -> None:
         np.testing.assert_allclose(tally.control, expected, rtol=1e-12)
     assert whole.share("nothing") is None
     np.testing.assert_array_equal(whole.strength, parts.strength)
+
+
+def test_a_vector_without_spread_counts_nowhere() -> None:
+    x = np.random.default_rng(0).normal(size=(N, WIDTH))
+    x[2] = 7.0
+    norm = Norm("n", None, 0, False, True, np.ones(WIDTH), np.zeros(WIDTH), 1e-5)
+    empty = [np.full(N, np.nan) for _ in range(3)]
+    tally = Tally(Place(1, "post-LayerNorm", norm), groups_of(TOKENS, np.ones(N, bool)), *empty)
+    rows = np.arange(N)[None]
+    z = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    tally.add(rows, np.linalg.norm(z, axis=-1)[rows], x[rows])
+    assert np.isnan(tally.control).tolist() == [k == 2 for k in range(N)]
+    assert tally.before[2] == tally.strength[2] == 0
+    assert tally.error < 1e-9
+    least = np.delete(x, 2, axis=0).var(axis=1).min()
+    assert 0 < tally.left < 1e-5 / least
