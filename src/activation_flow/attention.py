@@ -55,7 +55,8 @@ def received(mean: Mean, causal: bool) -> Received:
     """Mean attention that each token gets, from weights that are means over heads.
 
     Over all queries; of a causal model over those that can see the token, itself and later ones,
-    else the first tokens would get most for no other reason than their place.
+    else the first tokens would get most for no other reason than their place. (A sliding window
+    may hide it from some of these: they give it 0.)
 
     >>> received(np.array([[[[1.0, 0.0], [0.5, 0.5]]]]), causal=False)
     array([[[0.75, 0.25]]])
@@ -103,7 +104,7 @@ def scores(encoder: Encoder, tap: "Tap", sampled: Sample) -> Attention:
     room_for = OF_MEMORY * room.available_memory() / (4 * per_square)
     fitting = tuple(i for i in sampled.texts if len(sampled.encoded[i].text) ** 2 <= room_for)
     if not fitting:
-        return unavailable(encoder, sampled.tokens, "its weights do not fit in memory")
+        return unavailable(encoder, sampled.tokens, "its attention weights do not fit in memory")
     tally = _Tally(encoder, replace(sampled, texts=fitting))
 
     def at_once(n: int) -> int:
@@ -208,28 +209,22 @@ class _Tally:
 
     def result(self, n_large: int) -> Attention:
         """All scores; ``n_large`` texts did not fit in memory."""
-        causal, over = self.encoder.causal, self.sampled.note
+        over = self.sampled.note
         over += f", without {n_large} whose weights do not fit in memory" if n_large else ""
-        mean = "mean over heads and " + ("queries that can see the token" if causal else "queries")
+        seeing = "queries that can see the token" if self.encoder.causal else "queries"
+        mean = f"mean over heads and {seeing}"
         shares = {k: tuple(sums / len(self.sampled)) for k, sums in self._shares.items()}
         scores = [
             self._score(RECEIVED, None, self._layers.mean(axis=0), f"{mean} of all blocks, {over}")
         ]
-        for block, values in enumerate(self._layers):
-            got = [
-                f"{spelling} gets {100 * share[block]:.0f} %" for spelling, share in shares.items()
-            ]
-            of = f"; of all attention {', '.join(got)}" if got else ""
-            scores.append(
-                self._score(RECEIVED, block + 1, values, f"{mean} of this block{of}, {over}")
-            )
-        n, of_cls = len(self.sampled.texts), self._from_cls
-        start = (
-            "the cls token"
-            if of_cls == n
-            else f"the cls token in {of_cls:,} texts, else the " + mean
-        )
-        start = start if of_cls else f"the {mean}"
+        for k, values in enumerate(self._layers):
+            got = [f"{token} gets {100 * share[k]:.0f} %" for token, share in shares.items()]
+            of = f" (of all attention {', '.join(got)})" if got else ""
+            scores.append(self._score(RECEIVED, k + 1, values, f"{mean} of this block{of}, {over}"))
+        start = f"mean over {seeing}"
+        if self._from_cls:
+            some = f" in {self._from_cls:,} texts, else {start}"
+            start = "from cls" + (some if self._from_cls < len(self.sampled.texts) else "")
         note = f"half attention, half the token itself, block by block; {start}, {over}"
         scores.append(self._score(ROLLOUT, None, self._rollout, note))
         return Attention(scores, shares, _sentence(shares))

@@ -49,7 +49,6 @@ class Tally:
         before: the norm before the norm module (post-norm only).
         control: ‖z‖ with ε = 0.
         error: largest relative error of the predicted strength (post-norm only).
-        left: by how much the model's own ε makes ‖z‖ differ between tokens, relatively.
         seconds: what gathering took, without the model's own time.
     """
 
@@ -59,8 +58,8 @@ class Tally:
     before: PerToken
     control: PerToken
     error: float = 0.0
-    left: float = 0.0
     seconds: float = 0.0
+    _lengths: tuple[float, float] = (np.inf, 0.0)
     _sums: dict[str, PerWidth] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
@@ -82,15 +81,23 @@ class Tally:
         if norm is not None:
             exact = norm_formulas.normalised(vectors, norm.centring)
             self.control[rows] = np.linalg.norm(exact, axis=-1)
-            z = norm_formulas.normalised(vectors, norm.centring, norm.epsilon)
-            lengths = np.linalg.norm(z, axis=-1)
-            self.left = max(self.left, float(np.ptp(lengths) / lengths.max()))
+            z = np.nan_to_num(norm_formulas.normalised(vectors, norm.centring, norm.epsilon))
+            self._add_lengths(np.linalg.norm(z, axis=-1))
             if self.place.post:
                 energy = z
                 self.before[rows] = norm_formulas.size(vectors, norm.centring)
-                wrong = norm_formulas.strength_after(z, norm.gain, norm.bias) - strength
-                self.error = max(self.error, float(np.max(np.abs(wrong) / strength)))
+                self._add_error(norm_formulas.strength_after(z, norm.gain, norm.bias), strength)
         self._add_shares(rows, norm_formulas.shares(energy))
+
+    def _add_lengths(self, lengths: np.ndarray) -> None:
+        some = lengths[lengths > 0]
+        least, most = self._lengths
+        self._lengths = float(some.min(initial=least)), float(some.max(initial=most))
+
+    def _add_error(self, predicted: np.ndarray, measured: np.ndarray) -> None:
+        some = measured > 0
+        wrong = np.abs(predicted[some] / measured[some] - 1)
+        self.error = float(wrong.max(initial=self.error))
 
     def _add_shares(self, rows: BatchIds, shares: Vectors) -> None:
         for name, group in self.groups.items():
@@ -98,6 +105,12 @@ class Tally:
             if mask.any():
                 self._sums[name] = self._sums.get(name, 0.0) + shares[mask].sum(axis=0)
                 self._counts[name] = self._counts.get(name, 0) + int(mask.sum())
+
+    @property
+    def left(self) -> float:
+        """By how much the model's own ε makes ‖z‖ differ between tokens, relatively."""
+        least, most = self._lengths
+        return 1 - least / most if most else 0.0
 
     def share(self, group: str) -> PerWidth | None:
         """Mean share of each dimension: of z² (post-norm), else of h²; None of no token."""
