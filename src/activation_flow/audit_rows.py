@@ -10,9 +10,10 @@ import numpy as np
 
 from activation_flow.audit_data import AuditTokens, Control, Detail, PerToken, Score, ScoreRow
 from activation_flow.baselines import random_scores
+from activation_flow.data import Strength
 from activation_flow.multiplicity import benjamini_hochberg
 from activation_flow.verdicts import Beside
-from activation_flow.within import auc_row, by_kind, difference, within_auc
+from activation_flow.within import auc_row, by_kind, difference, mean_auc, within_auc
 
 RANDOM = 200  # draws of a random score
 LEVEL = 0.05
@@ -60,14 +61,19 @@ def details(rows: Sequence[ScoreRow]) -> tuple[Detail, ...]:
     )
 
 
-def beside(strength: PerToken, other: PerToken, tokens: AuditTokens) -> Beside | None:
-    """Another score's AUC, and the strength's above it, over the tokens that have both."""
-    grouped, both = by_kind(tokens), np.isfinite(strength) & np.isfinite(other)
-    ours, theirs = (within_auc(grouped, np.where(both, v, np.nan)) for v in (strength, other))
+def beside(strength: PerToken, copies: Sequence[PerToken], tokens: AuditTokens) -> Beside | None:
+    """The mean AUC of copies, and the strength's above it, over the tokens that all have."""
+    if not copies:
+        return None
+    grouped, known = by_kind(tokens), np.isfinite(np.stack([strength, *copies])).all(axis=0)
+    ours, *theirs = (
+        within_auc(grouped, np.where(known, values, np.nan)) for values in (strength, *copies)
+    )
     if not ours.pairs:
         return None
-    effect, interval, _ = difference(ours, theirs)
-    return Beside(auc=theirs.value, difference=effect, interval=interval)
+    mean = mean_auc(theirs)
+    effect, interval, _ = difference(ours, mean)
+    return Beside(auc=mean.value, difference=effect, interval=interval)
 
 
 def controls(rows: Sequence[ScoreRow]) -> Iterator[Control]:
@@ -78,20 +84,23 @@ def controls(rows: Sequence[ScoreRow]) -> Iterator[Control]:
 
 
 def shuffled_controls(
-    norms: Sequence[PerToken], layers: Sequence[int], tokens: AuditTokens, note: str
+    copies: Sequence[Strength], layers: Sequence[int], tokens: AuditTokens, note: str
 ) -> Iterator[Control]:
-    """Of the norm in the copy of the model with shuffled weights, layer by layer."""
-    for layer, values in zip(layers, norms, strict=True):
-        row = auc_row(values, tokens)
-        if row.auc is not None and row.interval is not None:
+    """Of the norm in copies of the model with shuffled weights: their mean AUC, layer by layer."""
+    grouped = by_kind(tokens)
+    for k, layer in enumerate(layers):
+        found = [within_auc(grouped, copy[k]) for copy in copies]
+        if found and found[0].pairs:
+            mean = mean_auc(found)
+            each = ", ".join(f"{one.value:.3f}" for one in found)
             yield Control(
                 control="shuffled weights",
                 score="norm",
                 layer=layer,
-                auc=row.auc,
-                interval=row.interval,
-                passed=row.interval[0] <= 0.5 <= row.interval[1],
-                note=note,
+                auc=mean.value,
+                interval=mean.interval,
+                passed=mean.interval[0] <= 0.5 <= mean.interval[1],
+                note=f"{note}: {each}",
             )
 
 

@@ -31,8 +31,8 @@ class Material:
         at: place among them of the layer that the claims are about.
         norms: [layers tokens], strengths, finite.
         n_layers: how many blocks the model has.
-        shuffled: [layers tokens], those of the copy with shuffled weights; NaN outside of the
-            sample; None where there is no copy.
+        shuffled: of each copy with shuffled weights, its strengths, [layers tokens]; NaN outside
+            of the sample.
         moved: aligned tokens of pairs of texts.
     """
 
@@ -41,7 +41,7 @@ class Material:
     at: int
     norms: Strength
     n_layers: int
-    shuffled: Strength | None
+    shuffled: tuple[Strength, ...]
     moved: Moved
 
     @property
@@ -63,14 +63,14 @@ def findings(given: Material, rows: Sequence[ScoreRow], *, draws: int, seed: int
     often = {"draws": draws, "seed": seed}
     high = high_tokens(strength, tokens.kind != "special", tokens.text, Cut())
     compared = tokens.compared
-    copy = None if given.shuffled is None else given.shuffled[given.at]
+    copies = [copy[given.at] for copy in given.shuffled]
     return Findings(
         layer=main,
         next_layer=main + 1,
         layers=given.layers,
         content=claim_tests.content_above_function(tokens, strength, **often),
         baselines=audit_rows.details(rows),
-        shuffled=None if copy is None else audit_rows.beside(strength, copy, tokens),
+        shuffled=audit_rows.beside(strength, copies, tokens),
         beyond=beyond_confounds(tokens, strength, **often),
         standout=layer_stands_out(tokens, given.norms, given.at, seed=seed),
         high=claim_tests.consistently_high(tokens, high, **often),

@@ -17,19 +17,18 @@ from activation_flow import (
     audit_slow,
     audit_tests,
     audit_tokens,
-    frequency,
     material,
     scoring,
     text_pairs,
     threshold_sweep,
     verdicts,
 )
-from activation_flow.audit_data import AuditTokens, Control, PerToken, ScoreRow
+from activation_flow.audit_data import AuditTokens, Control, ScoreRow
 from activation_flow.audit_pairs import Moved
 from activation_flow.audit_slow import Slow
 from activation_flow.audit_texts import Left
 from activation_flow.confounds import confounds
-from activation_flow.data import ActivationFlowError, Ids
+from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material, Source
 from activation_flow.result_audit import AuditResult
 from activation_flow.scoring import FastScores
@@ -109,11 +108,10 @@ def audit(
         seed=seed,
         progress=lambda done, n: watch("reading", done, n),
     )
-    tokens, source = _with_frequency(encoder, found.tokens, frequency)
-    measured = _measured(encoder, found.encoded, tokens, layers, main, seed, watch)
+    measured = _measured(encoder, found.encoded, found.tokens, layers, main, seed, watch)
     asked = audit_slow.Asked(layers=layers, main=main, sample=sample, seed=seed, controls=controls)
     slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
-    moved, of_pairs = _moved(encoder, found, measured.tokens, pairs, asked, frequency, watch)
+    moved, of_pairs = _moved(encoder, found, pairs, asked, watch)
     judged = audit_tests.Material(
         tokens=measured.tokens,
         layers=layers,
@@ -135,7 +133,7 @@ def audit(
                 "pairs": pairs,
                 "sample": sample,
                 "draws": draws,
-                "controls": slow.shuffled is not None,
+                "controls": bool(slow.shuffled),
                 "quantile": 0.75,
                 "quantile_method": "midpoint",
             }
@@ -153,7 +151,6 @@ def audit(
         counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
         notes=(
             *found.notes,
-            source,
             *measured.notes,
             *measured.fast.notes,
             *slow.notes,
@@ -185,11 +182,6 @@ def _layers(encoder: "Encoder", layer: int | str | None) -> tuple[tuple[int, ...
             f"such as {encoder.layers_from(None)[0]}"
         )
     return layers, wanted[0]
-
-
-def _with_frequency(encoder: "Encoder", tokens: AuditTokens, spec: str) -> tuple[AuditTokens, str]:
-    found, note = frequency.source(spec, tokens.id, encoder, tokens.kind == "special")
-    return replace(tokens, frequency=found), f"frequency: {note}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -247,10 +239,8 @@ def _measured(
 def _moved(
     encoder: "Encoder",
     found: Material,
-    tokens: AuditTokens,
     path: str | None,
     asked: audit_slow.Asked,
-    spec: str,
     watch: Watch,
 ) -> tuple[Moved, dict[str, int]]:
     """How far tokens move between the texts of the pairs: those of a file, or made here."""
@@ -258,20 +248,11 @@ def _moved(
         pairs = text_pairs.replaced(found, sample=asked.sample, seed=asked.seed)
     else:
         pairs = text_pairs.read(path, kinds=found.kinds, sample=asked.sample, seed=asked.seed)
-
-    def of_ids(ids: Ids) -> PerToken:
-        """Of the corpus's own counts, those of the audited texts; else by the same source."""
-        if spec != "corpus":
-            return frequency.source(spec, ids, encoder)[0]
-        known, first = np.unique(tokens.id, return_index=True)
-        place = np.searchsorted(known, ids).clip(max=len(known) - 1)
-        return np.where(known[place] == ids, tokens.frequency[first[place]], np.nan)
-
     moved = audit_pairs.moved(
         encoder,
         pairs,
         asked.main,
-        frequency=of_ids,
+        frequency=material.frequency_of(encoder, found),
         max_length=found.settings["max_length"],
         progress=lambda done, n: watch("pairs", done, n),
     )
@@ -282,9 +263,9 @@ def _moved(
 def _controls(
     judged: audit_tests.Material, rows: Sequence[ScoreRow], slow: Slow, seed: int
 ) -> Iterator[Control]:
-    if slow.shuffled is not None:
-        note = f"entries of every weight tensor shuffled, seed {seed}; {slow.texts:,} texts"
-        yield from audit_rows.shuffled_controls(slow.shuffled, judged.layers, judged.tokens, note)
+    seeds = f"seeds {seed} to {seed + len(slow.shuffled) - 1}"
+    note = f"mean of copies with the entries of every weight tensor shuffled, {seeds}"
+    yield from audit_rows.shuffled_controls(slow.shuffled, judged.layers, judged.tokens, note)
     yield from audit_rows.controls(rows)
     if (random := audit_rows.random_control(judged.tokens, seed)) is not None:
         yield random

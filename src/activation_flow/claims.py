@@ -50,8 +50,8 @@ DECLARED = (
         test="AUC within texts: of all pairs of a content and a function token of one text, the "
         f"share in which the content token is stronger, ties half; above 0.5. {_PERMUTED}",
         rule="supported: p after Holm below 0.05 and the interval above 0.5; no better than its "
-        "baseline: so, but the model with shuffled weights does as well (interval of the "
-        "difference holds 0, or is below it); else not supported.",
+        "baseline: so, but copies of the model with shuffled weights do as well (the "
+        "interval of the difference holds 0, or is below it); else not supported.",
         effect_name="AUC within texts",
         null=0.5,
     ),
@@ -73,8 +73,8 @@ DECLARED = (
         id="C3",
         title="Layer {layer} stands out among the layers",
         place="1.2, 1.4, 2.4",
-        test="For every layer, its AUC within texts (as in C1) less the mean of the others'. Effect: "
-        "that of the layer asked about. p: that of the largest of all layers, studentised, under "
+        test="For every layer, its AUC within texts (as in C1) less the mean of the others'. "
+        "Effect: that of the layer asked about. p: that of the largest of all layers, studentised, under "
         "equal layers with the covariance found over texts and word types (max-T).",
         rule="supported: p after Holm below 0.05, and this layer is the largest, over all texts "
         "and in either half of them; no better than its baseline: the embeddings, layer 0, do at "
@@ -98,10 +98,10 @@ DECLARED = (
         id="C5",
         title="HIGH tokens carry most of the shift (R_H)",
         place="2.2.1, 3.3",
-        test="Mean over pairs of texts of R_H − k/n, over aligned tokens that are not special; above "
-        "0. p: of its t over texts and word types at once.",
-        rule="supported: p after Holm below 0.05 and the interval above 0, and so for the unchanged "
-        "tokens alone, and the rarest and the nearest tokens, as many, hold less; no better than "
+        test="Mean over pairs of texts of R_H − k/n, over aligned tokens that are not special; "
+        "above 0. p: of its t over texts and word types at once.",
+        rule="supported: p after Holm below 0.05 and the interval above 0, and so for the "
+        "unchanged tokens alone, and the rarest and the nearest tokens, as many, hold less; no better than "
         "its baseline: above chance over all tokens, but one of these fails; else not supported.",
         effect_name="R_H above chance",
         null=0.0,
@@ -123,8 +123,8 @@ DECLARED = (
         id="C8",
         title="Strengths are skewed to the right",
         place="2.2.1",
-        test="Mean over texts of the skewness of the strengths in it, special tokens left out; above "
-        "0. p: of its t over texts and word types at once.",
+        test="Mean over texts of the skewness of the strengths in it, special tokens left out; "
+        "above 0. p: of its t over texts and word types at once.",
         rule="supported: p after Holm below 0.05 and the interval above 0; else not supported.",
         effect_name="mean skewness within texts",
         null=0.0,
@@ -134,8 +134,8 @@ DECLARED = (
         title="Layer {layer} favours content more than layer {next}",
         place="3.1.3, Table 3",
         test="Strengths as z-scores within each layer; the difference of the two layers, for every "
-        "token; its mean over all pairs of a content and a function token of one text, content less "
-        f"function; above 0. {_PERMUTED}",
+        "token; its mean over all pairs of a content and a function token of one text, content "
+        f"less function; above 0. {_PERMUTED}",
         rule="supported: p after Holm below 0.05 and the interval above 0; else not supported.",
         effect_name="content − function, in standard deviations",
         null=0.0,

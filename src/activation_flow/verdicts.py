@@ -152,48 +152,33 @@ def _in_100(share: float) -> str:
 
 def _content(found: Findings, tested: Tested, p: float | None) -> Judged:
     auc, copy = tested.effect or 0.0, found.shuffled
-    details = [*found.baselines]
+    details = [*_of_copy(copy), *found.baselines]
+    stronger = "A content word is stronger than a function word"
     pairs = f"in {_in_100(auc)} of 100 pairs from one text; chance gives 50"
-    if copy is not None:
-        details.insert(
-            0,
-            Detail(
-                name="the same in the model with shuffled weights",
-                value=copy.auc,
-                null=0.5,
-                note=f"strength is above it by {_number(copy.difference)} "
-                f"({_range(copy.interval)}), same texts",
-            ),
-        )
-    if not _above(tested, p, 0.5):
-        side = "weaker" if tested.interval is not None and tested.interval[1] < 0.5 else "no"
-        if side == "weaker":
-            return (
-                NOT_SUPPORTED,
-                (
-                    "It is the other way round: a content word is stronger than a function word only "
-                    f"{pairs}."
-                ),
-                details,
-            )
+    if _above(tested, p, 0.5) and (copy is None or copy.interval[0] > 0):
+        return SUPPORTED, f"{stronger} {pairs}.", details
+    if _above(tested, p, 0.5) and copy is not None:
+        other = f"with shuffled weights, which has learnt nothing, in {_in_100(copy.auc)}"
+        return NO_BETTER, f"{stronger} {pairs}; but in a copy of the model {other}.", details
+    if tested.interval is not None and tested.interval[1] < 0.5:
         return (
             NOT_SUPPORTED,
-            (
-                f"A content word is stronger than a function word {pairs}; with other texts and words "
-                "it could as well be half."
-            ),
+            f"It is the other way round: {_lower(stronger)} only {pairs}.",
             details,
         )
-    if copy is not None and copy.interval[0] <= 0:
-        return (
-            NO_BETTER,
-            (
-                f"A content word is stronger than a function word {pairs}; but in a copy of the model "
-                f"with shuffled weights, which has learnt nothing, in {_in_100(copy.auc)}."
-            ),
-            details,
+    other = "with other texts and words it could as well be half"
+    return NOT_SUPPORTED, f"{stronger} {pairs}; {other}.", details
+
+
+def _of_copy(copy: Beside | None) -> Iterator[Detail]:
+    if copy is not None:
+        yield Detail(
+            name="strength in copies of the model with shuffled weights",
+            value=copy.auc,
+            null=0.5,
+            note=f"the model's own is above it by {_number(copy.difference)} "
+            f"({_range(copy.interval)}), same texts",
         )
-    return SUPPORTED, f"A content word is stronger than a function word {pairs}.", details
 
 
 def _beyond(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -293,28 +278,18 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
         ),
     ]
     told = f"{_in_100(recall)} of 100 content tokens are HIGH"
-    lifted = high.lift_interval is not None and high.lift_interval[0] > 1
     if _above(tested, p, CONSISTENTLY):
         return SUPPORTED, f"{told}: more are than are not.", details
-    if not lifted or p is None or p >= ALPHA:
-        return (
-            NOT_SUPPORTED,
-            (f"{told}; of all words, {_in_100(found.high_rate)} of 100 are: no more than chance."),
-            details,
-        )
+    if p is None or p >= ALPHA:
+        every = f"of all words, {_in_100(found.high_rate)} of 100 are"
+        return NOT_SUPPORTED, f"{told}; {every}: no more than chance gives.", details
     more = (
         f"{told}; HIGH tokens are content words in {_in_100(high.precision or 0)} of 100 cases "
         f"(all words: {_in_100(high.base_rate or 0)})"
     )
     if high.rarest is not None and high.rarest >= recall:
-        return (
-            NO_BETTER,
-            (
-                f"{more}, but of as many of the rarest tokens it is {_in_100(high.rarest)} of 100 "
-                "content tokens."
-            ),
-            details,
-        )
+        rare = f"of 100 content tokens, {_in_100(high.rarest)} are among as many of the rarest"
+        return NO_BETTER, f"{more}; but {rare}.", details
     return NOT_SUPPORTED, f"{more}: over-represented, but not consistently HIGH.", details
 
 
@@ -408,16 +383,11 @@ def _skew(found: Findings, tested: Tested, p: float | None) -> Judged:
     ]
     told = f"Strengths are skewed to the right in {_in_100(share)} of 100 texts"
     if _above(tested, p, 0.0):
-        return SUPPORTED, f"{told}; a few tokens stand far above the rest.", details
+        return SUPPORTED, f"{told}: a few tokens stand far above the rest.", details
     if tested.interval is not None and tested.interval[1] < 0:
-        return (
-            NOT_SUPPORTED,
-            (
-                f"{told}; on average they are skewed to the left: a few tokens lie far below the rest."
-            ),
-            details,
-        )
-    return NOT_SUPPORTED, f"{told}; on average they are not skewed by more than noise.", details
+        left = "on average they are skewed to the left, a few tokens far below the rest"
+        return NOT_SUPPORTED, f"{told}; {left}.", details
+    return NOT_SUPPORTED, f"{told}; on average, not by more than other words could undo.", details
 
 
 def _next(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -431,6 +401,10 @@ def _next(found: Findings, tested: Tested, p: float | None) -> Judged:
     if tested.interval is not None and tested.interval[1] < 0:
         return NOT_SUPPORTED, f"{told}: it is layer {found.next_layer} that favours them.", ()
     return NOT_SUPPORTED, f"{told}: no more than noise.", ()
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _number(value: float | None) -> str:
