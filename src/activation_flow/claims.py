@@ -74,8 +74,8 @@ DECLARED = (
         title="Layer {layer} stands out among the layers",
         place="1.2, 1.4, 2.4",
         test="For every layer, its AUC within texts (as in C1) less the mean of the others'. "
-        "Effect: that of the layer asked about. p: that of the largest of all layers, studentised, under "
-        "equal layers with the covariance found over texts and word types (max-T).",
+        "Effect: that of the layer asked about. p: that of the largest of all layers, studentised, "
+        "under equal layers with the covariance found over texts and word types (max-T).",
         rule="supported: p after Holm below 0.05, and this layer is the largest, over all texts "
         "and in either half of them; no better than its baseline: the embeddings, layer 0, do at "
         "least as well; else not supported.",
@@ -101,8 +101,9 @@ DECLARED = (
         test="Mean over pairs of texts of R_H − k/n, over aligned tokens that are not special; "
         "above 0. p: of its t over texts and word types at once.",
         rule="supported: p after Holm below 0.05 and the interval above 0, and so for the "
-        "unchanged tokens alone, and the rarest and the nearest tokens, as many, hold less; no better than "
-        "its baseline: above chance over all tokens, but one of these fails; else not supported.",
+        "unchanged tokens alone, and the rarest and the nearest tokens, as many, hold less; no "
+        "better than its baseline: above chance over all tokens, but one of these fails; else not "
+        "supported.",
         effect_name="R_H above chance",
         null=0.0,
     ),
