@@ -135,7 +135,7 @@ def _claims() -> tuple[Claim, ...]:
         ),
         _claim(
             "C2",
-            "Strength says more than frequency, length and position",
+            "Strength says more than frequency, length and place",
             NO_BETTER,
             (0.0031, 0.0008, 0.0054),
             effect_name="ΔAUC",
@@ -146,7 +146,7 @@ def _claims() -> tuple[Claim, ...]:
         ),
         _claim(
             "C3",
-            "Layer 4 is special",
+            "Layer 4 stands out among the layers",
             NO_BETTER,
             (-0.046, -0.066, -0.026),
             effect_name="AUC above the mean of the other layers",
@@ -167,14 +167,14 @@ def _claims() -> tuple[Claim, ...]:
         ),
         _claim(
             "C5",
-            "HIGH tokens hold more of the shift than chance",
+            "HIGH tokens carry most of the shift (R_H)",
             NO_BETTER,
             (0.052, 0.031, 0.073),
             effect_name="R_H − k/n",
             null=0.0,
             n={"pairs": 689, "tokens": 11204},
-            sentence="All of the surplus is in the replaced word itself; tokens that stayed as they "
-            "were hold what chance gives.",
+            sentence="All of the surplus is in the replaced word itself; tokens that stayed as "
+            "they were hold what chance gives.",
         ),
         _claim(
             "C7",
@@ -197,7 +197,7 @@ def _claims() -> tuple[Claim, ...]:
         ),
         _claim(
             "C9",
-            "Layer 4 marks content words more than layer 5",
+            "Layer 4 favours content more than layer 5",
             NOT_TESTABLE,
             None,
             effect_name="z of layer 4 − z of layer 5",
@@ -230,20 +230,24 @@ def _scores() -> tuple[ScoreRow, ...]:
     rows = []
     for layer, auc in zip(LAYERS, _NORM, strict=True):
         share = {"top_share": (0.083, 0.171), "seconds_per_1000_tokens": 0.21}
-        rows.append(_score("norm", "strength S (L2 norm)", "strength", layer, auc, **share))
+        rows.append(_score("norm", "norm", "strength", layer, auc, **share))
         for name, title, less in (
-            ("centred", "norm of the centred state", 0.012),
-            ("standardised", "norm of the standardised state", 0.087),
-            ("whitened", "norm of the whitened state", 0.15),
+            ("centred", "norm from the mean", 0.012),
+            ("standardised", "norm of standardised dimensions", 0.087),
+            ("whitened", "whitened norm", 0.15),
         ):
             rows.append(_score(name, title, "variant", layer, auc - less, **share))
         if layer:
-            update = _score("update", "norm of the block's update", "variant", layer, auc - 0.21)
+            update = _score("update", "norm of what the block adds", "variant", layer, auc - 0.21)
             rows.append(replace(update, seconds_per_1000_tokens=0.43))
-            pre = 0.07 + 0.05 * layer
+            before, pre = "norm before the LayerNorm", 0.07 + 0.05 * layer
             rows.append(
                 _score(
-                    "pre_norm", "norm before the LayerNorm", "variant", layer, pre, top_share=(1, 1)
+                    "norm_before", before,
+                    "variant",
+                    layer,
+                    pre,
+                    top_share=(1, 1),
                 )
             )
             attention = (0.61, 0.58, 0.44, 0.39, 0.42, 0.47)[layer - 1]
@@ -251,17 +255,17 @@ def _scores() -> tuple[ScoreRow, ...]:
             rows.append(replace(received, seconds_per_1000_tokens=3.94, note="400 texts; mean"))
         else:
             missing = "there is no block before layer 0"
-            rows.append(
-                _score("update", "block's update", "variant", layer, None, missing=missing)
-            )
+            rows.append(_score("update", "block's update", "variant", layer, None, missing=missing))
     rows += [
         _score(
-            *("frequency", "rareness: − log frequency", "baseline", None, 0.948),
+            *("frequency", "rarity (−log f)", "baseline", None, 0.948),
             seconds_per_1000_tokens=0.0004,
             note="rank in the vocabulary",
         ),
-        _score("length", "letters of the word", "baseline", None, 0.934),
-        _score("position", "place in the text", "baseline", None, 0.523),
+        _score("layer_0_norm", "norm at layer 0 (embeddings)", "baseline", None, 0.941),
+        _score("subword", "is a later piece of a word", "baseline", None, 0.541),
+        _score("length", "length", "baseline", None, 0.934),
+        _score("position", "position in the text", "baseline", None, 0.523),
         _score("random", "random numbers", "control", None, 0.499, note="200 draws, seed 0"),
         _score(
             *("rollout", "attention rollout", "baseline", 4, None),
@@ -398,15 +402,13 @@ def _confounds() -> tuple[ConfoundRow, ...]:
         return ConfoundRow(group=group, name=name, value=value, null=null, **given | more)
 
     return (
-        row("stratified", "AUC, nothing held fixed", 0.823, 0.5),
-        row("stratified", "AUC within classes of frequency", 0.631, 0.5, kept=0.18),
-        row("stratified", "AUC within classes of length", 0.702, 0.5, kept=0.23),
-        row("model", "AUC of frequency alone", 0.948, 0.5),
-        row("model", "AUC of length alone", 0.934, 0.5),
-        row("model", "AUC of all confounds", 0.953, 0.5),
-        row("model", "ΔAUC of strength beyond all of them", 0.0031, 0.0, note="5 folds by text"),
-        row("partial", "rank correlation given frequency", 0.114, 0.0),
-        row("matched", "AUC of pairs matched in frequency and length", 0.588, 0.5, kept=0.09),
-        row("correlation", "rank correlation of S with log frequency", -0.61, 0.0),
-        row("correlation", "rank correlation of S with position", None, 0.0, note="one position"),
+        row("alone", "frequency (rarer above)", 0.948, 0.5),
+        row("alone", "length (longer above)", 0.934, 0.5),
+        row("alone", "position (later above)", 0.523, 0.5),
+        row("alone", "sub-word (later pieces above)", 0.541, 0.5),
+        row("stratified", "AUC within frequency tenths, within texts", 0.631, 0.5, kept=0.18),
+        row("matched", "content against its match by frequency, same text", 0.588, 0.5, kept=0.09),
+        row("partial", "kind and strength, given log frequency", 0.114, 0.0, note="Spearman"),
+        row("correlation", "strength with log frequency", -0.61, 0.0, note="Spearman"),
+        row("correlation", "strength with position", None, 0.0, note="too few tokens"),
     )

@@ -128,6 +128,7 @@ ORDER = (
     "paper_sections",
     "sentences_prompts",
     "picture_audit",
+    "sentences_audit",
     "drawing",
     "charts_theme",
     "charts_tokens",
@@ -240,7 +241,14 @@ LIBRARIES = {
     "torch": {"tap"},
     "tokenizers": {"tokens", "encoder"},
     "click": {
-        *("cli", "command_audit", "command_corpus", "command_paper", "command_prompts", "command_report"),
+        *(
+            "cli",
+            "command_audit",
+            "command_corpus",
+            "command_paper",
+            "command_prompts",
+            "command_report",
+        ),
         *("commands_run", "options"),
     },
 }

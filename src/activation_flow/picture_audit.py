@@ -1,93 +1,44 @@
-"""The words of an audit, for terminal, charts and page: numbers, sentences, what terms mean.
+"""The numbers of an audit as text, and which rows are shown: for terminal, charts and page.
 
-Chooses and names; computes nothing but which numbers are shown.
+Computes nothing; whole sentences are in sentences_audit.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from activation_flow.audit_data import (
-    NO_BETTER,
-    NOT_SUPPORTED,
-    NOT_TESTABLE,
-    SUPPORTED,
-    VERDICTS,
     Claim,
     Dimension,
     Interval,
     NormAtLayer,
+    RatioRow,
     ScoreRow,
+    ThresholdRow,
 )
 from activation_flow.picture import model_line, number, token_text
 from activation_flow.result_audit import AuditResult
 
 NOTHING = "none"
-EXPLORATORY = "Exploratory: looked at after the fact, no verdict rests on it."
-MEANINGS = {
-    SUPPORTED: "The audit looked for it and found it, and nothing simpler does as well.",
-    NO_BETTER: "It is there, but something that knows nothing of the model's work does as well.",
-    NOT_SUPPORTED: "The audit looked for it and did not find it here. That is no proof against it.",
-    NOT_TESTABLE: "These texts, or this model, do not hold what the test needs.",
+# What counts are of, where their name does not say it.
+_COUNTS = {
+    "blank": "blank rows left out",
+    "rejected": "rows that could not be read",
+    "duplicates": "duplicates left out",
+    "distinct": "different texts",
+    "sampled": "of these taken",
+    "refused": "texts refused",
+    "failed": "texts without a result",
+    "long": "texts longer than the model reads",
+    "content": "of content words",
+    "function": "of function words",
+    "punctuation": "of punctuation",
+    "special": "special",
+    "unknown": "of unknown kind",
+    "types": "word types",
+    "sample": "texts in the sample of slow scores",
+    "pairs": "pairs of texts",
 }
-_SAID = {
-    SUPPORTED: ("is supported", "are supported"),
-    NO_BETTER: ("is no better than its baseline", "are no better than their baselines"),
-    NOT_SUPPORTED: ("is not supported", "are not supported"),
-    NOT_TESTABLE: ("cannot be tested", "cannot be tested"),
-}
-DEFINITIONS = (
-    (
-        "strength S",
-        "L2 norm of a token's hidden state at a layer. A claim about S is no claim about what the "
-        "model uses: the audit tests what S goes with, not what it causes.",
-    ),
-    (
-        "AUC",
-        "Of a content word and a function word of the same text, how often the content word has "
-        "the higher score; ties count half. 0.5 is what any score without information gives, 1 is "
-        "perfect order, 0 perfect order the other way round.",
-    ),
-    (
-        "95 % interval",
-        "Values that agree with what was measured. Crossed over texts and word types: the same "
-        "word comes back in many texts, so neither tokens nor texts are independent of each other.",
-    ),
-    ("p", "How often labels without any meaning would give as much; drawn per word type."),
-    (
-        "p (Holm)",
-        "The same, adjusted for all primary tests of the audit: the chance of even one false "
-        "finding among them is at most 5 %.",
-    ),
-    (
-        "p (BH)",
-        "Adjusted over all rows of a table (Benjamini-Hochberg): of the rows below 0.05, about "
-        "5 % or fewer are false findings.",
-    ),
-    (
-        "primary test",
-        "One for each claim, chosen before the data were seen; only these give verdicts.",
-    ),
-    ("exploratory", "All else: it may suggest what to test on other texts, and proves nothing."),
-    ("R_H", "The part of the shift between two texts that the HIGH tokens of the first hold."),
-    ("k/n", "The part that k of n tokens hold if they are chosen blindly: what R_H is set against."),
-    ("HIGH", "S above the upper quartile of its text, unless a table says otherwise."),
-)
-
-
-def summary_line(found: AuditResult) -> str:
-    """The verdicts, counted: "Of 8 claims, 2 are supported and 6 ..."."""
-    counts = Counter(claim.verdict for claim in found.claims)
-    total = sum(counts.values())
-    if not total:
-        return "No claim was tested."
-    parts = [
-        f"{counts[verdict]} {_SAID[verdict][counts[verdict] > 1]}"
-        for verdict in VERDICTS
-        if counts[verdict]
-    ]
-    listed = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
-    return f"Of {total} claim{'s' * (total > 1)}, {listed}."
 
 
 def about_line(found: AuditResult) -> str:
@@ -103,6 +54,15 @@ def size_line(found: AuditResult) -> str:
     parts = [counted(name, counts[name]) for name in ("texts", "tokens") if name in counts]
     kinds = [f"{counts[kind]:,} {kind}" for kind in ("content", "function") if kind in counts]
     return ", ".join(parts) + (f" ({' and '.join(kinds)})" if kinds else "")
+
+
+def sizes(found: AuditResult) -> str:
+    """All that was counted, in words; nothing of what there is none of."""
+    return ", ".join(
+        f"{n:,} {_COUNTS[name]}" if name in _COUNTS else counted(name, n)
+        for name, n in found.counts.items()
+        if n
+    )
 
 
 def counted(name: str, n: int) -> str:
@@ -121,24 +81,45 @@ def counts_text(n: Mapping[str, int]) -> str:
 
 
 def value_text(value: float | None) -> str:
-    """A number; "none" where there is none."""
-    return NOTHING if value is None or not isfinite(value) else number(value)
+    """A number; "none" where there is none.
+
+    >>> value_text(0.82345), value_text(0.0031), value_text(None)
+    ('0.823', '0.0031', 'none')
+    """
+    return NOTHING if value is None or not isfinite(value) else _alike([value])[0]
 
 
 def interval_text(interval: Interval | None) -> str:
-    """Both ends; "" where there is no interval.
+    """Both ends, with as many digits each; "" where there is no interval.
 
     >>> interval_text((0.79, 0.856))
     '[0.790, 0.856]'
     """
     if interval is None or not all(map(isfinite, interval)):
         return ""
-    return f"[{number(interval[0])}, {number(interval[1])}]"
+    low, high = _alike(interval)
+    return f"[{low}, {high}]"
 
 
 def effect_text(value: float | None, interval: Interval | None) -> str:
-    """A number and its interval."""
-    return f"{value_text(value)} {interval_text(interval)}".rstrip()
+    """A number and its interval, with as many digits.
+
+    >>> effect_text(0.0031, (0.0008, 0.0054))
+    '0.0031 [0.0008, 0.0054]'
+    """
+    if value is None or not interval_text(interval):
+        return f"{value_text(value)} {interval_text(interval)}".rstrip()
+    said, low, high = _alike([value, *(interval or ())])
+    return f"{said} [{low}, {high}]"
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Numbers that stand together, with the decimals of the largest: three, or four below 0.01."""
+    largest = max(map(abs, values))
+    if 0 < largest < 0.0001 or largest >= 1e6:
+        return [number(value) for value in values]
+    places = 3 if largest >= 0.01 or not largest else 4
+    return [f"{value:.{places}f}" for value in values]
 
 
 def p_text(p: float | None) -> str:
@@ -185,44 +166,22 @@ def scores_at(found: AuditResult, layer: int) -> list[ScoreRow]:
     return sorted(rows, key=lambda row: -1.0 if row.auc is None else row.auc, reverse=True)
 
 
+def swept(found: AuditResult) -> tuple[ThresholdRow, ...]:
+    """The rows of the sweep that are drawn: of the method that most of them have."""
+    plain = [row for row in found.thresholds if row.strict and not row.special and row.high]
+    methods = Counter(row.method for row in plain)
+    method = methods.most_common(1)[0][0] if methods else ""
+    return tuple(row for row in plain if row.method == method)
+
+
+def surplus(found: AuditResult) -> list[RatioRow]:
+    """The rows of R_H that are drawn: shifts, where there are any."""
+    return [row for row in found.ratios if row.distance == "shift" and row.excess is not None]
+
+
 def norm_at(found: AuditResult) -> NormAtLayer | None:
     """What normalisation does at the layer of the claims."""
     return next((row for row in found.norms if row.layer == found.layer), None)
-
-
-def norm_sentences(found: AuditResult) -> Iterator[str]:
-    """What normalisation does to the strength at the layer of the claims, in plain words."""
-    norm = norm_at(found)
-    if norm is None:
-        return
-    where = f"Layer {norm.layer}"
-    if norm.layout.startswith("post"):
-        name = norm.layout.removeprefix("post-")
-        yield (
-            f"{where} is taken behind a {name}, which divides the size of a vector out: S says "
-            "in which dimensions a token has its energy, not how much of it there is."
-        )
-        if norm.level is not None:
-            level = f"A token whose energy is spread evenly has S* = {number(norm.level)}."
-            if norm.error is not None:
-                level += (
-                    f" From its gains γ and offsets β alone the formula gives every measured S "
-                    f"within {share_text(norm.error)}."
-                    if norm.error >= 0.001
-                    else " The formula of gains γ and offsets β gives every measured S within 0.1 %."
-                )
-            yield level
-    elif norm.layout.startswith("pre"):
-        name = norm.layout.removeprefix("pre-")
-        yield (
-            f"{where} is taken before a {name}: S is the size of the residual stream itself, which "
-            "grows from layer to layer and which the next block divides out again."
-        )
-    else:
-        yield f"{where}: no module was found whose output or input the hidden state is."
-    if norm.note:
-        yield norm.note
-    yield from why_low(found, norm)
 
 
 def kinds_of(rows: Sequence[Dimension]) -> dict[str, list[Dimension]]:
@@ -233,31 +192,6 @@ def kinds_of(rows: Sequence[Dimension]) -> dict[str, list[Dimension]]:
     return {kind: kinds[kind] for kind in dict.fromkeys(row.kind for row in rows)}
 
 
-def why_low(found: AuditResult, norm: NormAtLayer) -> Iterator[str]:
-    """Kinds of token that have most of their energy where the gain is small: hence their low S."""
-    if not norm.layout.startswith("post"):
-        return
-    for kind, rows in kinds_of(found.dimensions).items():
-        low = [
-            row
-            for row in rows
-            if row.gamma is not None and row.typical and abs(row.gamma) < row.typical
-        ]
-        share = sum(row.share for row in low)
-        if share < 0.5:
-            continue
-        dims = ", ".join(str(row.dim) for row in low)
-        gains = ", ".join(number(row.gamma or 0.0) for row in low)
-        many = len(low) > 1
-        strength = norm.strength.get(kind)
-        is_low = f" ({number(strength)} on average)" if strength is not None else ""
-        yield (
-            f"{kind_text(kind)} has {share_text(share)} of its energy in dimension{'s' * many} "
-            f"{dims}, whose gain{'s' * many} γ ({gains}) {'are' if many else 'is'} below the "
-            f"typical {number(low[0].typical or 0.0)}: so its strength is low{is_low}."
-        )
-
-
 def topic(claim: Claim) -> str:
     """A claim by number and title."""
     return f"{claim.id} {claim.title}"
@@ -265,4 +199,4 @@ def topic(claim: Claim) -> str:
 
 def null_text(claim: Claim) -> str:
     """What the effect would be by chance; "" where nobody can say."""
-    return "" if claim.null is None else number(claim.null)
+    return "" if claim.null is None else f"{claim.null:.3g}"
