@@ -78,11 +78,14 @@ def audit_result(**changes: Any) -> AuditResult:
 def hostile_result() -> AuditResult:
     """The same of a model, a corpus and tokens with names that break things; numbers missing."""
     made = audit_result()
-    scores = [replace(row, interval=(NONE, NONE), p=NONE) for row in made.scores]
+    odd = {"interval": (NONE, NONE), "p": NONE}
+    scores = [replace(row, title=HIDDEN + row.title, **odd) for row in made.scores]
+    ratios = [replace(row, bucket=HIDDEN + row.bucket) for row in made.ratios]
     return replace(
         made,
         provenance=replace(made.provenance, model=EVIL, settings={**SETTINGS, EVIL: NONE}),
         scores=tuple(scores),
+        ratios=tuple(ratios),
         dimensions=tuple(replace(row, kind=EVIL + HIDDEN) for row in made.dimensions),
         claims=tuple(
             replace(one, title=EVIL, sentence=HIDDEN + EVIL, interval=None) for one in made.claims
@@ -243,7 +246,8 @@ def _scores() -> tuple[ScoreRow, ...]:
             before, pre = "norm before the LayerNorm", 0.07 + 0.05 * layer
             rows.append(
                 _score(
-                    "norm_before", before,
+                    "norm_before",
+                    before,
                     "variant",
                     layer,
                     pre,

@@ -1,5 +1,6 @@
 """Charts of an audit: what is drawn is what it holds; no label covers another."""
 
+import itertools
 import json
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_labels_of_rules_are_a_line_apart_in_order_and_within(middle: float, spr
     placed = charts_audit_layers._apart(rules, (0.3, 1.0))
     places = [row["place"] for row in placed]
     gap = 0.7 * charts_audit_layers._LINE / charts_audit_layers._HEIGHT
-    for below, above in zip(places, places[1:], strict=False):
+    for below, above in itertools.pairwise(places):
         assert above - below >= gap - 1e-12
     assert places[-1] <= 1.0 + 1e-12
     assert [row["value"] for row in placed] == sorted(row["value"] for row in rules)
@@ -163,7 +164,7 @@ def test_no_label_covers_another(figures: dict[str, Figure], name: str) -> None:
     assert n == len(columns["right"]) == len(columns["left"]) >= 4
     for column in columns.values():
         heights = sorted(item["y"] for item in column)
-        assert all(b - a > 12 for a, b in zip(heights, heights[1:], strict=False))
+        assert all(b - a > 12 for a, b in itertools.pairwise(heights))
     assert all(item["x"] <= 0 for item in columns["right"])
     assert min(item["x"] for item in columns["left"]) > 200
 
@@ -173,7 +174,7 @@ def test_labels_of_rules_have_room(figures: dict[str, Figure]) -> None:
     assert len(labels) == 6
     assert max(width_of(str(item["text"]), 11) for item in labels) < 260
     heights = sorted(item["y"] for item in labels)
-    assert all(b - a > 12 for a, b in zip(heights, heights[1:], strict=False))
+    assert all(b - a > 12 for a, b in itertools.pairwise(heights))
 
 
 def test_texts_of_users_are_data_only(hostile: dict[str, Figure]) -> None:

@@ -33,7 +33,9 @@ def test_verdicts_with_their_sentences_then_what_bears_on_them() -> None:
     read = flat(text)
     assert "Of 8 claims, 1 is supported, 3 are no better than their baselines" in read
     first = next(line for line in text.splitlines() if line.startswith("C1"))
-    assert "supported" in first and "0.823 [0.790, 0.856]" in first and first.split()[-1] == "0.004"
+    assert "supported" in first
+    assert "0.823 [0.790, 0.856]" in first
+    assert first.split()[-1] == "0.004"
     places = [read.index(claim.sentence) for claim in FOUND.claims]
     assert places == sorted(places)
     for said in ("Scores, layer 4 of 6", "rarity (−log f)", "shuffled weights: norm", "FAILED"):
@@ -41,13 +43,16 @@ def test_verdicts_with_their_sentences_then_what_bears_on_them() -> None:
     assert "attention received 0.390 [0.359, 0.418] < 0.001 3.94" in read
     assert "[SEP] has 84.0 % of its energy" in read
     assert "400 texts in the sample of slow scores" in read
-    assert "Sweeps: --all" in text and "P(HIGH | content)" not in text
+    assert "Sweeps: --all" in text
+    assert "P(HIGH | content)" not in text
 
 
 def test_all_prints_the_sweeps() -> None:
     text = printed(everything=True)
-    assert "P(HIGH | content)" in text and "Function words have" in text
-    assert "unchanged: HIGH" in text and "no verdict rests on it" in text
+    assert "P(HIGH | content)" in text
+    assert "Function words have" in text
+    assert "unchanged: HIGH" in text
+    assert "no verdict rests on it" in text
     assert "Sweeps: --all" not in text
 
 
@@ -57,7 +62,8 @@ def test_it_fits(found: Any, width: int) -> None:
     for out in (io.StringIO(), Ascii()):
         text = printed(found, width, out, everything=True)
         assert max(map(len, text.split("\n"))) <= width
-        assert "\u202e" not in text and "\x1b" not in text
+        assert "\u202e" not in text
+        assert "\x1b" not in text
     assert text.isascii()
 
 

@@ -74,7 +74,7 @@ CHARTS = {
         lambda found: bool(found.dimensions),
     ),
     "controls": _Chart(
-        "Controls",
+        "What must say nothing",
         "A copy of the model with shuffled weights, and numbers drawn blindly: the audit must find "
         "nothing in them.",
         claims.controls,

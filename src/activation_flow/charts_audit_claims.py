@@ -78,7 +78,7 @@ def controls(found: AuditResult) -> Any:
         )
     chart = dots(rows, looks, Axis(title="AUC, content above function words", null=0.5))
     notes = ["here nothing must be found: an interval that does not hold 0.5 casts doubt on all"]
-    return titled(found, chart, "Controls", [*notes, f"lines: {BAND}"])
+    return titled(found, chart, "Is something found where nothing is?", [*notes, f"lines: {BAND}"])
 
 
 def cost(found: AuditResult) -> Any:

@@ -8,7 +8,7 @@ from activation_flow import charts_theme as theme
 from activation_flow.audit_data import ScoreRow
 from activation_flow.charts_audit_rows import BAND, between, channels, titled
 from activation_flow.charts_layers import layer_axis
-from activation_flow.picture import number
+from activation_flow.picture import number, visible
 from activation_flow.result_audit import AuditResult
 
 CHANCE = 0.5
@@ -31,6 +31,7 @@ def layers(found: AuditResult) -> Any:
     rows = [_row(found, row) for those in series.values() for row in those]
     low, high = _domain([*rows, *rules])
     axis, names = layer_axis(found.provenance, found.layers, "layers_auc")
+    axis.labelExpr = "split(layers_auc[datum.value], ', ')"  # "24, final norm" in two lines
     x = alt.X("k:O", axis=axis, scale=alt.Scale(domain=list(range(len(found.layers)))))
     scale = alt.Scale(domain=[low, high], nice=False)
     shown = alt.Axis(tickCount=6, domain=False, ticks=False)
@@ -90,7 +91,7 @@ def _row(found: AuditResult, row: ScoreRow) -> dict[str, Any]:
     low, high = row.interval or (None, None)
     layer = row.layer or 0
     return {
-        **{"k": found.layers.index(layer), "title": row.title, "value": row.auc},
+        **{"k": found.layers.index(layer), "title": visible(row.title), "value": row.auc},
         **{"low": low, "high": high, "said": number(row.auc or 0.0)},
         **{"between": between(row.interval), "name": found.provenance.layer_name(layer)},
     }
@@ -104,7 +105,7 @@ def _rules(found: AuditResult) -> list[dict[str, Any]]:
     for row in found.scores:
         if row.auc is not None and row.role == "baseline" and row.layer is None:
             said = {"said": number(row.auc), "between": between(row.interval)}
-            rows.append({"title": row.title, "value": row.auc, **said})
+            rows.append({"title": visible(row.title), "value": row.auc, **said})
     return rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from activation_flow import charts_theme as theme
 from activation_flow.audit_data import Interval
-from activation_flow.picture import model_line
+from activation_flow.picture import model_line, visible
 from activation_flow.picture_audit import counted, interval_text
 from activation_flow.result_audit import AuditResult
 
@@ -42,8 +42,8 @@ class Dot:
         """Its data."""
         low, high = self.ends or (None, None)
         label = theme.wrapped(self.label, LABEL, theme.SIZE, 1)[0]
-        about = {"label": label, "written": self.written, "look": self.look}
-        told = {f"told_{k}": text for k, text in enumerate(self.told.values())}
+        about = {"label": label, "written": self.written, "look": visible(self.look)}
+        told = {f"told_{k}": visible(text) for k, text in enumerate(self.told.values())}
         return {"i": i, "value": self.value, "low": low, "high": high, **about, **told}
 
 
@@ -133,7 +133,7 @@ def channels(column: str, names: Sequence[str], columns: int = 6) -> tuple[Any, 
 
     look = {"title": None, "symbolOpacity": 1, "offset": 24, "columns": columns}
     legend = alt.Legend(**look) if len(names) > 1 else None
-    domain, n = list(names), len(theme.SERIES)
+    domain, n = list(map(visible, names)), len(theme.SERIES)
     colours = [theme.SERIES[k % n] for k in range(len(domain))]
     shapes = [theme.SHAPES[k % n] for k in range(len(domain))]
     return (

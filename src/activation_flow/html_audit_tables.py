@@ -129,7 +129,7 @@ def norms(found: AuditResult) -> Iterator[str]:
         for kind in kinds
         if any(row.before and kind in row.before for row in found.norms)
     ]
-    columns += [("module", lambda row: row.module), ("note", lambda row: row.note)]
+    columns.append(("module", lambda row: "; ".join(filter(None, (row.module, row.note)))))
     yield table(columns, found.norms)
 
 

@@ -3,6 +3,7 @@
 Computes nothing; whole sentences are in sentences_audit.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -20,6 +21,7 @@ from activation_flow.picture import model_line, number, token_text
 from activation_flow.result_audit import AuditResult
 
 NOTHING = "none"
+_ONE = re.compile(r"(?<=text|type|pair|oken)s\b|(?<=row)s\b|(?<=cate)s\b|(?<=window)s\b")
 # What counts are of, where their name does not say it.
 _COUNTS = {
     "blank": "blank rows left out",
@@ -58,21 +60,17 @@ def size_line(found: AuditResult) -> str:
 
 def sizes(found: AuditResult) -> str:
     """All that was counted, in words; nothing of what there is none of."""
-    return ", ".join(
-        f"{n:,} {_COUNTS[name]}" if name in _COUNTS else counted(name, n)
-        for name, n in found.counts.items()
-        if n
-    )
+    return ", ".join(counted(_COUNTS.get(name, name), n) for name, n in found.counts.items() if n)
 
 
 def counted(name: str, n: int) -> str:
     """A count and its noun.
 
-    >>> counted("texts", 1), counted("word_types", 1204)
-    ('1 text', '1,204 word types')
+    >>> counted("texts", 1), counted("word_types", 1204), counted("texts refused", 1)
+    ('1 text', '1,204 word types', '1 text refused')
     """
     noun = name.replace("_", " ")
-    return f"{n:,} {noun.removesuffix('s') if n == 1 else noun}"
+    return f"{n:,} {_ONE.sub('', noun, count=1) if n == 1 else noun}"
 
 
 def counts_text(n: Mapping[str, int]) -> str:
