@@ -243,10 +243,10 @@ def _scores() -> tuple[ScoreRow, ...]:
         if layer:
             update = _score("update", "norm of what the block adds", "variant", layer, auc - 0.21)
             rows.append(replace(update, seconds_per_1000_tokens=0.43))
-            before, pre = "norm before the LayerNorm", 0.07 + 0.05 * layer
+            before, pre = "norm before the norm module", 0.07 + 0.05 * layer
             rows.append(
                 _score(
-                    "norm_before",
+                    "before_norm",
                     before,
                     "variant",
                     layer,
@@ -301,12 +301,24 @@ def _controls() -> tuple[Control, ...]:
         ),
         Control(
             control="normalised state",
-            score="z-control",
+            score="normalised",
             layer=4,
             auc=0.561,
             interval=(0.531, 0.592),
             passed=False,
             note="‖z‖ is √d for every token",
+        ),
+        *(
+            Control(
+                control="shuffled weights",
+                score="norm",
+                layer=layer,
+                auc=0.5 + 0.01 * layer,
+                interval=(0.45 + 0.01 * layer, 0.55 + 0.01 * layer),
+                passed=True,
+                note="the same at other layers",
+            )
+            for layer in (0, 2)
         ),
         Control(
             control="shuffled weights",

@@ -5,6 +5,7 @@ from typing import Any
 from activation_flow.audit_data import VERDICTS, Claim
 from activation_flow.charts_audit_rows import BAND, Axis, Dot, between, dots, titled
 from activation_flow.picture_audit import (
+    controls_at,
     counts_text,
     effect_text,
     interval_text,
@@ -57,10 +58,11 @@ def _claim(one: Claim) -> Dot:
 
 
 def controls(found: AuditResult) -> Any:
-    """The AUC of what must say nothing, about 0.5."""
-    looks = list(dict.fromkeys(_PASSED[row.passed] for row in found.controls))
+    """The AUC of what must say nothing, about 0.5; at other layers only what failed."""
+    shown = controls_at(found)
+    looks = list(dict.fromkeys(_PASSED[row.passed] for row in shown))
     rows = []
-    for row in found.controls:
+    for row in shown:
         where = "" if row.layer is None else f", layer {where_text(found, row.layer)}"
         written = effect_text(row.auc, row.interval) if row.auc is not None else "not measured"
         told = {"control": row.control, "score": row.score, "layer": where_text(found, row.layer)}
@@ -78,6 +80,8 @@ def controls(found: AuditResult) -> Any:
         )
     chart = dots(rows, looks, Axis(title="AUC, content above function words", null=0.5))
     notes = ["here nothing must be found: an interval that does not hold 0.5 casts doubt on all"]
+    if more := len(found.controls) - len(shown):
+        notes.append(f"{more:,} more, at other layers, passed")
     return titled(found, chart, "Is something found where nothing is?", [*notes, f"lines: {BAND}"])
 
 
@@ -106,4 +110,4 @@ def has_cost(found: AuditResult) -> bool:
 
 def any_controls(found: AuditResult) -> bool:
     """Whether there are controls."""
-    return any(row.auc is not None for row in found.controls)
+    return any(row.auc is not None for row in controls_at(found))

@@ -13,7 +13,7 @@ from activation_flow.result_audit import AuditResult
 
 CHANCE = 0.5
 # Variants and baselines that are drawn first; of each so many, or nobody could tell them apart.
-FIRST = ("standardised", "norm_before", "update", "attention", "rollout")
+FIRST = ("standardised", "before_norm", "update", "attention", "rollout")
 _VARIANTS, _BASELINES = 3, 1
 _HEIGHT, _LINE, _LABEL = 320, 15, 240  # pixels: the plot, a line of labels, their width
 
@@ -117,9 +117,11 @@ def _domain(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
 
 
 def _marked(found: AuditResult, x: Any) -> Iterator[Any]:
-    """The layer of the claims."""
+    """The layer of the claims, if it was measured like the others."""
     import altair as alt
 
+    if found.layer not in found.layers:
+        return
     place = {"k": found.layers.index(found.layer), "said": f"layer {found.layer}: the claims"}
     base = alt.Chart(alt.Data(values=[place])).encode(x=x)
     yield base.mark_rule(strokeWidth=1, color=theme.GREY)

@@ -1,7 +1,6 @@
 """The command ``afn audit``: arguments -> library call -> print. No logic."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,6 @@ def audit_command(
 
     model, how = options.split(settings)
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
-    how["layer"] = _one_layer(encoder.layers_from(how["layer"]))
     with screen_audit.watching() as watch:
         found = audit(encoder, corpus, progress=watch, **how)
     not_saved = None
@@ -97,20 +95,6 @@ def audit_command(
         report_audit.print_terminal(found, screen.console(), everything=everything)
     if not_saved is not None:
         raise not_saved
-
-
-def _one_layer(layers: Sequence[int]) -> int:
-    """The only one.
-
-    Raises:
-        ActivationFlowError: there are several.
-    """
-    if len(layers) > 1:
-        raise ActivationFlowError(
-            f"--layer names {len(layers)} layers, but the claims are about one; all others are "
-            "measured beside it"
-        )
-    return layers[0]
 
 
 def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:

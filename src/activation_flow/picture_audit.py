@@ -10,6 +10,7 @@ from math import isfinite
 
 from activation_flow.audit_data import (
     Claim,
+    Control,
     Dimension,
     Interval,
     NormAtLayer,
@@ -162,6 +163,12 @@ def scores_at(found: AuditResult, layer: int) -> list[ScoreRow]:
     """The scores of one layer, and those that belong to none; best first, then what is missing."""
     rows = [row for row in found.scores if row.layer in (layer, None)]
     return sorted(rows, key=lambda row: -1.0 if row.auc is None else row.auc, reverse=True)
+
+
+def controls_at(found: AuditResult) -> list[Control]:
+    """The controls at the layer of the claims, those of no layer, and all that failed."""
+    here = (found.layer, None)
+    return [row for row in found.controls if row.layer in here or row.passed is False]
 
 
 def swept(found: AuditResult) -> tuple[ThresholdRow, ...]:

@@ -13,6 +13,7 @@ from activation_flow.document_audit import known
 from activation_flow.picture import visible
 from activation_flow.picture_audit import (
     about_line,
+    controls_at,
     effect_text,
     kind_text,
     p_text,
@@ -142,7 +143,8 @@ class AuditPage(Page):
         yield from self._tables(columns, rows, width)
 
     def _controls(self, width: int) -> "Iterator[RenderableType]":
-        if not self.found.controls:
+        rows = self.found.controls if self.everything else controls_at(self.found)
+        if not rows:
             return
         said = {True: "passed", False: "FAILED", None: "not measured"}
         yield self.text("\nControls: here nothing must be found", "bold")
@@ -152,7 +154,9 @@ class AuditPage(Page):
             "AUC [95 %]": lambda row: effect_text(row.auc, row.interval),
             "holds 0.5": lambda row: said[row.passed],
         }
-        yield from self._tables(columns, self.found.controls, width)
+        yield from self._tables(columns, rows, width)
+        if more := len(self.found.controls) - len(rows):
+            yield self.text(f"{more:,} more, at other layers, passed")
 
     def _normalisation(self) -> "Iterator[RenderableType]":
         sentences = list(norm_sentences(self.found))[: None if self.everything else _SENTENCES]
