@@ -172,6 +172,11 @@ class TestCommand:
         assert {name: context.params[name] for name in expected} == expected
         assert context.params["corpus"] == "-odd name.csv"
 
+    def test_of_standard_input(self) -> None:
+        first, second = audit_result(input="-").command.split("\n")
+        assert first == "afn audit -m minilm --kinds list -"
+        assert second.startswith("# - is standard input")
+
     def test_where_there_is_none(self) -> None:
         live = replace(FOUND.provenance, model="BertModel (live)")
         assert audit_result(provenance=live).command == ""

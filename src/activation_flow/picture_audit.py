@@ -166,9 +166,9 @@ def scores_at(found: AuditResult, layer: int) -> list[ScoreRow]:
 
 
 def controls_at(found: AuditResult) -> list[Control]:
-    """The controls at the layer of the claims, those of no layer, and all that failed."""
+    """The controls at the layer of the claims, those of no layer, and all that did not pass."""
     here = (found.layer, None)
-    return [row for row in found.controls if row.layer in here or row.passed is False]
+    return [row for row in found.controls if row.layer in here or not row.passed]
 
 
 def swept(found: AuditResult) -> tuple[ThresholdRow, ...]:

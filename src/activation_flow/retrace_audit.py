@@ -8,6 +8,7 @@ from activation_flow.data import resolve_layers
 from activation_flow.result_audit import AuditResult
 from activation_flow.retrace import of_layers, of_model
 
+STDIN = "- is standard input: the same must come again"
 # Settings that are options of the same name, and what they are unless they are given.
 DEFAULTS: dict[str, object] = {
     "kinds": None,
@@ -37,7 +38,8 @@ def command(found: AuditResult) -> str:
     words += _of_settings(head.settings)
     # subtle: behind "--" nothing is an option, whatever it begins with.
     words += ["--"] if found.input.startswith("-") and found.input != "-" else []
-    return shlex.join([*words, found.input])
+    line = shlex.join([*words, found.input])
+    return f"{line}\n# {STDIN}" if found.input == "-" else line
 
 
 def _of_settings(settings: Mapping[str, Any]) -> Iterator[str]:
