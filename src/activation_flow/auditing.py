@@ -156,7 +156,7 @@ def audit(
             *slow.notes,
             *(moved.notes if moved is not None else ()),
         ),
-        input=found.name if isinstance(corpus, (str, os.PathLike)) else "",
+        input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
     )
     watch("tests", 2, 2)
     return result

@@ -183,6 +183,7 @@ def ratios(found: AuditResult) -> str:
         ("k/n", lambda row: value_text(row.chance)),
         ("R − k/n [95 % interval]", lambda row: effect_text(row.excess, row.interval)),
         ("pairs", lambda row: f"{row.pairs:,}"),
+        ("", lambda row: row.note),
     ]
     return table(columns, found.ratios)
 
