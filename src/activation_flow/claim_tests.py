@@ -116,9 +116,7 @@ def mean_of_pairs(grouped: Grouped, values: PerToken) -> tuple[float, Crossed]:
     pairs = weight.sum() / 2
     mean = float(np.nansum(total)) / 2 / pairs
     contributions = np.where(weight > 0, (total - weight * mean) / pairs, np.nan)
-    return mean, crossed(
-        contributions, grouped.text, grouped.type_, weight=weight, paired=True
-    )
+    return mean, crossed(contributions, grouped.text, grouped.type_, weight=weight, paired=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -175,7 +175,7 @@ def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Cross
 def score_p(
     base: Features, strength: PerToken, grouped: Grouped, *, draws: int, seed: int
 ) -> float:
-    """p of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
+    """One-sided p of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
 
     The residual is of strength, after texts and confounds, each token weighted as the model weighs
     it: so the sum does not change, to first order, with what the base model's parameters are.
@@ -210,5 +210,5 @@ def residuals(values: PerToken, base: Features, weight: PerToken, text: Ids) -> 
 
     columns = centred(np.hstack([values[:, None], base])) * np.sqrt(weight)[:, None]
     fitted, *_ = np.linalg.lstsq(columns[:, 1:], columns[:, 0], rcond=None)
-    left: PerToken = (columns[:, 0] - columns[:, 1:] @ fitted) * np.sqrt(weight)
-    return left / weight
+    left: PerToken = (columns[:, 0] - columns[:, 1:] @ fitted) / np.sqrt(weight)
+    return left

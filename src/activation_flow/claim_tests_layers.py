@@ -168,9 +168,7 @@ def largest_p(
     return float(1 + np.count_nonzero(noise.max(axis=1) >= largest)) / (draws + 1)
 
 
-def picks(
-    tokens: AuditTokens, strengths: Strength, part: Mask, *, seed: int
-) -> tuple[Pick, ...]:
+def picks(tokens: AuditTokens, strengths: Strength, part: Mask, *, seed: int) -> tuple[Pick, ...]:
     """The layer with the largest difference on a random half of the texts, judged on the other."""
     order = np.random.default_rng(seed).permutation(tokens.n_texts)
     first = (order % 2 == 0)[tokens.text]

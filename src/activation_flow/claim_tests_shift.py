@@ -50,13 +50,15 @@ class Excess:
     left_out: int
 
 
-def excess_over_chance(pair: Ids, type_: Ids, bucket: Mask, distance: PerToken) -> Excess:
+def excess_over_chance(
+    pair: Ids, type_: Ids, bucket: Mask | PerToken, distance: PerToken
+) -> Excess:
     """Mean over pairs of R - k / n, and how uncertain it is.
 
     Args:
         pair: number of the pair of texts of each aligned token.
         type_: its word type.
-        bucket: it is in the bucket.
+        bucket: it is in the bucket, or in what part (from 0 to 1) where several share a place.
         distance: how far it moved, at least 0.
 
     >>> pair, bucket = np.array([0, 0, 0, 0]), np.array([True, False, False, False])

@@ -71,9 +71,7 @@ def right_skew(tokens: AuditTokens, strength: PerToken) -> Skewed:
     kept = strength[part]
     pooled = skewness(_powers(kept - kept.mean(), np.zeros(len(kept), dtype=int), 1))
     return Skewed(
-        tested=Tested(
-            effect=mean, interval=interval(mean, known), p=p_above(mean, known), n=n
-        ),
+        tested=Tested(effect=mean, interval=interval(mean, known), p=p_above(mean, known), n=n),
         positive=float((own > 0).mean()),
         pooled=float(pooled[0]),
     )

@@ -225,6 +225,4 @@ def auc_row(values: PerToken, tokens: AuditTokens) -> AucRow:
 
 def by_kind(tokens: AuditTokens) -> Grouped:
     """Content words, compared with function words."""
-    return Grouped(
-        tokens.kind == "content", tokens.kind == "function", tokens.text, tokens.type
-    )
+    return Grouped(tokens.kind == "content", tokens.kind == "function", tokens.text, tokens.type)
