@@ -10,7 +10,7 @@ freedom follow Satterthwaite (1946) from how unequal the clusters are. docs/desi
 measurements of coverage. Knows no score and no claim.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,6 +119,7 @@ def crossed(
     *,
     weight: PerToken | None = None,
     paired: bool = False,
+    of_types: PerToken | None = None,
 ) -> Crossed:
     """Variance of an estimate that is a sum of its tokens' contributions.
 
@@ -130,6 +131,9 @@ def crossed(
         weight: its part w of the denominator, in any unit; None: all have the same.
         paired: the estimate is a mean over pairs of tokens of one text, and each pair is in the
             contributions of both its tokens, so that a text's sum holds it twice.
+        of_types: what to take for the contributions where types are concerned, if it is not the
+            same: where tokens of a text stand against each other (only k of them can be HIGH), a
+            type moves also what the others contribute.
 
     Returns:
         The variance. It is never below that over texts alone: what types add to it cannot be
@@ -144,7 +148,11 @@ def crossed(
     part = np.isfinite(contributions)
     weight = np.ones(len(part)) if weight is None else weight
     of = clusters(text[part], type_[part])
-    return spread(moves(contributions[part], of, weight[part], paired=paired), of)
+    moved = moves(contributions[part], of, weight[part], paired=paired)
+    if of_types is not None:
+        others = moves(of_types[part], of, weight[part], paired=paired)
+        moved = replace(others, text=moved.text)
+    return spread(moved, of)
 
 
 def moves(contributions: PerScore, of: Clusters, weight: PerToken, *, paired: bool) -> Moves:

@@ -74,7 +74,7 @@ def pairs_p(
 def share_p(
     values: Kernels, one: Mask, type_: Ids, *, draws: int = DRAWS, seed: int = 0
 ) -> PerScore:
-    """One-sided p of the mean over the tokens of one kind, all texts at once; of a mark, their share.
+    """One-sided p of the mean over the tokens of one kind; of a mark, of their share.
 
     Args:
         values: [scores tokens], or of one score; of the compared tokens alone.
