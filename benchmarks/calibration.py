@@ -230,10 +230,8 @@ def share(hits: list[bool]) -> str:
     return f"{mean:5.1f} [{100 * result.low:4.1f}, {100 * result.high:4.1f}]"
 
 
-def rows(
-    pool: ProcessPoolExecutor, name: str, case: Case, corpora: int, seed: int
-) -> Iterator[str]:
-    number = int(name[1:])
+def rows(pool: ProcessPoolExecutor, name: str, corpora: int, seed: int) -> Iterator[str]:
+    case, number = CASES[name], int(name[1:])
     for title, corpus in case.null.items():
         for texts in TEXTS:
             seeds = [(seed, number, texts, i) for i in range(corpora)]

@@ -8,14 +8,14 @@ that is known, so p is of a score test: the model without strength says how prob
 type's kind is, and kinds are drawn from it anew.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken, Tested
 from activation_flow.claim_tests import counted, untested, why_untestable
-from activation_flow.crossed import Crossed, Moves, clusters, interval, moves, spread
+from activation_flow.crossed import Crossed, clusters, interval, moves, spread
 from activation_flow.data import Ids, Mask
 from activation_flow.permuting import DRAWS
 from activation_flow.stats import CELLS, TIE
@@ -162,12 +162,11 @@ def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Cross
     pairs = (more.contributions - less.contributions)[seen]
     by_pairs = moves(pairs, of, more.weight[seen], paired=True)
     by_fit = moves(fitted[seen], of, np.ones(len(pairs)), paired=False)
-    together = Moves(
+    together = replace(
+        by_pairs,
         text=by_pairs.text + by_fit.text,
         type_=by_pairs.type_ + by_fit.type_,
         cell=by_pairs.cell + by_fit.cell,
-        text_share=by_pairs.text_share,
-        type_share=by_pairs.type_share,
     )
     return spread(together, of)
 
