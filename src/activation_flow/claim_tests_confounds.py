@@ -134,17 +134,11 @@ def _model(features: Features, one: Mask):  # type: ignore[no-untyped-def]
 def of_fit(features: Features, grouped: Grouped) -> PerToken:
     """Each token's influence on the AUC by way of the model that is fitted to it.
 
-    On the model's parameters it is the inverse of the information times the token's score; on the
-    AUC, that times by how much the AUC changes with each parameter (from 3 standard errors below
-    to 3 above: an AUC is a step function).
+    That on the parameters, times by how much the AUC changes with each (from 3 standard errors
+    below to 3 above: an AUC is a step function).
     """
     model = _model(features, grouped.one)
-    p = model.predict_proba(features)[:, 1]
-    with_level = np.hstack([features, np.ones((len(features), 1))])
-    information = (with_level * (p * (1 - p))[:, None]).T @ with_level
-    information += STRENGTH_OF_PRIOR * np.eye(len(information))
-    scores = with_level * (grouped.one - p)[:, None]
-    influence = np.linalg.solve(information, scores.T).T[:, :-1]  # no AUC has to do with a level
+    influence = on_parameters(features, grouped.one, model.predict_proba(features)[:, 1])
     steps = STEP * np.sqrt((influence**2).sum(axis=0))
     odds = model.decision_function(features)
     slopes = np.zeros(len(steps))
@@ -153,6 +147,20 @@ def of_fit(features: Features, grouped: Grouped) -> PerToken:
         slopes[i] = (up.value - down.value) / (2 * steps[i])
     found: PerToken = influence @ slopes
     return found
+
+
+def on_parameters(features: Features, one: Mask, p: PerToken) -> Features:
+    """[tokens features]: how far a logistic model's parameters are where the token puts them.
+
+    Without some tokens they would be less by about the sum of these: the inverse of the
+    information times the tokens' scores.
+    """
+    with_level = np.hstack([features, np.ones((len(features), 1))])
+    information = (with_level * (p * (1 - p))[:, None]).T @ with_level
+    information += STRENGTH_OF_PRIOR * np.eye(len(information))
+    scores = with_level * (one - p)[:, None]
+    moved: Features = np.linalg.solve(information, scores.T).T[:, :-1]  # no AUC has a level
+    return moved
 
 
 def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Crossed:
