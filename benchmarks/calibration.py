@@ -230,8 +230,8 @@ def share(hits: list[bool]) -> str:
     return f"{mean:5.1f} [{100 * result.low:4.1f}, {100 * result.high:4.1f}]"
 
 
-def rows(pool: ProcessPoolExecutor, name: str, case: Case, corpora: int, seed: int) -> Iterator[str]:
-    number = int(name[1:])
+def rows(pool: ProcessPoolExecutor, name: str, corpora: int, seed: int) -> Iterator[str]:
+    case, number = CASES[name], int(name[1:])
     for title, corpus in case.null.items():
         for texts in TEXTS:
             seeds = [(seed, number, texts, i) for i in range(corpora)]
@@ -242,15 +242,16 @@ def rows(pool: ProcessPoolExecutor, name: str, case: Case, corpora: int, seed: i
         for texts in TEXTS:
             seeds = [(seed, number, texts, int(100 * size), i) for i in range(corpora)]
             found = simulate(pool, case.planted, texts, size, seeds)
-            mean = float(np.mean([one.effect for one in found]))
-            truth = case.truth(size) if case.truth else mean
-            covered = share([one.interval[0] <= truth <= one.interval[1] for one in found])
+            effects = np.array([one.effect for one in found])
+            ends = np.array([one.interval for one in found])
+            truth = case.truth(size) if case.truth else float(effects.mean())
+            covered = share(list((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
             power = share([one.p <= LEVEL for one in found])
-            width = float(np.mean([one.interval[1] - one.interval[0] for one in found]))
-            sd = float(np.std([one.effect for one in found]))
+            known = f"truth {truth:.3f}" + ("" if case.truth else " (mean)")
+            wide = float(np.diff(ends).mean())
             yield (
-                f"{name}  {texts:5d}  size {size:.1f} truth {truth:.3f}{'' if case.truth else ' (mean)':7s}"
-                f"  covered {covered}  power {power}  mean {mean:.3f}  sd {sd:.4f}  width {width:.3f}"
+                f"{name}  {texts:5d}  size {size:.1f} {known:19s}  covered {covered}  power {power}"
+                f"  mean {effects.mean():.3f}  sd {effects.std():.4f}  width {wide:.3f}"
             )
 
 
@@ -264,7 +265,7 @@ def main(arguments: list[str] | None = None) -> None:
     with ProcessPoolExecutor(options.processes) as pool:
         for name in options.only.split(","):
             start = time.perf_counter()
-            for row in rows(pool, name, CASES[name], options.corpora, options.seed):
+            for row in rows(pool, name, options.corpora, options.seed):
                 print(row, flush=True)
             print(f"{name}  {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -126,10 +126,10 @@ class Consistent:
     Attributes:
         tested: effect is the recall, P(HIGH | content).
         precision: P(content | HIGH), of content and function words.
-        precision_interval: 95 %, over texts and word types.
         base_rate: P(content), of content and function words.
-        lift: precision / base rate; None where no word is HIGH.
-        lift_interval: 95 %, over texts and word types, on a log scale.
+        lift: precision / base rate.
+        lift_interval: 95 %, over texts and word types, on a log scale; None where no content word
+            is HIGH.
         rarest: recall of as many of the rarest tokens of each text, special ones left out; None
             where a frequency is known for no token.
         rarest_interval: 95 %, over texts and word types.
@@ -137,7 +137,6 @@ class Consistent:
 
     tested: Tested
     precision: float | None = None
-    precision_interval: Interval | None = None
     base_rate: float | None = None
     lift: float | None = None
     lift_interval: Interval | None = None
@@ -155,50 +154,75 @@ def consistently_high(
         missing = "no content or function word is HIGH"
     if missing:
         return Consistent(tested=untested(missing))
-    recall, recall_interval = share(high, grouped.one, tokens)
+    recall, recall_interval = recall_of(high, tokens)
     p = share_p(high[part], grouped.one[part], tokens.type[part], draws=draws, seed=seed)
     n = {**_sizes(tokens.text, tokens.type, part), "content": int(grouped.one.sum())}
-    precision, precision_interval = share(grouped.one, part & high, tokens)
-    lift, lift_interval = lifted(grouped.one, high, part, tokens)
+    precision = float(grouped.one[part & high].mean())
+    base_rate = float(grouped.one[part].mean())
     rare = rarest(tokens, high)
-    beside = share(rare, grouped.one, tokens) if rare is not None else (None, None)
+    beside = recall_of(rare, tokens) if rare is not None else (None, None)
     return Consistent(
         tested=Tested(effect=recall, interval=recall_interval, p=float(p[0]), n=n),
         precision=precision,
-        precision_interval=precision_interval,
-        base_rate=float(grouped.one[part].mean()),
-        lift=lift,
-        lift_interval=lift_interval,
+        base_rate=base_rate,
+        lift=precision / base_rate,
+        lift_interval=lift_interval(high, tokens),
         rarest=beside[0],
         rarest_interval=beside[1],
     )
 
 
-def share(marked: Mask, among: Mask, tokens: AuditTokens) -> tuple[float, Interval]:
-    """Share of tokens that are marked, among some; its 95 % interval over texts and types."""
-    value = float(marked[among].mean())
-    contributions = np.where(among, (marked - value) / among.sum(), np.nan)
-    spread = crossed(contributions, tokens.text, tokens.type)
+def recall_of(high: Mask, tokens: AuditTokens) -> tuple[float, Interval]:
+    """P(HIGH | content), all texts at once; its 95 % interval over texts and types."""
+    one = tokens.kind == "content"
+    value, n = float(high[one].mean()), one.sum()
+    spread = crossed(
+        np.where(tokens.kind != "special", one * (high - value) / n, np.nan),
+        tokens.text,
+        tokens.type,
+        of_types=displacing(high, one, tokens) / n,
+    )
     return value, interval(value, spread, bounds=SHARE)
 
 
-def lifted(
-    one: Mask, high: Mask, part: Mask, tokens: AuditTokens
-) -> tuple[float | None, Interval | None]:
-    """P(one | HIGH) / P(one) among some tokens, and its interval on a log scale.
+def displacing(high: Mask, one: Mask, tokens: AuditTokens) -> PerToken:
+    """What a token's being HIGH more than its kind does to the number of HIGH tokens of a kind.
 
-    None where none of the one kind is HIGH.
+    As many of a text are HIGH whatever they are, so it takes a place from the n others, equally:
+    one of the kind adds a place but takes n₁ / n from its like, any other takes n₁ / n. NaN for
+    special tokens, which are never HIGH.
     """
-    both = one & high & part
+    ordinary = tokens.kind != "special"
+    n = np.bincount(tokens.text, ordinary, tokens.n_texts)[tokens.text]
+    like = np.bincount(tokens.text, one, tokens.n_texts)[tokens.text] / np.maximum(n, 1)
+    found = np.full(len(tokens), np.nan)
+    for kind in (one, ordinary & ~one):
+        if kind.any():
+            found[kind] = ((one - like) * (high - high[kind].mean()))[kind]
+    return found
+
+
+def lift_interval(high: Mask, tokens: AuditTokens) -> Interval | None:
+    """P(content | HIGH) / P(content), of content and function words: 95 %, on a log scale.
+
+    None where no content word is HIGH.
+    """
+    part = tokens.compared
+    one, chosen = tokens.kind == "content", high & part
+    both = one & high
     if not both.any():
-        return None, None
-    high, one = high & part, one & part
-    n = np.array([both.sum(), high.sum(), one.sum(), part.sum()], dtype=float)
-    lift = float(n[0] / n[1] / (n[2] / n[3]))
-    contributions = both / n[0] - high / n[1] - one / n[2] + part / n[3]
-    spread = crossed(np.where(part, contributions, np.nan), tokens.text, tokens.type)
-    low, top = interval(float(np.log(lift)), spread)
-    return lift, (float(np.exp(low)), float(np.exp(top)))
+        return None
+    log_lift = np.log(both.sum() / chosen.sum() / (one.sum() / part.sum()))
+    rate = one / one.sum() - part / part.sum()
+    ordinary = tokens.kind != "special"
+    spread = crossed(
+        np.where(ordinary, both / both.sum() - chosen / chosen.sum() - rate, np.nan),
+        tokens.text,
+        tokens.type,
+        of_types=displacing(high, one, tokens) / both.sum(),  # the base rate is of these words
+    )
+    low, top = interval(float(log_lift), spread)
+    return float(np.exp(low)), float(np.exp(top))
 
 
 def rarest(tokens: AuditTokens, high: Mask) -> Mask | None:

@@ -8,14 +8,14 @@ that is known, so p is of a score test: the model without strength says how prob
 type's kind is, and kinds are drawn from it anew.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken, Tested
 from activation_flow.claim_tests import counted, untested, why_untestable
-from activation_flow.crossed import Crossed, Moves, clusters, interval, moves, spread
+from activation_flow.crossed import Crossed, clusters, interval, moves, spread
 from activation_flow.data import Ids, Mask
 from activation_flow.permuting import DRAWS
 from activation_flow.stats import CELLS, TIE
@@ -134,17 +134,11 @@ def _model(features: Features, one: Mask):  # type: ignore[no-untyped-def]
 def of_fit(features: Features, grouped: Grouped) -> PerToken:
     """Each token's influence on the AUC by way of the model that is fitted to it.
 
-    On the model's parameters it is the inverse of the information times the token's score; on the
-    AUC, that times by how much the AUC changes with each parameter (from 3 standard errors below
-    to 3 above: an AUC is a step function).
+    That on the parameters, times by how much the AUC changes with each (from 3 standard errors
+    below to 3 above: an AUC is a step function).
     """
     model = _model(features, grouped.one)
-    p = model.predict_proba(features)[:, 1]
-    with_level = np.hstack([features, np.ones((len(features), 1))])
-    information = (with_level * (p * (1 - p))[:, None]).T @ with_level
-    information += STRENGTH_OF_PRIOR * np.eye(len(information))
-    scores = with_level * (grouped.one - p)[:, None]
-    influence = np.linalg.solve(information, scores.T).T[:, :-1]  # no AUC has to do with a level
+    influence = on_parameters(features, grouped.one, model.predict_proba(features)[:, 1])
     steps = STEP * np.sqrt((influence**2).sum(axis=0))
     odds = model.decision_function(features)
     slopes = np.zeros(len(steps))
@@ -155,6 +149,20 @@ def of_fit(features: Features, grouped: Grouped) -> PerToken:
     return found
 
 
+def on_parameters(features: Features, one: Mask, p: PerToken) -> Features:
+    """[tokens features]: how far a logistic model's parameters are where the token puts them.
+
+    Without some tokens they would be less by about the sum of these: the inverse of the
+    information times the tokens' scores.
+    """
+    with_level = np.hstack([features, np.ones((len(features), 1))])
+    information = (with_level * (p * (1 - p))[:, None]).T @ with_level
+    information += STRENGTH_OF_PRIOR * np.eye(len(information))
+    scores = with_level * (one - p)[:, None]
+    moved: Features = np.linalg.solve(information, scores.T).T[:, :-1]  # no AUC has a level
+    return moved
+
+
 def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Crossed:
     """Of the difference of two AUCs: by its pairs, and by the models fitted to these tokens."""
     seen, grouped = more.weight > 0, more.grouped
@@ -162,12 +170,11 @@ def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Cross
     pairs = (more.contributions - less.contributions)[seen]
     by_pairs = moves(pairs, of, more.weight[seen], paired=True)
     by_fit = moves(fitted[seen], of, np.ones(len(pairs)), paired=False)
-    together = Moves(
+    together = replace(
+        by_pairs,
         text=by_pairs.text + by_fit.text,
         type_=by_pairs.type_ + by_fit.type_,
         cell=by_pairs.cell + by_fit.cell,
-        text_share=by_pairs.text_share,
-        type_share=by_pairs.type_share,
     )
     return spread(together, of)
 
@@ -176,6 +183,7 @@ def score_p(
     base: Features, strength: PerToken, grouped: Grouped, *, draws: int, seed: int
 ) -> float:
     """P of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
+    """One-sided p of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
 
     The residual is of strength, after texts and confounds, each token weighted as the model weighs
     it: so the sum does not change, to first order, with what the base model's parameters are.
@@ -210,5 +218,5 @@ def residuals(values: PerToken, base: Features, weight: PerToken, text: Ids) -> 
 
     columns = centred(np.hstack([values[:, None], base])) * np.sqrt(weight)[:, None]
     fitted, *_ = np.linalg.lstsq(columns[:, 1:], columns[:, 0], rcond=None)
-    left: PerToken = (columns[:, 0] - columns[:, 1:] @ fitted) * np.sqrt(weight)
-    return left / weight
+    left: PerToken = (columns[:, 0] - columns[:, 1:] @ fitted) / np.sqrt(weight)
+    return left

@@ -108,5 +108,6 @@ def _left_out(values: PerToken, of: Clusters) -> tuple[PerGroup, Moves]:
         cell=cell,
         text_share=np.full(of.texts, 1 / of.texts),
         type_share=np.bincount(of.type_, weight, of.types),
+        cell_share=np.bincount(of.cell, weight, len(of.cell_text)),
     )
     return own, moved

@@ -10,7 +10,7 @@ freedom follow Satterthwaite (1946) from how unequal the clusters are. docs/desi
 measurements of coverage. Knows no score and no claim.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +87,7 @@ class Moves:
         cell: [... cells].
         text_share: the texts' shares of the weight.
         type_share: the types' shares of the weight.
+        cell_share: the cells' shares of the weight.
     """
 
     text: PerCluster
@@ -94,6 +95,7 @@ class Moves:
     cell: PerCluster
     text_share: PerCluster
     type_share: PerCluster
+    cell_share: PerCluster
 
 
 def clusters(text: Ids, type_: Ids) -> Clusters:
@@ -119,6 +121,7 @@ def crossed(
     *,
     weight: PerToken | None = None,
     paired: bool = False,
+    of_types: PerToken | None = None,
 ) -> Crossed:
     """Variance of an estimate that is a sum of its tokens' contributions.
 
@@ -130,6 +133,9 @@ def crossed(
         weight: its part w of the denominator, in any unit; None: all have the same.
         paired: the estimate is a mean over pairs of tokens of one text, and each pair is in the
             contributions of both its tokens, so that a text's sum holds it twice.
+        of_types: what to take for the contributions where types are concerned, if it is not the
+            same: where tokens of a text stand against each other (only k of them can be HIGH), a
+            type moves also what the others contribute.
 
     Returns:
         The variance. It is never below that over texts alone: what types add to it cannot be
@@ -144,7 +150,11 @@ def crossed(
     part = np.isfinite(contributions)
     weight = np.ones(len(part)) if weight is None else weight
     of = clusters(text[part], type_[part])
-    return spread(moves(contributions[part], of, weight[part], paired=paired), of)
+    moved = moves(contributions[part], of, weight[part], paired=paired)
+    if of_types is not None:
+        others = moves(of_types[part], of, weight[part], paired=paired)
+        moved = replace(others, text=moved.text)
+    return spread(moved, of)
 
 
 def moves(contributions: PerScore, of: Clusters, weight: PerToken, *, paired: bool) -> Moves:
@@ -164,6 +174,7 @@ def moves(contributions: PerScore, of: Clusters, weight: PerToken, *, paired: bo
         cell=_without(_sums(contributions, of.cell, len(of.cell_text)), cell_share),
         text_share=text_share,
         type_share=type_share,
+        cell_share=cell_share,
     )
 
 
@@ -181,26 +192,29 @@ def _without(sums: PerCluster, share: PerCluster) -> PerCluster:
 def spread(moved: Moves, of: Clusters) -> Crossed:
     """Variance and degrees of freedom from what leaving out each cluster does to one estimate.
 
-    The variance between types is taken for one of their own (that grows with the square of a
-    type's share) and one of their tokens; so is that between texts. A sum of n squares of which
-    each is expected to be v has (Σv)² / Σv² degrees of freedom, less the one of the mean.
+    The variance between types is taken for one of their cells, each of which adds the square of
+    its share, and one of their own, to which each type adds the square of its; so is that between
+    texts. A sum of squares that are expected to be v has (Σv)² / Σv² degrees of freedom, less the
+    one of the mean.
     """
     alone = (of.texts, of.types)
     if min(alone) < 2 or moved.text_share.max() >= ALL or moved.type_share.max() >= ALL:
         return Crossed(variance=float("inf"), degrees=1.0, texts=of.texts, types=of.types)
-    squares = moved.cell**2
+    by_cell = float((moved.cell**2).sum())
     by_text, by_type = float((moved.text**2).sum()), float((moved.type_**2).sum())
-    variance = by_text + max(0.0, by_type - float(squares.sum()))
-    text_degrees = _degrees(by_text, _sums(squares, of.cell_text, of.texts), moved.text_share)
-    type_degrees = _degrees(by_type, _sums(squares, of.cell_type, of.types), moved.type_share)
-    uncertain = by_text**2 / text_degrees + by_type**2 / type_degrees
+    variance = by_text + max(0.0, by_type - by_cell)
+    noise = by_cell * moved.cell_share**2 / (moved.cell_share**2).sum()
+    text_noise = _sums(noise, of.cell_text, of.texts)
+    type_noise = _sums(noise, of.cell_type, of.types)
+    uncertain = by_text**2 / _degrees(by_text, text_noise, moved.text_share)
+    uncertain += by_type**2 / _degrees(by_type, type_noise, moved.type_share)
     degrees = variance**2 / uncertain if uncertain > 0 else float(min(alone) - 1)
     return Crossed(variance=variance, degrees=max(1.0, degrees), texts=of.texts, types=of.types)
 
 
-def _degrees(total: float, of_tokens: PerCluster, share: PerCluster) -> float:
-    own = max(0.0, total - float(of_tokens.sum()))
-    expected = of_tokens + own * share**2 / (share**2).sum()
+def _degrees(total: float, noise: PerCluster, share: PerCluster) -> float:
+    own = max(0.0, total - float(noise.sum()))
+    expected = noise + own * share**2 / (share**2).sum()
     squares = float((expected**2).sum())
     return max(1.0, float(expected.sum()) ** 2 / squares - 1) if squares > 0 else 1.0
 
