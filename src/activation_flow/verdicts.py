@@ -263,7 +263,6 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
         Detail(
             name="share of HIGH tokens that are content",
             value=high.precision,
-            interval=high.precision_interval,
             null=high.base_rate,
             note="null: share of content among content and function tokens",
         ),
