@@ -154,9 +154,9 @@ def test_a_place_that_is_taken_is_taken_from_the_others():
     found = displacing(high, one, tokens)
     p = {kind: high[one == kind].mean() for kind in (True, False)}
     for i in (0, 5, 17):
-        ones, n = one[tokens.text == tokens.text[i]].sum(), (tokens.text == tokens.text[i]).sum()
-        loose = ones * p[True] * (1 - p[True])
-        share = loose / (loose + (n - ones) * p[False] * (1 - p[False]))
+        others = one[(tokens.text == tokens.text[i]) & (np.arange(len(one)) != i)]
+        loose = others.sum() * p[True] * (1 - p[True])
+        share = loose / (loose + (~others).sum() * p[False] * (1 - p[False]))
         assert found[i] == pytest.approx((one[i] - share) * (high[i] - p[one[i]]))
     everyone = displacing(high, np.ones(len(one), dtype=bool), tokens)
     np.testing.assert_allclose(everyone, 0, atol=1e-12)  # of all tokens always as many are HIGH

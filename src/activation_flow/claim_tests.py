@@ -190,7 +190,7 @@ def displacing(high: Mask, one: Mask, tokens: AuditTokens) -> PerToken:
     """What a token's being HIGH more than its kind does to the number of HIGH tokens of a kind.
 
     As many of a text are HIGH whatever they are, so it takes a place from another. The chance that
-    this is one of the kind is taken for its share of the text's tokens, each weighted by p (1 - p)
+    this is one of the kind is taken for its share of the text's others, each weighted by p (1 - p)
     with p of its kind to be HIGH: tokens that are never or always HIGH have no place to lose or to
     win. NaN for special tokens, which are never HIGH.
     """
@@ -200,9 +200,12 @@ def displacing(high: Mask, one: Mask, tokens: AuditTokens) -> PerToken:
     for kind in (one, ordinary & ~one):
         p = high[kind].mean() if kind.any() else 0.0
         weight[kind], centred[kind] = max(p * (1 - p), TIE), high[kind] - p
-    like, n = (np.bincount(tokens.text, w, tokens.n_texts) for w in (weight * one, weight))
-    share_of_like = (like / np.maximum(n, TIE))[tokens.text]
-    found[ordinary] = ((one - share_of_like) * centred)[ordinary]
+    like, others = (
+        np.bincount(tokens.text, own, tokens.n_texts)[tokens.text] - own
+        for own in (weight * one, weight)
+    )
+    lost = like / np.maximum(others, TIE)  # by the kind, of each place that the token takes
+    found[ordinary] = ((one - lost) * centred)[ordinary]
     return found
 
 
