@@ -23,6 +23,7 @@ CLI = ROOT / "docs" / "cli.md"
 GUIDE = ROOT / "docs" / "guide.md"
 CORPORA = ROOT / "docs" / "corpora.md"
 REPRODUCE = ROOT / "docs" / "reproduce.md"
+AUDIT = ROOT / "docs" / "audit.md"
 
 
 def generated(path: Path, text: str, current: str) -> None:
@@ -119,7 +120,7 @@ def test_the_readmes_python_runs_and_its_comments_are_true(
     assert names["states"].hidden.shape == (7, 5, 384)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("path", [GUIDE, CORPORA, REPRODUCE])
+@pytest.mark.parametrize("path", [GUIDE, CORPORA, REPRODUCE, AUDIT])
 def test_the_guides_show_what_comes_out(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +133,7 @@ def test_the_guides_show_what_comes_out(
     assert doctest.DocTestRunner(verbose=False).run(test, out=printed.append).failed == 0, printed
 
 
-@pytest.mark.parametrize("path", [README, GUIDE, CORPORA, REPRODUCE])
+@pytest.mark.parametrize("path", [README, GUIDE, CORPORA, REPRODUCE, AUDIT])
 def test_the_docs_show_commands_that_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     known = commands()

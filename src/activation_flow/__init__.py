@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from activation_flow.auditing import audit
     from activation_flow.data import ActivationFlowError
     from activation_flow.encoder import Encoder
     from activation_flow.files import load
     from activation_flow.reproducing import reproduce
+    from activation_flow.result_audit import AuditResult
     from activation_flow.result_hidden import HiddenResults, HiddenStates
     from activation_flow.result_prompts import PromptComparison, PromptsResult, PromptsResults
     from activation_flow.result_reproduction import Reproduction
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ActivationFlowError": "data",
+    "AuditResult": "result_audit",
     "Encoder": "encoder",
     "HiddenResults": "result_hidden",
     "HiddenStates": "result_hidden",
@@ -47,6 +50,7 @@ _HOME = {
     "StrengthResults": "results",
     "Summary": "result_summary",
     "TextsFailed": "results",
+    "audit": "auditing",
     "load": "files",
     "reproduce": "reproducing",
     "run_corpus": "running",
@@ -54,6 +58,7 @@ _HOME = {
 
 __all__ = [
     "ActivationFlowError",
+    "AuditResult",
     "Encoder",
     "HiddenResults",
     "HiddenStates",
@@ -70,6 +75,7 @@ __all__ = [
     "StrengthResults",
     "Summary",
     "TextsFailed",
+    "audit",
     "load",
     "reproduce",
     "run_corpus",

@@ -333,13 +333,15 @@ class RatioRow:
 
     Attributes:
         bucket: ``HIGH``, ``rarest`` (tokens), ``nearest`` (to the edit), ``random``.
-        tokens: ``all``, ``replaced``, ``unchanged``.
+        tokens: ``all``; ``unchanged``, counted anew among themselves; ``replaced``, what they add
+            to the row of all.
         distance: ``shift`` (Δ), ``cosine`` (1 − cos), ``standardised``.
         ratio: mean of R over the pairs.
         chance: mean of k/n.
         excess: mean of R − k/n.
         interval: of the excess, 95 %.
         pairs: how many pairs of texts.
+        note: what was left out.
     """
 
     bucket: str
@@ -350,6 +352,7 @@ class RatioRow:
     excess: float | None
     interval: Interval | None
     pairs: int
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,7 +360,7 @@ class ConfoundRow:
     """How much of the effect a confound takes, or how strongly the strength goes with it.
 
     Attributes:
-        group: ``stratified``, ``model``, ``partial``, ``matched``, ``correlation``.
+        group: ``alone``, ``stratified``, ``model``, ``partial``, ``matched``, ``correlation``.
         name: in words.
         value: None where it cannot be computed; ``note`` says why.
         interval: 95 %, over texts and word types.

@@ -156,7 +156,7 @@ def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator
             known, letters = {}, 0
         texts, new = list[Once](), list[Once]()
         for record in records:
-            if reason := record.reason or _too_long(record):
+            if reason := record.reason or too_long(record.text, record.pair or ""):
                 texts.append(Once(reason=reason))
                 continue
             key = record.text, record.pair, record.gold
@@ -170,9 +170,9 @@ def blocks(encoder: "Encoder", job: Job, shard: Shard, meter: Meter) -> Iterator
         yield Block(records, texts, to_run, blank)
 
 
-def _too_long(record: Record) -> str:
-    """Why a text is not even tokenized, or ""."""
-    longest = max(len(record.text), len(record.pair or ""))
+def too_long(*texts: str) -> str:
+    """Why texts are not even tokenized, or ""."""
+    longest = max(map(len, texts))
     if longest <= MOST_LETTERS:
         return ""
     return f"it has {longest:,} letters; a text has at most {MOST_LETTERS:,}"

@@ -51,15 +51,22 @@ class Excess:
 
 
 def excess_over_chance(
-    pair: Ids, type_: Ids, bucket: Mask | PerToken, distance: PerToken
+    pair: Ids,
+    type_: Ids,
+    bucket: Mask | PerToken,
+    distance: PerToken,
+    *,
+    counted: Mask | None = None,
 ) -> Excess:
     """Mean over pairs of R - k / n, and how uncertain it is.
 
     Args:
         pair: number of the pair of texts of each aligned token.
         type_: its word type.
-        bucket: it is in the bucket, or in what part (from 0 to 1) where several share a place.
+        bucket: it is in the bucket; from 0 to 1 where tied tokens share a place.
         distance: how far it moved, at least 0.
+        counted: the tokens whose part of both terms is summed, R being of all: what they hold in
+            the bucket, and k / n of what they hold; parts that make up all add up. None: all.
 
     >>> pair, bucket = np.array([0, 0, 0, 0]), np.array([True, False, False, False])
     >>> found = excess_over_chance(pair, np.arange(4), bucket, np.array([3.0, 1.0, 1.0, 1.0]))
@@ -78,13 +85,15 @@ def excess_over_chance(
     part = used[number]
     of, type_ = number[part], type_[part]
     share = distance[part] / total[of]
+    if counted is not None:
+        share = share * counted[part]
+    whole = np.bincount(of, share, len(n))  # 1, if all are counted
     weight = 1 / n[of]
     # Its sum over a pair is R - k / n with or without the last term; but without it a type that is
     # never in the bucket would seem to move the mean all by itself.
-    own = (bucket[part] - k[of] * weight) * (share - weight)
-    mean = float(own.sum()) / pairs
+    own = (bucket[part] - k[of] * weight) * (share - whole[of] * weight)
+    mean, chance = float(own.sum()) / pairs, float((k / n * whole).sum()) / pairs
     spread = crossed((own - mean * weight) / pairs, of, type_, weight=weight)
-    chance = float((k / n)[used].mean())
     return Excess(
         ratio=chance + mean,
         chance=chance,

@@ -15,6 +15,7 @@ import click
 
 from activation_flow import (
     __version__,
+    command_audit,
     command_corpus,
     command_paper,
     command_prompts,
@@ -254,6 +255,7 @@ def clear_command(model: str | None) -> None:
 app.add_command(command_prompts.prompts_command)
 app.add_command(command_report.report_command)
 app.add_command(command_corpus.corpus_command)
+app.add_command(command_audit.audit_command)
 app.add_command(command_paper.reproduce_command)
 commands_run.add_to(app)
 

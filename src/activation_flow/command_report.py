@@ -77,6 +77,7 @@ def _is(asked: Any) -> bool:
 
 def _of_result(file: Path, path: Path) -> str:
     from activation_flow import files, html
+    from activation_flow.result_audit import AuditResult
 
     if not _is(file.is_file):
         raise ActivationFlowError(f"there is no file {file}{_or_text(file)}")
@@ -88,6 +89,9 @@ def _of_result(file: Path, path: Path) -> str:
     _refuse_options(f"{file} holds what was measured", ())
     log.info("%s is a file: the page of the result in it", file)
     results = files.load(file)
+    if isinstance(results, AuditResult):
+        results.save(path)
+        return "an audit"
     _write(path, html.html_page(results))
     return _count(len(results), results.noun)
 

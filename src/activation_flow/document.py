@@ -41,6 +41,7 @@ _OTHERS = {
     "afn report DIR (af.Run)",
     "reproduce/1": "this is a reproduction of the paper: afn reproduce --out DIR (af.reproduce) "
     "makes it again, as a page and tables",
+    "audit/1": "this is the table of an audit's scores: the .json of the audit holds all of it",
     "corpus/1": "this is a part of a run: open the folder of the run with afn report DIR (af.Run)",
 }
 

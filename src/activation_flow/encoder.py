@@ -48,8 +48,8 @@ class Encoder:
         cls_id: vocabulary number of the tokenizer's cls token, if it has one.
     """
 
-    def __init__(self, runner: Runner):
-        self._runner = runner
+    def __init__(self, runner: Runner, request: identity.Request | None = None):
+        self._runner, self._request = runner, request
         prepared, meta = runner.prepared, runner.prepared.meta
         kept = prepared.tokenizer
         self._tokenizer = tokenizers.Tokenizer.from_str(kept) if isinstance(kept, str) else kept
@@ -144,7 +144,7 @@ class Encoder:
         def again() -> artifact.Model:
             return artifact.prepare(request, rebuild=True)
 
-        return cls(Runner(prepared, make_engine, again, batch_tokens))
+        return cls(Runner(prepared, make_engine, again, batch_tokens), request)
 
     def __repr__(self) -> str:
         return (
@@ -170,6 +170,11 @@ class Encoder:
     def pack(self) -> Packed:
         """The files of its engine folder, for machines that have not got it."""
         return self._runner.pack()
+
+    @property
+    def origin(self) -> tuple[identity.Request | None, artifact.Model]:
+        """How it was asked for (None: it came from another process), and what became of that."""
+        return self._request, self._runner.prepared
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Encoder.from_portable, (self.portable,)
@@ -314,6 +319,19 @@ class Encoder:
             vocabulary=self._runner.prepared.meta["vocabulary"],
             kinds=kinds,
         )
+
+    def vocabulary(self) -> dict[str, int]:
+        """The number of every token of the tokenizer, added and special ones too.
+
+        Raises:
+            ActivationFlowError: the tokenizer has no list of its tokens.
+        """
+        try:
+            return dict(self._tokenizer.get_vocab())
+        except NotImplementedError as problem:
+            raise ActivationFlowError(
+                f"the tokenizer of {self.model} has no list of its tokens"
+            ) from problem
 
     def run(
         self, encoded: Sequence[Encoded], layers: Sequence[int], hidden: Sequence[int] = ()

@@ -7,9 +7,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from activation_flow import document, table, tensors
+from activation_flow import document, document_audit, result_audit, table, tensors
 from activation_flow.data import ActivationFlowError
 from activation_flow.output import check_path, replacing, write_json
+from activation_flow.result_audit import AuditResult
 from activation_flow.result_hidden import HiddenResults
 from activation_flow.results import Exports, Results
 
@@ -84,10 +85,11 @@ def save(result: Exports, path: str | Path) -> None:
         WRITERS[path.suffix.lower()](result, temporary)
 
 
-def load(path: str | Path) -> Results[Any]:
+def load(path: str | Path) -> Any:
     """Read results back from .json .parquet .npz or .safetensors, exactly as they were.
 
-    One result comes back as a list of one. The last two stay open: see ``tensors.read``.
+    One result comes back as a list of one. The last two stay open: see ``tensors.read``. The
+    .json of an audit comes back as an ``AuditResult``.
 
     Raises:
         ActivationFlowError: the file cannot be read, or holds no results.
@@ -100,7 +102,7 @@ def load(path: str | Path) -> Results[Any]:
         if ending in tensors.ENDINGS:
             return tensors.read(path)
         if ending == ".json":
-            return document.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return _from_document(json.loads(path.read_text(encoding="utf-8")))
         if ending == ".parquet":
             from pyarrow import parquet
 
@@ -120,3 +122,10 @@ def load(path: str | Path) -> Results[Any]:
         f"{path}: only .json, .parquet, {' and '.join(tensors.ENDINGS)} hold whole results; "
         f"{path.suffix or 'this'} does not"
     )
+
+
+def _from_document(read: Any) -> Results[Any] | AuditResult:
+    """Of a JSON document, by its schema."""
+    if isinstance(read, dict) and read.get("schema") == result_audit.SCHEMA:
+        return document_audit.from_dict(read)
+    return document.from_dict(read)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from activation_flow import analysis, grouping, room, words
+from activation_flow import analysis, grouping, room, word_kinds
 from activation_flow import strength as formulas
 from activation_flow.blocks import BLOCK_LETTERS, Job, Measure, Once
 from activation_flow.conllu import Gold
@@ -86,7 +86,7 @@ class StrengthMeasure(Measure):
         """Tokens of texts, read as the job says."""
         return encoder.tokenize(
             texts,
-            kinds="none" if job.kinds == "gold" else job.kinds or "list",
+            kinds=word_kinds.without_tags(job.kinds or "list"),
             max_length=job.max_length,
             stride=self.stride,
             long="cut" if job.truncate else "windows",
@@ -127,13 +127,8 @@ def _with_gold(
     """The tags of the input's own, piece by piece; kinds from them, where that is asked for."""
     if gold is None:
         return text, None
-    word = words.map_pieces(gold.spans, text.start, text.end)
-    tag = np.array([*gold.tags, ""], dtype=object)[word]
-    if kinds != "gold":
-        return text, tag
-    kind = np.array([*map(words.kind_of_tag, gold.tags), ""], dtype="<U11")[word]
-    kind[text.special] = "special"
-    return replace(text, kind=kind), tag
+    tag, kind = word_kinds.from_tags(text, gold)
+    return (replace(text, kind=kind) if kinds == "gold" else text), tag
 
 
 def _why_none(found: Strengths, layout: StrengthLayout) -> str:

@@ -67,11 +67,8 @@ def with_files(
 ) -> Job:
     """The job, with what depends on the files: kinds, columns, and the head of all parts."""
     _check_columns(job, files)
+    kinds = source_of_kinds(job.kinds if job.kinds or job.measure.takes_gold else "list", files)
     gold = [file.format == "conllu" for file in files]
-    kinds = job.kinds or ("gold" if all(gold) and job.measure.takes_gold else "list")
-    if kinds == "gold" and not all(gold):
-        other = files[gold.index(False)].name
-        raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other} is none")
     ids = any(gold) or job.reading.id_column is not None
     measure = job.measure.with_input(ids=ids, tags=any(gold))
     layout = measure.layout
@@ -88,6 +85,18 @@ def with_files(
     provenance = encoder.provenance(settings)
     head = provenance.head(manifest.SCHEMA, layout.layers, **layout.head)
     return replace(job, kinds=kinds, measure=measure, head=head, files=manifest.names(files))
+
+
+def source_of_kinds(kinds: str, files: Sequence[InputFile]) -> str:
+    """Where kinds come from: what was asked for, else the tags of the files if all have some.
+
+    Raises:
+        ActivationFlowError: kinds gold are asked for, and not all files have tags.
+    """
+    other = [file.name for file in files if file.format != "conllu"]
+    if kinds == "gold" and other:
+        raise ActivationFlowError(f"kinds gold are those of .conllu files, and {other[0]} is none")
+    return kinds or ("list" if other else "gold")
 
 
 def _check_columns(job: Job, files: Sequence[InputFile]) -> None:

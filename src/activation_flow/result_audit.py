@@ -1,7 +1,13 @@
-"""What an audit gives: verdicts, and every number behind them. Computes nothing."""
+"""What an audit gives: verdicts, every number behind them, and what these can become.
 
+Computes nothing.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from activation_flow.audit_data import (
     Claim,
@@ -13,9 +19,35 @@ from activation_flow.audit_data import (
     ScoreRow,
     ThresholdRow,
 )
-from activation_flow.data import Provenance
+from activation_flow.data import ActivationFlowError, Provenance
+from activation_flow.output import check_path, replacing, write_json
+from activation_flow.table_columns import HEAD, Columns, schema
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
 
 SCHEMA = "audit/1"
+# The table of scores; everything else of an audit is its metadata.
+TABLE: Columns = {
+    "score": ("string", "short name of the score: norm, attention ..."),
+    "title": ("string", "the same in words"),
+    "role": ("string", "strength, variant (of it), baseline, control"),
+    "layer": ("int32", "where it was taken; null: it belongs to no layer"),
+    "auc": ("double", "content above function words of the same text; .5 is chance"),
+    "low": ("double", "lower end of its 95 % interval, over texts and word types"),
+    "high": ("double", "upper end"),
+    "pooled": ("double", "the AUC over all texts at once"),
+    "p": ("double", "two-sided, of auc = .5; exploratory"),
+    "p_bh": ("double", "the same, adjusted over all rows (Benjamini-Hochberg)"),
+    "tokens": ("int64", "tokens that were judged"),
+    "texts": ("int64", "in so many texts"),
+    "seconds_per_1000_tokens": ("double", "what measuring it cost; null: not measured"),
+    "top_share_1": ("double", "of norms: share of the squared norm in its largest dimension"),
+    "top_share_3": ("double", "the same, of its three largest"),
+    "note": ("string", "definition"),
+    "missing": ("string", "why there is no number"),
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -55,3 +87,140 @@ class AuditResult:
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
     input: str = ""
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of each claim, by its id."""
+        return {claim.id: claim.verdict for claim in self.claims}
+
+    def claim(self, id: str) -> Claim:
+        """One claim, "C1" to "C9".
+
+        Raises:
+            ActivationFlowError: it is not one of this audit's.
+        """
+        for claim in self.claims:
+            if claim.id == id:
+                return claim
+        there = ", ".join(self.verdicts) or "none"
+        raise ActivationFlowError(f"there is no claim {id!r}; there are: {there}")
+
+    @property
+    def command(self) -> str:
+        """The command that makes it again; "" where none can: of a live model, or given texts."""
+        from activation_flow import retrace_audit
+
+        return retrace_audit.command(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document; what is not a number is null."""
+        from activation_flow import document_audit
+
+        return document_audit.to_dict(self)
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """The scores as a table, with all else of the document as its metadata."""
+        import pyarrow as pa
+
+        document = self.to_dict()
+        rows = document.pop("scores")
+        for row in rows:
+            row["low"], row["high"] = row["interval"] or (None, None)
+            row["top_share_1"], row["top_share_3"] = row["top_share"] or (None, None)
+        columns = {name: [row[name] for row in rows] for name in TABLE}
+        table = pa.table(columns, schema=schema(TABLE))
+        head = {**document, "rows": table.num_rows}
+        return table.replace_schema_metadata({HEAD: json.dumps(head)})
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """The scores as a DataFrame.
+
+        Raises:
+            ActivationFlowError: pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: F401
+        except ImportError as problem:
+            raise ActivationFlowError(
+                "to_pandas() needs pandas: pip install pandas (.scores does without)"
+            ) from problem
+        return self.to_arrow().to_pandas()
+
+    def chart(self, name: str | None = None) -> Any:
+        """One picture of the audit: a Vega-Altair chart.
+
+        Args:
+            name: ``layers`` (the AUC of scores, layer by layer: the default), ``claims``,
+                ``thresholds``, ``ratios``, ``confounds``, ``dimensions``, ``controls``, ``cost``.
+
+        Raises:
+            ActivationFlowError: there is no such picture, or this audit has nothing for it.
+        """
+        from activation_flow import charts_audit
+
+        return charts_audit.chart(self, name)
+
+    def save(self, path: str | Path) -> None:
+        """Write the document to .json, the scores to .csv or .parquet, pictures to .html .png .svg.
+
+        ``activation_flow.load`` reads the .json back.
+
+        Raises:
+            ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
+        """
+        path = check_path(path, ENDINGS)
+        with replacing(path) as temporary:
+            _WRITERS[path.suffix.lower()](self, temporary)
+
+    def __repr__(self) -> str:
+        from activation_flow import report_audit
+
+        return report_audit.plain(self)
+
+    def _repr_html_(self) -> str:
+        from activation_flow import html_audit
+
+        return html_audit.html_fragment(self)
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        """What notebooks show; nothing of it loads from a network."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def _json(found: AuditResult, path: Path) -> None:
+    write_json(found.to_dict(), path)
+
+
+def _csv(found: AuditResult, path: Path) -> None:
+    from pyarrow import csv
+
+    csv.write_csv(found.to_arrow(), path)
+
+
+def _parquet(found: AuditResult, path: Path) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(found.to_arrow(), path, compression="zstd")
+
+
+def _html(found: AuditResult, path: Path) -> None:
+    from activation_flow import html_audit
+
+    path.write_text(html_audit.html_page(found), encoding="utf-8")
+
+
+def _picture(found: AuditResult, path: Path) -> None:
+    from activation_flow import drawing
+
+    drawing.save(found.chart(), path)
+
+
+_WRITERS = {
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".html": _html,
+    ".png": _picture,
+    ".svg": _picture,
+}
+ENDINGS = (*_WRITERS,)

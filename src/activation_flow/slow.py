@@ -61,6 +61,15 @@ class SlowTokenizer:
         except Exception:
             return self.num_special_tokens_to_add(False) if pair else 0
 
+    def get_vocab(self) -> dict[str, int]:
+        """The number of every token; the name is that of ``tokenizers.Tokenizer``.
+
+        Raises:
+            NotImplementedError: this tokenizer has no list of its tokens.
+        """
+        with self._lock:
+            return dict(self._tokenizer.get_vocab())
+
     def _try(self, text: str, pair: str | None) -> "Encoding | Untokenizable":
         try:
             return self._encode(text, pair)

@@ -5,7 +5,8 @@ texts only: Σ U / Σ n₁n₀ over texts. Each token's influence on it comes al
 crossed.py tells how far it would move with other texts and words. Knows no claim.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -182,6 +183,15 @@ def difference(first: WithinAuc, second: WithinAuc) -> tuple[float, Interval, fl
     apart = _spread(first, first.contributions - second.contributions)
     low, high = interval(effect, apart)
     return effect, (max(low, -1.0), min(high, 1.0)), p_apart(effect, apart)
+
+
+def mean_auc(found: Sequence[WithinAuc]) -> WithinAuc:
+    """The mean of several AUCs of the same tokens, and the tokens' influences on that."""
+    return replace(
+        found[0],
+        value=float(np.mean([one.value for one in found])),
+        contributions=np.mean([one.contributions for one in found], axis=0),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,162 @@
+"""What an audit needs the live model for, on a sample of texts: norms, attention, the control.
+
+Where the model cannot be opened, or gives no attention, every row says why, and the audit goes on.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from activation_flow import attention, eager, material, norms, shuffled
+from activation_flow.attention import Attention
+from activation_flow.audit_data import AuditTokens, Score
+from activation_flow.data import ActivationFlowError, Strength
+from activation_flow.eager import Sample
+from activation_flow.norms import Explained
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+    from activation_flow.tap import Tap
+    from activation_flow.tokens import Encoded
+
+# Copies with shuffled weights are made of models of up to so many parameters unless asked for.
+SMALL = 400_000_000
+COPIES = 3  # one may give its few frequent words any order by chance
+
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slow:
+    """What was found.
+
+    Attributes:
+        explained: what normalisation does; scores of it.
+        attention: scores of it, and who gets it.
+        shuffled: of each copy with shuffled weights, its strengths, [layers tokens].
+        notes: sentences for the reader.
+        texts: how many were read.
+    """
+
+    explained: Explained
+    attention: Attention
+    shuffled: tuple[Strength, ...] = ()
+    notes: tuple[str, ...] = ()
+    texts: int = 0
+
+    @property
+    def scores(self) -> list[Score]:
+        """All of them."""
+        return [*self.explained.scores, *self.attention.scores]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asked:
+    """What is wanted of the live model.
+
+    Attributes:
+        layers: of the hidden states.
+        main: the layer that the claims are about.
+        sample: how many texts.
+        seed: of their choice, and of the shuffles.
+        controls: make copies with shuffled weights; None: of a small model.
+    """
+
+    layers: tuple[int, ...]
+    main: int
+    sample: int
+    seed: int
+    controls: bool | None
+
+
+def slow(
+    encoder: "Encoder",
+    encoded: "Sequence[Encoded]",
+    tokens: AuditTokens,
+    asked: Asked,
+    watch: Watch,
+) -> Slow:
+    """Norms, attention and the shuffled copies, of a sample of the texts."""
+    try:
+        chosen = material.stratified(tokens, encoded, asked.sample, asked.seed)
+        sampled = eager.sample(encoded, tokens, chosen.tolist())
+        with _opened(encoder) as (tap, why_no_attention):
+            return _Passes(encoder, tap, sampled, asked, watch).run(why_no_attention)
+    except ActivationFlowError as why:
+        return Slow(
+            explained=norms.unavailable(asked.layers, tokens, str(why)),
+            attention=attention.unavailable(encoder, tokens, str(why)),
+            notes=(f"attention, norm modules and shuffled weights are not available: {why}",),
+        )
+
+
+@contextmanager
+def _opened(encoder: "Encoder") -> "Iterator[tuple[Tap, str]]":
+    """The live model with attention that gives its weights, else with its own, and why."""
+    with ExitStack() as stack:
+        try:
+            tap, why = stack.enter_context(eager.opened(encoder, "eager")), ""
+        except ActivationFlowError as problem:
+            tap, why = stack.enter_context(eager.opened(encoder)), str(problem)
+        yield tap, why
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """The passes over the sample, one after the other."""
+
+    encoder: "Encoder"
+    tap: "Tap"
+    sampled: Sample
+    asked: Asked
+    watch: Watch
+
+    def run(self, why_no_attention: str) -> Slow:
+        n = len(self.sampled.texts)
+        with self._watched("norms"):
+            explained = norms.explain(
+                self.encoder, self.tap, self.sampled, self.asked.layers, self.asked.main
+            )
+        with self._watched("attention"):
+            if why_no_attention:
+                found = attention.unavailable(self.encoder, self.sampled.tokens, why_no_attention)
+            else:
+                found = attention.scores(self.encoder, self.tap, self.sampled)
+        copies, why_none = self._copies()
+        notes = (*explained.notes, found.note, why_none)
+        return Slow(
+            explained=explained,
+            attention=found,
+            shuffled=copies,
+            notes=tuple(note for note in notes if note),
+            texts=n,
+        )
+
+    @contextmanager
+    def _watched(self, stage: str) -> Iterator[None]:
+        self.watch(stage, 0, len(self.sampled.texts))
+        yield
+        self.watch(stage, len(self.sampled.texts), len(self.sampled.texts))
+
+    def _copies(self) -> tuple[tuple[Strength, ...], str]:
+        """Strengths in the copies, or why there are none."""
+        size = sum(p.numel() for p in self.tap.model.parameters())
+        if self.asked.controls is False:
+            return (), "no copies with shuffled weights were made, as was asked"
+        if self.asked.controls is None and size > SMALL:
+            return (), (
+                f"no copies with shuffled weights were made: the model has {size:,} parameters, "
+                f"more than {SMALL:,} (--controls makes them)"
+            )
+        encoder, tap, sampled, layers = self.encoder, self.tap, self.sampled, self.asked.layers
+        found: list[Strength] = []
+        try:
+            for k in range(COPIES):
+                self.watch("shuffled copies", k, COPIES)
+                seed = self.asked.seed + k
+                found.append(shuffled.norms(encoder, tap, sampled, layers, seed=seed))
+        except ActivationFlowError as why:
+            return (), f"no copies with shuffled weights: {why}"
+        self.watch("shuffled copies", COPIES, COPIES)
+        return tuple(found), ""

@@ -1,0 +1,271 @@
+"""The composition of an audit: a model and a corpus -> verdicts, and every number behind them.
+
+What is claimed stands in claims.py, the tests in claim_tests*.py, the scores in scoring.py,
+norms.py and attention.py; here it is said what is done with which texts, and in what order.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow import (
+    audit_pairs,
+    audit_rows,
+    audit_slow,
+    audit_tests,
+    audit_tokens,
+    material,
+    scoring,
+    text_pairs,
+    threshold_sweep,
+    verdicts,
+)
+from activation_flow.audit_data import AuditTokens, Control, ScoreRow
+from activation_flow.audit_pairs import Moved
+from activation_flow.audit_slow import Slow
+from activation_flow.audit_texts import Left
+from activation_flow.confounds import confounds
+from activation_flow.data import ActivationFlowError
+from activation_flow.material import Material, Source
+from activation_flow.result_audit import AuditResult
+from activation_flow.scoring import FastScores
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+    from activation_flow.tokens import Encoded
+
+SAMPLE = 400  # texts for what is slow, and pairs of texts
+DRAWS = 2000
+
+Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
+
+
+def audit(
+    encoder: "Encoder",
+    corpus: Source,
+    *,
+    layer: int | str | None = None,
+    kinds: str | None = None,
+    pairs: str | None = None,
+    sample: int = SAMPLE,
+    texts: int = material.TEXTS,
+    frequency: str = "vocabulary",
+    draws: int = DRAWS,
+    seed: int = 0,
+    controls: bool | None = None,
+    text_column: str = "text",
+    format: str | None = None,
+    max_length: int | None = None,
+    progress: Watch | None = None,
+) -> AuditResult:
+    """Which readings of strength and shift hold on this model and corpus.
+
+    Eight claims of the paper, each with a test that was declared beforehand, baselines that need
+    no model, controls in which nothing must be found, and intervals over texts and word types.
+
+    Args:
+        encoder: the model.
+        corpus: what ``run_corpus`` takes (a file, folder, pattern or "-"), or a list of texts.
+        layer: the one that the claims are about; None: two thirds of the depth.
+        kinds: where kinds of words come from: ``list``, ``gold`` (tags of .conllu files),
+            ``spacy:MODEL`` or ``none``; None: gold if all files are .conllu, else list.
+        pairs: a file of pairs of texts (columns a, b), for R_H; None: each text of a sample with
+            one word replaced by another of its kind.
+        sample: how many texts are read for attention, norms and the shuffled copy, and how many
+            pairs of texts are compared.
+        texts: at most so many are audited; of more a uniform sample.
+        frequency: of tokens: ``vocabulary`` (rank), ``corpus`` (counts in these texts), or a file
+            of counts.
+        draws: of every permutation test.
+        seed: of all that is random.
+        controls: also audit a copy of the model with shuffled weights; None: if the model is small.
+        text_column: holds the texts of .jsonl, .csv, .tsv and .parquet files.
+        format: of all files, whatever their endings say.
+        max_length: longest input; longer texts are read in windows.
+        progress: called with the stage, how much of it is done, and of how much.
+
+    Raises:
+        ActivationFlowError: an option is not valid, the corpus cannot be read, or no text of it
+            can be measured.
+    """
+    for name, value in (("sample", sample), ("draws", draws)):
+        if value < 1:
+            raise ActivationFlowError(f"{name}={value} is not at least 1")
+    watch = progress or (lambda *_: None)
+    layers, main = _layers(encoder, layer)
+    found = material.gather(
+        encoder,
+        corpus,
+        kinds=kinds,
+        texts=texts,
+        text_column=text_column,
+        format=format,
+        max_length=max_length,
+        frequency=frequency,
+        seed=seed,
+        progress=lambda done, n: watch("reading", done, n),
+    )
+    measured = _measured(encoder, found.encoded, found.tokens, layers, main, seed, watch)
+    asked = audit_slow.Asked(layers=layers, main=main, sample=sample, seed=seed, controls=controls)
+    slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
+    moved, of_pairs = _moved(encoder, found, pairs, asked, watch)
+    judged = audit_tests.Material(
+        tokens=measured.tokens,
+        layers=layers,
+        at=layers.index(main),
+        norms=measured.fast.norms,
+        n_layers=encoder.n_layers,
+        shuffled=slow.shuffled,
+        moved=moved,
+    )
+    rows = audit_rows.score_rows([*measured.fast.scores, *slow.scores], measured.tokens)
+    watch("tests", 0, 2)
+    findings = audit_tests.findings(judged, rows, draws=draws, seed=seed)
+    watch("tests", 1, 2)
+    result = AuditResult(
+        provenance=encoder.provenance(
+            {
+                **found.settings,
+                "kinds": found.kinds,
+                "pairs": pairs,
+                "sample": sample,
+                "draws": draws,
+                "controls": bool(slow.shuffled),
+                "quantile": 0.75,
+                "quantile_method": "midpoint",
+            }
+        ),
+        layer=main,
+        layers=layers,
+        claims=verdicts.claims(findings),
+        scores=rows,
+        controls=tuple(_controls(judged, rows, slow, seed)),
+        norms=slow.explained.norms,
+        dimensions=slow.explained.dimensions,
+        thresholds=threshold_sweep.thresholds(measured.tokens, judged.strength, moved=moved),
+        ratios=findings.ratios,
+        confounds=confounds(measured.tokens, judged.strength),
+        counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
+        notes=(
+            *found.notes,
+            *measured.notes,
+            *measured.fast.notes,
+            *slow.notes,
+            *(moved.notes if moved is not None else ()),
+        ),
+        input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
+    )
+    watch("tests", 2, 2)
+    return result
+
+
+def _layers(encoder: "Encoder", layer: int | str | None) -> tuple[tuple[int, ...], int]:
+    """Those that are measured, and the one that the claims are about.
+
+    Raises:
+        ActivationFlowError: more than one is asked for, or one that cannot be set beside others.
+    """
+    wanted = encoder.layers_from(layer)
+    if len(wanted) != 1:
+        raise ActivationFlowError(
+            f"an audit is about one layer, and {layer!r} names {len(wanted)}; all layers are "
+            "measured beside it"
+        )
+    head, last = encoder.provenance({}), encoder.n_layers
+    layers = tuple(range(last if head.final_norm else last + 1))
+    if wanted[0] not in layers:
+        raise ActivationFlowError(
+            f"{head.layer_name(last)} cannot be set beside the other layers; audit one below it, "
+            f"such as {encoder.layers_from(None)[0]}"
+        )
+    return layers, wanted[0]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Measured:
+    """The texts that have finite strengths, and their scores."""
+
+    encoded: "Sequence[Encoded]"
+    tokens: AuditTokens
+    fast: FastScores
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def _measured(
+    encoder: "Encoder",
+    encoded: "Sequence[Encoded]",
+    tokens: AuditTokens,
+    layers: tuple[int, ...],
+    main: int,
+    seed: int,
+    watch: Watch,
+) -> _Measured:
+    """Scores of all texts but those whose hidden states are not finite: left out, and counted."""
+
+    def run() -> FastScores:
+        return scoring.fast_scores(
+            encoder,
+            encoded,
+            tokens,
+            layers,
+            main=main,
+            seed=seed,
+            progress=lambda done, n: watch("strengths", done, n),
+        )
+
+    fast, left = run(), Left()
+    if fast.failed:  # seldom, so all is measured anew: no number of these texts stays anywhere
+        for k, reason in fast.failed.items():
+            left.add(f"text {k + 1}", reason)
+        kept = [k for k in range(len(encoded)) if k not in fast.failed]
+        if not kept:
+            raise ActivationFlowError(f"no text has finite hidden states ({left.reasons[0]})")
+        encoded, known = [encoded[k] for k in kept], tokens.frequency[np.isin(tokens.text, kept)]
+        tokens = replace(audit_tokens.flattened([one.text for one in encoded]), frequency=known)
+        fast = run()
+    return _Measured(
+        encoded=encoded,
+        tokens=tokens,
+        fast=fast,
+        counts={"failed": left.n} if left.n else {},
+        notes=tuple(left.told("texts whose hidden states are not finite")),
+    )
+
+
+def _moved(
+    encoder: "Encoder",
+    found: Material,
+    path: str | None,
+    asked: audit_slow.Asked,
+    watch: Watch,
+) -> tuple[Moved, dict[str, int]]:
+    """How far tokens move between the texts of the pairs: those of a file, or made here."""
+    if path is None:
+        pairs = text_pairs.replaced(found, sample=asked.sample, seed=asked.seed)
+    else:
+        pairs = text_pairs.read(path, kinds=found.kinds, sample=asked.sample, seed=asked.seed)
+    moved = audit_pairs.moved(
+        encoder,
+        pairs,
+        asked.main,
+        frequency=material.frequency_of(encoder, found),
+        max_length=found.settings["max_length"],
+        progress=lambda done, n: watch("pairs", done, n),
+    )
+    counts = {f"pairs_{name}": n for name, n in moved.counts.items() if name != "pairs"}
+    return moved, {"pairs": moved.n_pairs, **counts}
+
+
+def _controls(
+    judged: audit_tests.Material, rows: Sequence[ScoreRow], slow: Slow, seed: int
+) -> Iterator[Control]:
+    seeds = f"seeds {seed} to {seed + len(slow.shuffled) - 1}"
+    note = f"mean of copies with the entries of every weight tensor shuffled, {seeds}"
+    yield from audit_rows.shuffled_controls(slow.shuffled, judged.layers, judged.tokens, note)
+    yield from audit_rows.controls(rows)
+    if (random := audit_rows.random_control(judged.tokens, seed)) is not None:
+        yield random

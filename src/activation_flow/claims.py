@@ -1,0 +1,144 @@
+"""What the paper claims, and how each claim is put to the test: declared before any number is seen.
+
+Words only. The tests are in claim_tests*.py, the verdicts in verdicts.py. C6 (better than
+attention) and C10, C11 need gradients, people's labels or tasks.
+"""
+
+from dataclasses import dataclass
+
+ALPHA = 0.05  # of all primary tests together (Holm)
+MARGIN = 0.01  # of AUC: what strength must add to frequency, length and place to be worth a word
+CONSISTENTLY = 0.5  # a kind is "consistently" HIGH if more of its tokens are than are not
+HIGH_PLACE = 75  # percentile: above the upper quartile of its text
+FEWEST_TEXTS, FEWEST_TYPES = 10, 5  # texts that hold both kinds; word types of each kind
+
+_OVER = "95 % intervals are over texts and word types at once (crossed)."
+_PERMUTED = (
+    "p: how often the statistic is as large when the kinds are dealt out anew among the word "
+    "types, every token of a type getting the same one."
+)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A claim and its primary test.
+
+    Attributes:
+        id: ``C1`` ...
+        title: the claim, in a few words; {layer} stands for the layer's number.
+        place: where the paper makes it.
+        test: statistic, null and direction of the primary test.
+        rule: how the verdict follows from it.
+        effect_name: what the effect is.
+        null: what it would be if there were nothing.
+    """
+
+    id: str
+    title: str
+    place: str
+    test: str
+    rule: str
+    effect_name: str
+    null: float
+
+
+DECLARED = (
+    Declared(
+        id="C1",
+        title="Content words are stronger than function words",
+        place="3.1.3, 3.1.4",
+        test="AUC within texts: of all pairs of a content and a function token of one text, the "
+        f"share in which the content token is stronger, ties half; above 0.5. {_PERMUTED}",
+        rule="supported: p after Holm below 0.05 and the interval above 0.5; no better than its "
+        "baseline: so, but copies of the model with shuffled weights do as well (the "
+        "interval of the difference holds 0, or is below it); else not supported.",
+        effect_name="AUC within texts",
+        null=0.5,
+    ),
+    Declared(
+        id="C2",
+        title="Strength says more than frequency, length and place",
+        place="1.3, 2.2",
+        test="Two logistic models of the kind (content or function), fitted on four fifths of the "
+        "texts and judged on the rest: log f, (log f)², length, sub-word and place in the text, "
+        "without and with strength. Effect: what strength adds to the AUC within texts. p: score "
+        "test of strength in the model without it, kinds drawn anew per word type from that model.",
+        rule=f"supported: p after Holm below 0.05, the interval above 0, and at least {MARGIN} "
+        "gained; no better than its baseline: content words are stronger, but not this; else not "
+        "supported.",
+        effect_name="gain in AUC",
+        null=0.0,
+    ),
+    Declared(
+        id="C3",
+        title="Layer {layer} stands out among the layers",
+        place="1.2, 1.4, 2.4",
+        test="For every layer, its AUC within texts (as in C1) less the mean of the others'. "
+        "Effect: that of the layer asked about. p: that of the largest of all layers, studentised, "
+        "under equal layers with the covariance found over texts and word types (max-T).",
+        rule="supported: p after Holm below 0.05, and this layer is the largest, over all texts "
+        "and in either half of them; no better than its baseline: the embeddings, layer 0, do at "
+        "least as well; else not supported.",
+        effect_name="AUC above the other layers",
+        null=0.0,
+    ),
+    Declared(
+        id="C4",
+        title="Content words are consistently HIGH",
+        place="3.1.4, 3.3",
+        test="Recall: the share of content tokens that are HIGH, above what labels dealt out "
+        f"blindly give. {_PERMUTED}",
+        rule="supported: p after Holm below 0.05 and the interval above 0.5 (more of them are HIGH "
+        "than are not); no better than its baseline: HIGH holds more content words than the text "
+        "does, but as many of the rarest tokens would hold at least as many; else not supported.",
+        effect_name="share of content tokens that are HIGH",
+        null=0.0,  # replaced by the share of HIGH among content and function tokens
+    ),
+    Declared(
+        id="C5",
+        title="HIGH tokens carry most of the shift (R_H)",
+        place="2.2.1, 3.3",
+        test="Mean over pairs of texts of R_H − k/n, over aligned tokens that are not special; "
+        "above 0. p: of its t over texts and word types at once.",
+        rule="supported: p after Holm below 0.05 and the interval above 0, and so for the "
+        "unchanged tokens alone, and the rarest and the nearest tokens, as many, hold less; no "
+        "better than its baseline: above chance over all tokens, but one of these fails; else not "
+        "supported.",
+        effect_name="R_H above chance",
+        null=0.0,
+    ),
+    Declared(
+        id="C7",
+        title="[CLS] is high, punctuation low, [SEP] lowest",
+        place="3.1.3, 3.1.4",
+        test="AUC within texts of content and function tokens above punctuation; above 0.5. "
+        f"{_PERMUTED}",
+        rule="supported: p after Holm below 0.05 and the interval above 0.5, and, where there are "
+        f"such tokens, the first special token's median place is above the {HIGH_PLACE}th "
+        "percentile of its text's words, and the last one is the weakest token in most texts; "
+        "else not supported.",
+        effect_name="AUC of words above punctuation",
+        null=0.5,
+    ),
+    Declared(
+        id="C8",
+        title="Strengths are skewed to the right",
+        place="2.2.1",
+        test="Mean over texts of the skewness of the strengths in it, special tokens left out; "
+        "above 0. p: of its t over texts and word types at once.",
+        rule="supported: p after Holm below 0.05 and the interval above 0; else not supported.",
+        effect_name="mean skewness within texts",
+        null=0.0,
+    ),
+    Declared(
+        id="C9",
+        title="Layer {layer} favours content more than layer {next}",
+        place="3.1.3, Table 3",
+        test="Strengths as z-scores within each layer; the difference of the two layers, for every "
+        "token; its mean over all pairs of a content and a function token of one text, content "
+        f"less function; above 0. {_PERMUTED}",
+        rule="supported: p after Holm below 0.05 and the interval above 0; else not supported.",
+        effect_name="content − function, in standard deviations",
+        null=0.0,
+    ),
+)

@@ -1,0 +1,114 @@
+"""The command ``afn audit``: arguments -> library call -> print. No logic."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from activation_flow import options, screen
+from activation_flow.data import ActivationFlowError
+
+log = logging.getLogger("activation_flow")
+
+COUNT = click.IntRange(1)
+
+
+@click.command("audit")
+@click.argument("corpus", metavar="INPUT")
+@click.option(
+    *("-l", "--layer"), help="The one that the claims are about: 8, -1. Default: two thirds."
+)
+@click.option(
+    "--kinds",
+    help="list (English function words), gold (tags of .conllu), spacy:MODEL or none. Default: "
+    "gold if all INPUT is .conllu, else list.",
+)
+@click.option(
+    "--pairs",
+    metavar="FILE",
+    help="Pairs of texts for R_H. Default: a word of each text replaced by one of the same kind.",
+)
+@click.option(
+    "--sample",
+    type=COUNT,
+    default=400,
+    show_default=True,
+    help="Texts for attention and other slow scores.",
+)
+@click.option(
+    "--texts", type=COUNT, default=5000, show_default=True, help="At most so many; else a sample."
+)
+@click.option(
+    "--frequency",
+    default="vocabulary",
+    show_default=True,
+    metavar="SOURCE",
+    help="Of tokens: vocabulary (rank), corpus (counts of INPUT) or a FILE of counts.",
+)
+@click.option(
+    "--draws", type=COUNT, default=2000, show_default=True, help="Of every permutation test."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn."
+)
+@click.option(
+    "--controls/--no-controls",
+    default=None,
+    help="A copy of the model with shuffled weights, or none. Default: for small inputs.",
+)
+@click.option("--text-column", default="text", show_default=True, help="Holds the texts.")
+@click.option("--format", help="Of INPUT, where its ending does not say it; of -, default txt.")
+@click.option("--max-length", type=int, help="Tokens of an input; a longer text is windowed.")
+@click.option("--all", "everything", is_flag=True, help="Print the exploratory sweeps, too.")
+@options.group(options.MODEL, options.OUTPUT)
+def audit_command(
+    corpus: str, everything: bool, save: str | None, as_json: bool, **settings: Any
+) -> None:
+    """Does strength mean anything on this model and these texts? A verdict for each claim.
+
+    INPUT is read as by `afn corpus`: .txt (a text a line) .jsonl .csv .tsv .parquet .conllu; a
+    folder or a pattern of these; or - for standard input. Content above function words? Beyond
+    frequency, length and position? This layer more than others? Does R_H beat chance? Each by one
+    test declared beforehand, with baselines, controls and intervals.
+    """
+    screen.check_output(save, as_json, None)
+    _check_inputs(corpus, settings)
+    from activation_flow import report_audit, screen_audit
+    from activation_flow.auditing import audit
+    from activation_flow.encoder import Encoder
+
+    model, how = options.split(settings)
+    encoder = Encoder.from_pretrained(model.pop("model"), **model)
+    with screen_audit.watching() as watch:
+        found = audit(encoder, corpus, progress=watch, **how)
+    not_saved = None
+    if save is not None:
+        try:
+            found.save(save)
+            log.info("Saved %s", save)
+        except ActivationFlowError as problem:  # what was computed is printed first
+            not_saved = problem
+    if as_json:
+        screen.print_json(found.to_dict())
+    else:
+        report_audit.print_terminal(found, screen.console(), everything=everything)
+    if not_saved is not None:
+        raise not_saved
+
+
+def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:
+    """Refuse files that are not there before a model is loaded.
+
+    Raises:
+        ActivationFlowError: there is no such file, or none whose format is known.
+    """
+    from activation_flow import finding
+
+    if corpus != "-":
+        finding.find_files(corpus, settings["format"])
+    files = {"--pairs": settings["pairs"], "--frequency": settings["frequency"]}
+    for option, file in files.items():
+        named = file is not None and file not in ("vocabulary", "corpus")
+        if named and not Path(file).expanduser().is_file():
+            raise ActivationFlowError(f"{option}: there is no file {file}")

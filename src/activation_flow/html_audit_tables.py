@@ -1,0 +1,215 @@
+"""The tables of an audit as HTML: every number, what it is of, and how it was made."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from activation_flow.audit_data import Claim, NormAtLayer, ScoreRow
+from activation_flow.markup import escape, note
+from activation_flow.picture_audit import (
+    counts_text,
+    effect_text,
+    kind_text,
+    null_text,
+    p_text,
+    scores_at,
+    seconds_text,
+    share_text,
+    value_text,
+    where_text,
+)
+from activation_flow.result_audit import AuditResult
+
+# A column: its head, and how a row fills it. Heads that end so hold words, which may wrap.
+Column = tuple[str, Callable[[Any], str]]
+WORDS = ("note", "score", "control", "what", "bucket", "module", "how")
+
+
+def table(columns: Sequence[Column], rows: Sequence[Any]) -> str:
+    """Rows of anything under their heads; scrolled sideways where there is no room."""
+    heads = "".join(f"<th{_look(head)}>{escape(head)}</th>" for head, _ in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{_look(head)}>{escape(fill(row))}</td>" for head, fill in columns)
+        + "</tr>\n"
+        for row in rows
+    )
+    return (
+        f'<div class="afn-wide"><table class="afn-cells"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _look(head: str) -> str:
+    return ' class="afn-wrap"' if head.rpartition(" ")[2] in WORDS else ""
+
+
+def folded(title: str, content: str) -> str:
+    """What only some readers want; on paper it is unfolded."""
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def chip(verdict: str, look: str) -> str:
+    """A verdict, in words; its look only helps to find it."""
+    return f'<span class="afn-verdict {look}">{escape(verdict)}</span>'
+
+
+def tested(claim: Claim, look: str) -> str:
+    """One claim: how it was tested, what came out, what else bears on it."""
+    nothing = "nothing"
+    facts = {
+        "in the paper": claim.place,
+        "test": claim.test,
+        "rule": claim.rule,
+        claim.effect_name or "effect": effect_text(claim.effect, claim.interval)
+        + (f" (by chance {null_text(claim)})" if claim.null is not None else ""),
+        "p": f"{p_text(claim.p)}; after Holm {p_text(claim.p_holm)}",
+        "of": counts_text(claim.n) or nothing,
+    }
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>\n"
+        for name, value in facts.items()
+    )
+    head = f"{escape(claim.id)} {escape(claim.title)}"
+    more = f"{note('Besides, without a verdict of its own:')}{_details(claim)}"
+    return (
+        f'<div class="afn-tested" id="{escape(claim.id.lower())}">'
+        f'<h3 class="afn-title">{head} {chip(claim.verdict, look)}</h3>'
+        f'<table class="afn-facts">{rows}</table>{more if claim.details else ""}</div>'
+    )
+
+
+def _details(claim: Claim) -> str:
+    columns: list[Column] = [
+        ("what", lambda row: row.name),
+        ("value [95 % interval]", lambda row: effect_text(row.value, row.interval)),
+        ("by chance", lambda row: value_text(row.null)),
+        ("note", lambda row: row.note),
+    ]
+    return table(columns, claim.details)
+
+
+def scores(found: AuditResult) -> Iterator[str]:
+    """Scores at the layer of the claims, with cost; below, folded, those of all layers."""
+
+    def share(row: ScoreRow) -> str:
+        return "" if row.top_share is None else " / ".join(map(share_text, row.top_share))
+
+    columns: list[Column] = [
+        ("score", lambda row: row.title),
+        ("layer", lambda row: where_text(found, row.layer)),
+        ("AUC [95 % interval]", lambda row: effect_text(row.auc, row.interval)),
+        ("pooled", lambda row: value_text(row.pooled)),
+        ("p (BH)", lambda row: p_text(row.p_bh)),
+        ("tokens", lambda row: f"{row.tokens:,}"),
+        ("texts", lambda row: f"{row.texts:,}"),
+        ("in 1 / 3 dimensions", share),
+        ("s per 1,000 tokens", lambda row: seconds_text(row.seconds_per_1000_tokens)),
+        ("note", lambda row: f"not available: {row.missing}" if row.missing else row.note),
+    ]
+    yield note(
+        "Exploratory. In 1 / 3 dimensions: of norms, the part of the squared norm that its largest "
+        "dimension, or its three largest ones, carry."
+    )
+    yield table(columns, scores_at(found, found.layer))
+    yield folded(f"All {len(found.scores):,} rows, layer by layer", table(columns, found.scores))
+
+
+def norms(found: AuditResult) -> Iterator[str]:
+    """What normalisation does at each layer, and the strength of each kind before and behind it."""
+    kinds = list(dict.fromkeys(kind for row in found.norms for kind in row.strength))
+    columns: list[Column] = [
+        ("layer", lambda row: where_text(found, row.layer)),
+        ("layout", lambda row: row.layout),
+        ("S* (even spread)", lambda row: value_text(row.level)),
+        ("off by at most", lambda row: _relative(row.error)),
+    ]
+    columns += [_of_kind("S", kind, lambda row: row.strength) for kind in kinds]
+    columns += [
+        _of_kind("before it", kind, lambda row: row.before or {})
+        for kind in kinds
+        if any(row.before and kind in row.before for row in found.norms)
+    ]
+    columns.append(("module", lambda row: "; ".join(filter(None, (row.module, row.note)))))
+    yield table(columns, found.norms)
+
+
+def _of_kind(head: str, kind: str, held: Callable[[NormAtLayer], Mapping[str, float]]) -> Column:
+    """One kind's mean strength, of those that a row holds."""
+    return (f"{head}, {kind_text(kind)}", lambda row: value_text(held(row).get(kind)))
+
+
+def _relative(error: float | None) -> str:
+    return value_text(error) if error is None else f"{100 * error:.2g} %"
+
+
+def dimensions(found: AuditResult) -> str:
+    """Where tokens of each kind have their energy."""
+    columns: list[Column] = [
+        ("kind", lambda row: kind_text(row.kind)),
+        ("dimension", lambda row: str(row.dim)),
+        ("share of energy", lambda row: share_text(row.share)),
+        ("gain γ", lambda row: value_text(row.gamma)),
+        ("typical gain", lambda row: value_text(row.typical)),
+    ]
+    return table(columns, found.dimensions)
+
+
+def thresholds(found: AuditResult) -> str:
+    """The whole sweep."""
+    columns: list[Column] = [
+        ("scope", lambda row: row.scope),
+        ("quantile", lambda row: f"{row.quantile:g}"),
+        ("method", lambda row: row.method),
+        ("special tokens", lambda row: "take part" if row.special else "left out"),
+        ("HIGH is", lambda row: "> τ" if row.strict else "≥ τ"),
+        ("HIGH tokens", lambda row: f"{row.high:,}"),
+        ("P(content | HIGH)", lambda row: share_text(row.precision)),
+        ("P(content)", lambda row: share_text(row.base_rate)),
+        ("P(HIGH | content)", lambda row: share_text(row.recall)),
+        ("lift [95 % interval]", lambda row: effect_text(row.lift, row.interval)),
+        ("p (BH)", lambda row: p_text(row.p_bh)),
+        ("R_H − k/n", lambda row: value_text(row.excess)),
+    ]
+    return table(columns, found.thresholds)
+
+
+def ratios(found: AuditResult) -> str:
+    """What each bucket holds of the shift, by every distance."""
+    columns: list[Column] = [
+        ("bucket", lambda row: row.bucket),
+        ("tokens", lambda row: row.tokens),
+        ("distance", lambda row: row.distance),
+        ("R", lambda row: value_text(row.ratio)),
+        ("k/n", lambda row: value_text(row.chance)),
+        ("R − k/n [95 % interval]", lambda row: effect_text(row.excess, row.interval)),
+        ("pairs", lambda row: f"{row.pairs:,}"),
+        ("", lambda row: row.note),
+    ]
+    return table(columns, found.ratios)
+
+
+def confounds(found: AuditResult) -> str:
+    """What is left of the effect, and what goes with strength."""
+    columns: list[Column] = [
+        ("what", lambda row: row.name),
+        ("value [95 % interval]", lambda row: effect_text(row.value, row.interval)),
+        ("by chance", lambda row: value_text(row.null)),
+        ("kept", lambda row: "all" if row.kept is None else share_text(row.kept)),
+        ("of", lambda row: f"{row.n:,}"),
+        ("how", lambda row: row.note),
+    ]
+    return table(columns, found.confounds)
+
+
+def controls(found: AuditResult) -> str:
+    """What must say nothing, and whether it does."""
+    said = {True: "passed", False: "failed", None: "not measured"}
+    columns: list[Column] = [
+        ("control", lambda row: row.control),
+        ("score", lambda row: row.score),
+        ("layer", lambda row: where_text(found, row.layer)),
+        ("AUC [95 % interval]", lambda row: effect_text(row.auc, row.interval)),
+        ("holds 0.5", lambda row: said[row.passed]),
+        ("note", lambda row: row.note),
+    ]
+    return table(columns, found.controls)

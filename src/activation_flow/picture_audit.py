@@ -1,0 +1,207 @@
+"""The numbers of an audit as text, and which rows are shown: for terminal, charts and page.
+
+Computes nothing; whole sentences are in sentences_audit.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import isfinite
+
+from activation_flow.audit_data import (
+    Claim,
+    Control,
+    Dimension,
+    Interval,
+    NormAtLayer,
+    RatioRow,
+    ScoreRow,
+    ThresholdRow,
+)
+from activation_flow.picture import model_line, number, token_text
+from activation_flow.result_audit import AuditResult
+
+NOTHING = "none"
+_ONE = re.compile(r"(?<=text|type|pair|oken)s\b|(?<=row)s\b|(?<=cate)s\b|(?<=window)s\b")
+# What counts are of, where their name does not say it.
+_COUNTS = {
+    "blank": "blank rows left out",
+    "rejected": "rows that could not be read",
+    "duplicates": "duplicates left out",
+    "distinct": "different texts",
+    "sampled": "of these taken",
+    "refused": "texts refused",
+    "failed": "texts without a result",
+    "long": "texts longer than the model reads",
+    "content": "of content words",
+    "function": "of function words",
+    "punctuation": "of punctuation",
+    "special": "special",
+    "unknown": "of unknown kind",
+    "types": "word types",
+    "sample": "texts in the sample of slow scores",
+    "pairs": "pairs of texts",
+}
+
+
+def about_line(found: AuditResult) -> str:
+    """Model, layer, corpus, and how much of it there is."""
+    layer = model_line(found.provenance, (found.layer,))
+    where = found.input or "texts given in Python"
+    return f"{layer}; {where}: {size_line(found)}"
+
+
+def size_line(found: AuditResult) -> str:
+    """How many texts and tokens, of which kinds."""
+    counts = found.counts
+    parts = [counted(name, counts[name]) for name in ("texts", "tokens") if name in counts]
+    kinds = [f"{counts[kind]:,} {kind}" for kind in ("content", "function") if kind in counts]
+    return ", ".join(parts) + (f" ({' and '.join(kinds)})" if kinds else "")
+
+
+def sizes(found: AuditResult) -> str:
+    """All that was counted, in words; nothing of what there is none of."""
+    return ", ".join(counted(_COUNTS.get(name, name), n) for name, n in found.counts.items() if n)
+
+
+def counted(name: str, n: int) -> str:
+    """A count and its noun.
+
+    >>> counted("texts", 1), counted("word_types", 1204), counted("texts refused", 1)
+    ('1 text', '1,204 word types', '1 text refused')
+    """
+    noun = name.replace("_", " ")
+    return f"{n:,} {_ONE.sub('', noun, count=1) if n == 1 else noun}"
+
+
+def counts_text(n: Mapping[str, int]) -> str:
+    """How many there were of what."""
+    return ", ".join(counted(name, value) for name, value in n.items())
+
+
+def value_text(value: float | None) -> str:
+    """A number; "none" where there is none.
+
+    >>> value_text(0.82345), value_text(0.0031), value_text(None)
+    ('0.823', '0.0031', 'none')
+    """
+    return NOTHING if value is None or not isfinite(value) else _alike([value])[0]
+
+
+def interval_text(interval: Interval | None) -> str:
+    """Both ends, with as many digits each; "" where there is no interval.
+
+    >>> interval_text((0.79, 0.856))
+    '[0.790, 0.856]'
+    """
+    if interval is None or not all(map(isfinite, interval)):
+        return ""
+    low, high = _alike(interval)
+    return f"[{low}, {high}]"
+
+
+def effect_text(value: float | None, interval: Interval | None) -> str:
+    """A number and its interval, with as many digits.
+
+    >>> effect_text(0.0031, (0.0008, 0.0054))
+    '0.0031 [0.0008, 0.0054]'
+    """
+    if value is None or not interval_text(interval):
+        return f"{value_text(value)} {interval_text(interval)}".rstrip()
+    said, low, high = _alike([value, *(interval or ())])
+    return f"{said} [{low}, {high}]"
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Numbers that stand together, with the decimals of the largest: three, or four below 0.01."""
+    largest = max(map(abs, values))
+    if 0 < largest < 0.0001 or largest >= 1e6:
+        return [number(value) for value in values]
+    places = 3 if largest >= 0.01 or not largest else 4
+    return [f"{value:.{places}f}" for value in values]
+
+
+def p_text(p: float | None) -> str:
+    """A p-value; no more digits than it can have.
+
+    >>> p_text(0.0004), p_text(0.0312), p_text(None)
+    ('< 0.001', '0.031', 'none')
+    """
+    if p is None or not isfinite(p):
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """What a score costs.
+
+    >>> seconds_text(1.234), seconds_text(0.00012), seconds_text(None)
+    ('1.23', '0.00012', 'not measured')
+    """
+    return "not measured" if seconds is None or not isfinite(seconds) else f"{seconds:.3g}"
+
+
+def share_text(share: float | None) -> str:
+    """A part of a whole, in per cent."""
+    return NOTHING if share is None or not isfinite(share) else f"{100 * share:.1f} %"
+
+
+def kind_text(kind: str) -> str:
+    """A kind, or a special token by its spelling; nothing hides in it."""
+    return token_text(kind or "unknown")
+
+
+def where_text(found: AuditResult, layer: int | None) -> str:
+    """A layer as tables name it."""
+    if layer is None:
+        return "any"
+    last = found.provenance.final_norm and layer == found.provenance.n_layers
+    return f"{layer}, final norm" if last else str(layer)
+
+
+def scores_at(found: AuditResult, layer: int) -> list[ScoreRow]:
+    """The scores of one layer, and those that belong to none; best first, then what is missing."""
+    rows = [row for row in found.scores if row.layer in (layer, None)]
+    return sorted(rows, key=lambda row: -1.0 if row.auc is None else row.auc, reverse=True)
+
+
+def controls_at(found: AuditResult) -> list[Control]:
+    """The controls at the layer of the claims, those of no layer, and all that did not pass."""
+    here = (found.layer, None)
+    return [row for row in found.controls if row.layer in here or not row.passed]
+
+
+def swept(found: AuditResult) -> tuple[ThresholdRow, ...]:
+    """The rows of the sweep that are drawn: of the method that most of them have."""
+    plain = [row for row in found.thresholds if row.strict and not row.special and row.high]
+    methods = Counter(row.method for row in plain)
+    method = methods.most_common(1)[0][0] if methods else ""
+    return tuple(row for row in plain if row.method == method)
+
+
+def surplus(found: AuditResult) -> list[RatioRow]:
+    """The rows of R_H that are drawn: shifts, where there are any."""
+    return [row for row in found.ratios if row.distance == "shift" and row.excess is not None]
+
+
+def norm_at(found: AuditResult) -> NormAtLayer | None:
+    """What normalisation does at the layer of the claims."""
+    return next((row for row in found.norms if row.layer == found.layer), None)
+
+
+def kinds_of(rows: Sequence[Dimension]) -> dict[str, list[Dimension]]:
+    """The dimensions of each kind, those with most energy first."""
+    kinds: dict[str, list[Dimension]] = {}
+    for row in sorted(rows, key=lambda row: -row.share):
+        kinds.setdefault(row.kind, []).append(row)
+    return {kind: kinds[kind] for kind in dict.fromkeys(row.kind for row in rows)}
+
+
+def topic(claim: Claim) -> str:
+    """A claim by number and title."""
+    return f"{claim.id} {claim.title}"
+
+
+def null_text(claim: Claim) -> str:
+    """What the effect would be by chance; "" where nobody can say."""
+    return "" if claim.null is None else f"{claim.null:.3g}"

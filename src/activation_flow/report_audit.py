@@ -1,0 +1,253 @@
+"""An audit on a terminal: verdicts with their sentences, scores, controls, notes.
+
+Computes nothing; the words are those of picture_audit, the layout that of terminal.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from activation_flow import terminal
+from activation_flow.audit_data import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Claim, ScoreRow
+from activation_flow.document_audit import known
+from activation_flow.picture import visible
+from activation_flow.picture_audit import (
+    about_line,
+    controls_at,
+    effect_text,
+    kind_text,
+    p_text,
+    scores_at,
+    seconds_text,
+    share_text,
+    sizes,
+    surplus,
+    swept,
+    topic,
+    where_text,
+)
+from activation_flow.result_audit import AuditResult
+from activation_flow.sentences_audit import (
+    EXPLORATORY,
+    norm_sentences,
+    summary_line,
+)
+from activation_flow.terminal import GREY, Column, Page, fit, packed
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+# Verdicts are words; colour only helps to find them.
+STYLES = {SUPPORTED: "green", NO_BETTER: "yellow", NOT_SUPPORTED: "bold red"}
+_MORE = (
+    "Sweeps: --all. Everything, with pictures: --save audit.html; as numbers: --json",
+    ".claims, .scores, .to_pandas() and .save('audit.html') give all",
+)
+_VERDICT, _EFFECT, _P = 15, 24, 7  # columns of the console
+_TITLE = 16  # the least of them for a claim; narrower consoles get one thing below the other
+_NAME, _TOPIC = 34, 44  # of a score, of a claim in one line; at most
+_SENTENCES = 3  # about normalisation, unless all is asked for
+
+_Cells = dict[str, Callable[[Any], str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPage(Page):
+    """A report of an audit.
+
+    Attributes:
+        found: what is reported.
+        everything: with the sweeps.
+        brief: the verdicts only, a line each.
+    """
+
+    found: AuditResult
+    everything: bool = False
+    brief: bool = False
+
+    def parts(self, width: int) -> "Iterator[RenderableType]":
+        """How many claims hold, each claim, then what bears on them."""
+        yield self.text(visible(about_line(self.found)), "bold")
+        yield self.text(summary_line(self.found))
+        if self.brief:
+            yield self._one_line_each()
+        else:
+            yield from self._claims(width)
+            yield from self._scores(width)
+            yield from self._controls(width)
+            yield from self._normalisation()
+            if self.everything:
+                yield from self._sweeps(width)
+            yield from self._notes()
+        if not self.everything:
+            yield self.text(f"\n{_MORE[self.brief]}")
+
+    def _one_line_each(self) -> Any:
+        columns = {
+            "": topic,
+            "verdict": lambda claim: claim.verdict,
+            "effect [95 %]": lambda claim: effect_text(claim.effect, claim.interval),
+        }
+        return self.table(_columns(columns, self.found.claims, _TOPIC))
+
+    def _claims(self, width: int) -> "Iterator[RenderableType]":
+        """A row of a table each, and its sentence below."""
+        title = width - 2 - _VERDICT - _EFFECT - _P - 8
+        yield self.text("")
+        if title >= _TITLE:
+            heads = ("", "claim", "verdict", "effect [95 %]", "p Holm")
+            yield self._row(heads, title, "bold", "bold")
+        for claim in self.found.claims:
+            effect, p = effect_text(claim.effect, claim.interval), p_text(claim.p_holm)
+            style = STYLES.get(claim.verdict, GREY)
+            if title >= _TITLE:
+                cells = (claim.id, visible(claim.title), claim.verdict, effect, p)
+                yield self._row(cells, title, "bold", style)
+            else:
+                yield self.text(visible(topic(claim)), "bold")
+                yield self.text(claim.verdict, style)
+                yield self.text(f"{effect}  p Holm {p}")
+            yield self._sentence(claim, width)
+
+    def _row(self, cells: Sequence[str], title: int, style: str, of_verdict: str) -> Any:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2, 0, 0))
+        widths = (2, title, _VERDICT, _EFFECT, _P)
+        styles = (style, style, of_verdict, "", "")
+        for columns in widths:
+            table.add_column(width=columns, overflow="fold")
+        table.add_row(*(self.text(cell, look) for cell, look in zip(cells, styles, strict=True)))
+        return table
+
+    def _sentence(self, claim: Claim, width: int) -> Any:
+        from rich.padding import Padding
+
+        indent = 4 if width > 40 else 0
+        return Padding(self.text(visible(claim.sentence)), (0, 0, 1, indent))
+
+    def _scores(self, width: int) -> "Iterator[RenderableType]":
+        """At the layer of the claims, best first, with what they cost."""
+        rows = scores_at(self.found, self.found.layer)
+        if not rows:
+            return
+        where = self.found.provenance.layer_name(self.found.layer)
+        yield self.text(f"Scores, {where}", "bold")
+        yield self.text("AUC: a content word above a function word of its text; 0.5 is chance")
+        columns: _Cells = {
+            "score": lambda row: row.title,
+            "AUC [95 %]": _auc,
+            "p (BH)": lambda row: p_text(row.p_bh),
+            "s/1,000 tokens": lambda row: seconds_text(row.seconds_per_1000_tokens),
+        }
+        yield from self._tables(columns, rows, width)
+
+    def _controls(self, width: int) -> "Iterator[RenderableType]":
+        rows = self.found.controls if self.everything else controls_at(self.found)
+        if not rows:
+            return
+        said = {True: "passed", False: "FAILED", None: "not measured"}
+        yield self.text("\nControls: here nothing must be found", "bold")
+        columns: _Cells = {
+            "control": lambda row: f"{row.control}: {row.score}",
+            "layer": lambda row: where_text(self.found, row.layer),
+            "AUC [95 %]": lambda row: effect_text(row.auc, row.interval),
+            "holds 0.5": lambda row: said[row.passed],
+        }
+        yield from self._tables(columns, rows, width)
+        if more := len(self.found.controls) - len(rows):
+            yield self.text(f"{more:,} more, at other layers, passed")
+
+    def _normalisation(self) -> "Iterator[RenderableType]":
+        sentences = list(norm_sentences(self.found))[: None if self.everything else _SENTENCES]
+        if sentences:
+            yield self.text("\nWhat normalisation does", "bold")
+        for sentence in sentences:
+            yield self.text(visible(sentence))
+
+    def _sweeps(self, width: int) -> "Iterator[RenderableType]":
+        """What is exploratory."""
+        found = self.found
+        sweeps: tuple[tuple[str, _Cells, Sequence[Any]], ...] = (
+            ("Thresholds", _THRESHOLDS, swept(found)),
+            ("R_H beside chance", _RATIOS, surplus(found)),
+            ("Confounds", _CONFOUNDS, found.confounds),
+            ("Dimensions that carry the strength", _DIMENSIONS, found.dimensions),
+            ("Scores, layer by layer", self._layered(), found.scores),
+        )
+        yield self.text(f"\n{EXPLORATORY}", GREY)
+        for title, columns, rows in sweeps:
+            if rows:
+                yield self.text(f"\n{title}", "bold")
+                yield from self._tables(columns, rows, width)
+
+    def _layered(self) -> _Cells:
+        return {
+            "score": lambda row: row.title,
+            "layer": lambda row: where_text(self.found, row.layer),
+            "AUC [95 %]": _auc,
+            "p (BH)": lambda row: p_text(row.p_bh),
+        }
+
+    def _notes(self) -> "Iterator[RenderableType]":
+        yield self.text("\nNotes", "bold")
+        yield self.text(sizes(self.found))
+        for line in self.found.notes:
+            yield self.text(visible(line))
+
+    def _tables(self, cells: _Cells, rows: Sequence[Any], width: int) -> "Iterator[RenderableType]":
+        """In as many tables as the width asks for, the first column in each."""
+        lead, *values = _columns(cells, rows, min(_NAME, width // 2))
+        for columns in packed([lead], values, width):
+            yield self.table(columns)
+
+
+def _columns(cells: _Cells, rows: Sequence[Any], name: int) -> list[Column]:
+    """The columns of a table; the first holds names, of so many columns of the console at most."""
+    columns = []
+    for n, (head, fill) in enumerate(cells.items()):
+        texts = [visible(fill(row)) for row in rows]
+        texts = [fit(text, name) for text in texts] if n == 0 else texts
+        columns.append(Column(head, texts, [""] * len(texts), right=False))
+    return columns
+
+
+def _auc(row: ScoreRow) -> str:
+    return "not available" if row.missing else effect_text(row.auc, row.interval)
+
+
+_THRESHOLDS: _Cells = {
+    "scope": lambda row: row.scope,
+    "q": lambda row: f"{row.quantile:g}",
+    "HIGH": lambda row: f"{row.high:,}",
+    "P(content | HIGH)": lambda row: share_text(row.precision),
+    "P(content)": lambda row: share_text(row.base_rate),
+    "P(HIGH | content)": lambda row: share_text(row.recall),
+}
+_RATIOS: _Cells = {
+    "tokens: bucket": lambda row: f"{row.tokens}: {row.bucket}",
+    "R - k/n [95 %]": lambda row: effect_text(row.excess, row.interval),
+    "pairs": lambda row: f"{row.pairs:,}",
+}
+_CONFOUNDS: _Cells = {
+    "what": lambda row: row.name,
+    "value [95 %]": lambda row: effect_text(row.value, row.interval),
+    "kept": lambda row: "all" if row.kept is None else share_text(row.kept),
+}
+_DIMENSIONS: _Cells = {
+    "kind": lambda row: kind_text(row.kind),
+    "dimension": lambda row: str(row.dim),
+    "share": lambda row: share_text(row.share),
+    "gain": lambda row: "none" if row.gamma is None else f"{row.gamma:.3f}",
+    "typical": lambda row: "none" if row.typical is None else f"{row.typical:.3f}",
+}
+
+
+def print_terminal(found: AuditResult, console: "Console", *, everything: bool = False) -> None:
+    """The report; with ``everything``, the sweeps too."""
+    console.print(AuditPage(found=known(found), everything=everything))
+
+
+def plain(found: AuditResult, width: int = 100) -> str:
+    """The verdicts, a line each, as text for ``repr``."""
+    return terminal.plain(AuditPage(found=known(found), width=width, brief=True))
