@@ -131,8 +131,10 @@ def highest(tokens: AuditTokens, values: np.ndarray) -> np.ndarray:
 # One corpus of each claim: effect of a size (0: none) -> what the test says.
 
 
-def c1(random: Random, texts: int, size: float, slope: float = 0.0) -> Tested:
-    world = blind(random) if not size else english()
+def c1(
+    random: Random, texts: int, size: float, slope: float = 0.0, frequent: bool = False
+) -> Tested:
+    world = english() if size or frequent else blind(random)
     tokens = sample(random, world, texts)
     strength = levels(random, tokens) + size * (tokens.kind == "content") - slope * tokens.frequency
     return content_above_function(tokens, strength, draws=DRAWS)
@@ -153,8 +155,10 @@ def c3(random: Random, texts: int, size: float, common: float = 0.0) -> Tested:
     return layer_stands_out(tokens, strengths, 3, draws=2000).tested
 
 
-def c4(random: Random, texts: int, size: float, slope: float = 0.0) -> Tested:
-    tokens = sample(random, blind(random) if not size else english(), texts)
+def c4(
+    random: Random, texts: int, size: float, slope: float = 0.0, frequent: bool = False
+) -> Tested:
+    tokens = sample(random, english() if size or frequent else blind(random), texts)
     strength = levels(random, tokens) + size * (tokens.kind == "content") - slope * tokens.frequency
     return consistently_high(tokens, highest(tokens, strength), draws=DRAWS).tested
 
@@ -205,11 +209,18 @@ def auc_of(size: float) -> float:
     return float(norm.cdf(size / APART))
 
 
+FEW, GOES = "function words frequent", "frequency effect"
 CASES = {
-    "C1": Case({"": c1, "frequency effect": partial(c1, slope=0.3)}, c1, auc_of),
+    "C1": Case(
+        {"": c1, "frequency effect": partial(c1, slope=0.3), FEW: partial(c1, frequent=True)},
+        c1,
+        auc_of,
+    ),
     "C2": Case({"kinds blind": c2, "kinds go with frequency": partial(c2, slope=0.8)}, c2),
     "C3": Case({"": c3, "common effect": partial(c3, common=1.0)}, c3),
-    "C4": Case({"": c4, "frequency effect": partial(c4, slope=0.3)}, c4),
+    "C4": Case(
+        {"": c4, "frequency effect": partial(c4, slope=0.3), FEW: partial(c4, frequent=True)}, c4
+    ),
     "C5": Case({"": c5}, c5),
     "C7": Case({"": c7}, c7, auc_of),
     "C8": Case({"": c8}, c8),

@@ -34,8 +34,9 @@ def pairs_p(
 
     Of an AUC give ``within.standing``; of a mean difference of values v, n v - Σv, with n and the
     sum over the token's text: whatever changes sign when the two tokens of a pair change places.
-    Then the sum over all pairs is the sum of the kernels of one kind; and the number of pairs is
-    counted anew in each draw.
+    Then the sum over all pairs is the sum of the kernels of one kind. It is judged in units of what
+    the types' own levels make of it, the root of Σ (pairs of the type)²: a deal that gives a kind
+    to few and rare types has a mean over few pairs, far from its middle for no other reason.
 
     Args:
         kernels: [scores tokens], or of one score; of the compared tokens alone.
@@ -50,7 +51,7 @@ def pairs_p(
 
     >>> one, text = np.array([True, False] * 4), np.repeat(np.arange(4), 2)
     >>> p = pairs_p(np.where(one, 0.5, -0.5), one, text, np.arange(8), draws=999)
-    >>> bool(abs(p[0] - 16 / 70) < 0.04)  # of 70 deals, 16 have one in each text
+    >>> bool(abs(p[0] - 1 / 70) < 0.02)  # of 70 deals, one gives every text's first the kind
     True
     """
     from scipy.sparse import csr_array
@@ -62,13 +63,17 @@ def pairs_p(
     tokens = np.ones(len(one))
     counts = csr_array((tokens, (number, of_type)), shape=(len(size), len(kinds)))
 
-    def pairs(deals: Deals) -> PerScore:
-        ones = counts @ deals.T.astype(np.float64)  # [texts draws]
-        found: PerScore = size @ ones - np.einsum("td,td->d", ones, ones)
+    most = counts.T @ size  # [types] pairs with all tokens of their texts, their own included
+
+    def unit(deals: Deals) -> PerScore:
+        others = size[:, None] - counts @ deals.T.astype(np.float64)  # [texts draws]
+        with_others = counts.T @ others  # [types draws]
+        pairs = np.where(deals.T, with_others, most[:, None] - with_others)
+        found: PerScore = np.sqrt(np.einsum("td,td->d", pairs, pairs))
         return found
 
     at_once = max(1, CELLS // max(len(size), len(kinds), 1))
-    return _p(sums, pairs, kinds, _deals(kinds, draws, seed, at_once))
+    return _p(sums, unit, kinds, _deals(kinds, draws, seed, at_once))
 
 
 def share_p(
@@ -115,8 +120,8 @@ def _p(
     sums: Kernels, counted: Callable[[Deals], PerScore], kinds: OfType, deals: Iterator[Deals]
 ) -> PerScore:
     def means(of_types: Kernels, deal: Deals) -> Kernels:
-        counts = counted(deal)  # where nothing is counted, a draw must not speak for the claim
-        ratio: Kernels = np.where(counts > 0, of_types @ deal.T / np.maximum(counts, 1), np.inf)
+        # Where a deal leaves nothing to count, it says nothing: 0.
+        ratio: Kernels = of_types @ deal.T / np.maximum(counted(deal), 1)
         return ratio
 
     own = means(sums, kinds[None])
