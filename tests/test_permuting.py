@@ -42,11 +42,16 @@ def test_p_of_an_auc_is_that_of_all_deals(seed):
 
 
 def test_p_of_a_share_is_that_of_all_deals():
-    tokens, values, kinds = few_types(3)
+    tokens, values, kinds = few_types(5)
     high = values > 0.3
-    exact = np.mean(
-        [high[d[tokens.type]].mean() >= high[kinds[tokens.type]].mean() for d in deals(kinds)]
-    )
+    sizes = np.bincount(tokens.type, minlength=8)
+
+    def found(of_type):
+        one = of_type[tokens.type]
+        shares = [(sizes[side] / sizes[side].sum()) ** 2 for side in (of_type, ~of_type)]
+        return (high[one].mean() - high[~one].mean()) / np.sqrt(np.concatenate(shares).sum())
+
+    exact = np.mean([found(deal) >= found(kinds) - 1e-9 for deal in deals(kinds)])
     p = share_p(high, kinds[tokens.type], tokens.type, draws=DRAWS)
     assert p == pytest.approx(exact, abs=NEAR)
 

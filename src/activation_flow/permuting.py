@@ -81,6 +81,10 @@ def share_p(
 ) -> PerScore:
     """One-sided p of the mean over the tokens of one kind; of a mark, of their share.
 
+    It is judged by how far it is from the mean of the other kind, in units of what the types' own
+    levels make of that, the root of Σ (share of the type in its kind)² over both kinds: where one
+    kind is few and frequent types, a deal that spreads them is no measure of it.
+
     Args:
         values: [scores tokens], or of one score; of the compared tokens alone.
         one: which of them are of the kind that is claimed to have more.
@@ -97,12 +101,18 @@ def share_p(
     """
     values = np.atleast_2d(values).astype(np.float64)
     of_type, kinds = _types(type_, one)
-    sums = np.stack([np.bincount(of_type, row, len(kinds)) for row in values])
-    counts = np.bincount(of_type, minlength=len(kinds))
+    centred = values - values.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(of_type, row, len(kinds)) for row in centred])
+    sizes = np.bincount(of_type, minlength=len(kinds)).astype(np.float64)
+
+    def unit(deals: Deals) -> PerScore:
+        ones, squares = deals @ sizes, deals @ sizes**2
+        others, other_squares = sizes.sum() - ones, (sizes**2).sum() - squares
+        found: PerScore = np.sqrt(others**2 * squares + ones**2 * other_squares) / sizes.sum()
+        return found
 
     at_once = max(1, CELLS // max(len(kinds), 1))
-    deals = _deals(kinds, draws, seed, at_once)
-    return _p(sums, lambda deal: counts @ deal.T, kinds, deals)
+    return _p(sums, unit, kinds, _deals(kinds, draws, seed, at_once))
 
 
 def _types(type_: Ids, one: Mask) -> tuple[Ids, OfType]:
