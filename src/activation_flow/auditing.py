@@ -27,6 +27,7 @@ from activation_flow.audit_data import AuditTokens, Control, ScoreRow
 from activation_flow.audit_pairs import Moved
 from activation_flow.audit_slow import Slow
 from activation_flow.audit_texts import Left
+from activation_flow.claims import ALPHA, DECLARED
 from activation_flow.confounds import confounds
 from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material, Source
@@ -150,6 +151,7 @@ def audit(
         confounds=confounds(measured.tokens, judged.strength),
         counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
         notes=(
+            *_on_draws(draws),
             *found.notes,
             *measured.notes,
             *measured.fast.notes,
@@ -160,6 +162,16 @@ def audit(
     )
     watch("tests", 2, 2)
     return result
+
+
+def _on_draws(draws: int) -> Iterator[str]:
+    """A warning where no permutation test can find anything, whatever there is."""
+    needed = round(len(DECLARED) / ALPHA)
+    if draws < needed:
+        yield (
+            f"with {draws:,} draws no permutation test can have p below {ALPHA} after Holm, and so "
+            f"no claim that needs one can be supported: it takes {needed}"
+        )
 
 
 def _layers(encoder: "Encoder", layer: int | str | None) -> tuple[tuple[int, ...], int]:
