@@ -27,6 +27,7 @@ from activation_flow.audit_data import AuditTokens, Control, ScoreRow
 from activation_flow.audit_pairs import Moved
 from activation_flow.audit_slow import Slow
 from activation_flow.audit_texts import Left
+from activation_flow.claims import ALPHA, DECLARED
 from activation_flow.confounds import confounds
 from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material, Source
@@ -91,9 +92,9 @@ def audit(
         ActivationFlowError: an option is not valid, the corpus cannot be read, or no text of it
             can be measured.
     """
-    for name, value in (("sample", sample), ("draws", draws)):
-        if value < 1:
-            raise ActivationFlowError(f"{name}={value} is not at least 1")
+    for name, value, least in (("sample", sample, 1), ("draws", draws, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ActivationFlowError(f"{name}={value} is not at least {least}")
     watch = progress or (lambda *_: None)
     layers, main = _layers(encoder, layer)
     found = material.gather(
@@ -154,12 +155,23 @@ def audit(
             *measured.notes,
             *measured.fast.notes,
             *slow.notes,
-            *(moved.notes if moved is not None else ()),
+            *moved.notes,
+            *_too_few(draws),
         ),
         input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
     )
     watch("tests", 2, 2)
     return result
+
+
+def _too_few(draws: int) -> Iterator[str]:
+    """Where the smallest p that permutations can give is too large after Holm."""
+    least = round(len(DECLARED) / ALPHA)
+    if draws < least:
+        yield (
+            f"draws={draws}: no permutation can give a p below {1 / (draws + 1):.2g}, which may be "
+            f"too large after Holm, so that nothing can be supported; take at least {least}"
+        )
 
 
 def _layers(encoder: "Encoder", layer: int | str | None) -> tuple[tuple[int, ...], int]:

@@ -4,7 +4,8 @@ The claims and their rules are declared in claims.py; nothing is computed here b
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 from activation_flow.audit_data import (
@@ -90,10 +91,11 @@ class Findings:
 def claims(found: Findings) -> tuple[Claim, ...]:
     """Every claim with its verdict; p-values adjusted over all of them that were tested."""
     tests = _tests(found)
-    adjusted = holm([tests[declared.id].p for declared in DECLARED])
+    adjusted = dict(zip(tests, holm([tested.p for tested in tests.values()]), strict=True))
+    # C2 asks whether C1 was found, and so must look at the same p-value.
+    found = replace(found, content=replace(found.content, p=adjusted["C1"]))
     return tuple(
-        _claim(declared, tests[declared.id], p, found)
-        for declared, p in zip(DECLARED, adjusted, strict=True)
+        _claim(declared, tests[declared.id], adjusted[declared.id], found) for declared in DECLARED
     )
 
 
@@ -143,11 +145,13 @@ def _above(tested: Tested, p: float | None, null: float) -> bool:
 
 
 def _in_100(share: float) -> str:
-    """A share as a count: "89", or "less than 1"."""
+    """A share as a count: "89", or "fewer than 1"; with a decimal where 50 would hide a side."""
     count = round(100 * share)
     if count == 0 and share > 0:
         return "fewer than 1"
-    return "more than 99" if count == 100 and share < 1 else str(count)
+    if count == 100 and share < 1:
+        return "more than 99"
+    return f"{100 * share:.1f}" if count == 50 and abs(share - 0.5) >= 0.0005 else str(count)
 
 
 def _content(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -158,15 +162,19 @@ def _content(found: Findings, tested: Tested, p: float | None) -> Judged:
     if _above(tested, p, 0.5) and (copy is None or copy.interval[0] > 0):
         return SUPPORTED, f"{stronger} {pairs}.", details
     if _above(tested, p, 0.5) and copy is not None:
-        other = f"with shuffled weights, which has learnt nothing, in {_in_100(copy.auc)}"
-        return NO_BETTER, f"{stronger} {pairs}; but in a copy of the model {other}.", details
+        other = f"with shuffled weights, which have learnt nothing, in {_in_100(copy.auc)}"
+        more = "" if copy.difference <= 0 else ", and the difference may be chance"
+        return NO_BETTER, f"{stronger} {pairs}; but in copies of the model {other}{more}.", details
     if tested.interval is not None and tested.interval[1] < 0.5:
         return (
             NOT_SUPPORTED,
             f"It is the other way round: {_lower(stronger)} only {pairs}.",
             details,
         )
-    other = "with other texts and words it could as well be half"
+    if tested.interval is not None and tested.interval[0] > 0.5:
+        other = "kinds dealt out blindly among the words may give as much"
+    else:
+        other = "with other texts and words it could as well be half"
     return NOT_SUPPORTED, f"{stronger} {pairs}; {other}.", details
 
 
@@ -198,7 +206,7 @@ def _beyond(found: Findings, tested: Tested, p: float | None) -> Judged:
     if _above(tested, p, 0.0):
         told = f"{known}. {adds[0].upper()}{adds[1:]}: real, but less than {MARGIN}."
     else:
-        told = f"{known}; {adds}: no more than nothing, or noise."
+        told = f"{known}; {adds}: no more than noise."
     return (NO_BETTER if content else NOT_SUPPORTED), told, details
 
 
@@ -224,7 +232,7 @@ def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
     own = f"Layer {found.layer} sets content words apart with an AUC of {aucs[at]:.3f}"
     embeddings = found.layers[0] == 0 and found.layer != 0 and aucs[0] >= aucs[at]
     stands = p is not None and p < ALPHA
-    if stands and best == found.layer and all(layer == best for layer in picked):
+    if stands and picked and all(layer == found.layer for layer in (best, *picked)):
         return SUPPORTED, f"{own}, more than any other, in either half of the texts, too.", details
     if embeddings:
         return (
@@ -247,14 +255,11 @@ def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
             (f"{own}; layer {best} is the one that stands out, with {max(aucs):.3f}."),
             details,
         )
-    return (
-        NOT_SUPPORTED,
-        (
-            f"{own}, the largest; but on one half of the texts another layer is picked "
-            f"({', '.join(map(str, picked))})."
-        ),
-        details,
-    )
+    if not picked:
+        halves = "half of the texts is too few to see whether it would be picked again"
+    else:
+        halves = f"of one half of the texts it is layer {picked[0]}, of the other layer {picked[1]}"
+    return NOT_SUPPORTED, f"{own}, the largest; but {halves}.", details
 
 
 def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -263,7 +268,6 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
         Detail(
             name="share of HIGH tokens that are content",
             value=high.precision,
-            interval=high.precision_interval,
             null=high.base_rate,
             note="null: share of content among content and function tokens",
         ),
@@ -277,12 +281,12 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
             note="" if high.rarest is not None else "frequencies are not known",
         ),
     ]
-    told = f"{_in_100(recall)} of 100 content tokens are HIGH"
+    told = f"Of 100 content tokens, {_in_100(recall)} are HIGH"
     if _above(tested, p, CONSISTENTLY):
         return SUPPORTED, f"{told}: more are than are not.", details
     if p is None or p >= ALPHA:
-        every = f"of all words, {_in_100(found.high_rate)} of 100 are"
-        return NOT_SUPPORTED, f"{told}; {every}: no more than chance gives.", details
+        every = f"of 100 tokens of any word, {_in_100(found.high_rate)}"
+        return NOT_SUPPORTED, f"{told}; {every}: {_by_chance(recall - found.high_rate)}.", details
     more = (
         f"{told}; HIGH tokens are content words in {_in_100(high.precision or 0)} of 100 cases "
         f"(all words: {_in_100(high.base_rate or 0)})"
@@ -313,7 +317,7 @@ def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
         f"{_in_100(every.chance or 0)} % of the tokens"
     )
     if not _above(tested, p, 0.0):
-        return NOT_SUPPORTED, f"{told}: no more than chance gives.", details
+        return NOT_SUPPORTED, f"{told}: {_by_chance(tested.effect or 0.0)}.", details
     rivals = [
         name
         for bucket, name in (("rarest", "the rarest tokens"), ("nearest", "those next to the edit"))
@@ -321,7 +325,9 @@ def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
         and row.excess is not None
         and row.excess >= (every.excess or 0.0)
     ]
-    if unchanged.interval is None or unchanged.interval[0] <= 0:
+    if unchanged.interval is None:
+        return NO_BETTER, f"{told}; but of the unchanged tokens nothing can be said.", details
+    if unchanged.interval[0] <= 0:
         return (
             NO_BETTER,
             (
@@ -337,7 +343,7 @@ def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
             f"{told}; as many of {' or of '.join(rivals)} hold at least as much.",
             (details),
         )
-    return SUPPORTED, f"{told}; so they do among the unchanged tokens.", details
+    return SUPPORTED, f"{told}; among the unchanged tokens, too, they hold more.", details
 
 
 def _kinds(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -356,7 +362,7 @@ def _kinds(found: Findings, tested: Tested, p: float | None) -> Judged:
     holds = [_above(tested, p, 0.5)]
     if places.first:
         median = places.median[places.first]
-        parts.append(f"{places.first} stands at the {median:.0f}th percentile")
+        parts.append(f"{places.first} stands at percentile {median:.0f} of the words")
         holds.append(median > HIGH_PLACE)
     if places.last and places.last_weakest is not None:
         share = places.last_weakest
@@ -403,6 +409,10 @@ def _next(found: Findings, tested: Tested, p: float | None) -> Judged:
     return NOT_SUPPORTED, f"{told}: no more than noise.", ()
 
 
+def _by_chance(more: float) -> str:
+    return "that may be chance" if more > 0 else "no more than chance gives"
+
+
 def _lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
@@ -412,9 +422,9 @@ def _number(value: float | None) -> str:
 
 
 def _range(interval: Interval | None) -> str:
-    return (
-        "no interval" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
-    )
+    if interval is None or not all(map(isfinite, interval)):
+        return "how uncertain, cannot be told"
+    return f"{_number(interval[0])} to {_number(interval[1])}"
 
 
 _JUDGES: dict[str, Callable[[Findings, Tested, Any], Judged]] = {
