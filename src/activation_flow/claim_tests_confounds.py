@@ -182,7 +182,6 @@ def spread_with_fit(more: WithinAuc, less: WithinAuc, fitted: PerToken) -> Cross
 def score_p(
     base: Features, strength: PerToken, grouped: Grouped, *, draws: int, seed: int
 ) -> float:
-    """P of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
     """One-sided p of Σ (kind - P(kind)) residual, by kinds of word types drawn from the base model.
 
     The residual is of strength, after texts and confounds, each token weighted as the model weighs

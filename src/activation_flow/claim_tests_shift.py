@@ -57,7 +57,6 @@ def excess_over_chance(
     distance: PerToken,
     *,
     counted: Mask | None = None,
-    pair: Ids, type_: Ids, bucket: Mask | PerToken, distance: PerToken
 ) -> Excess:
     """Mean over pairs of R - k / n, and how uncertain it is.
 
@@ -65,7 +64,6 @@ def excess_over_chance(
         pair: number of the pair of texts of each aligned token.
         type_: its word type.
         bucket: it is in the bucket; from 0 to 1 where tied tokens share a place.
-        bucket: it is in the bucket, or in what part (from 0 to 1) where several share a place.
         distance: how far it moved, at least 0.
         counted: the tokens whose part of both terms is summed, R being of all: what they hold in
             the bucket, and k / n of what they hold; parts that make up all add up. None: all.

@@ -30,7 +30,6 @@ DRAWS = 2000
 def pairs_p(
     kernels: Kernels, one: Mask, text: Ids, type_: Ids, *, draws: int = DRAWS, seed: int = 0
 ) -> PerScore:
-    """P of means over pairs of a token of one kind and one of the other in the same text.
     """One-sided p of means over pairs of tokens of one kind and the other in the same text.
 
     Of an AUC give ``within.standing``; of a mean difference of values v, n v - Σv, with n and the
@@ -75,7 +74,6 @@ def pairs_p(
 def share_p(
     values: Kernels, one: Mask, type_: Ids, *, draws: int = DRAWS, seed: int = 0
 ) -> PerScore:
-    """P of the mean over the tokens of one kind, all texts at once; of a mark, their share.
     """One-sided p of the mean over the tokens of one kind; of a mark, of their share.
 
     Args:
