@@ -377,6 +377,8 @@ def test_kinds(found, verdict, fails):
 
 def test_skew_and_next_layer():
     assert "to the left" in judged(having("C8", interval=(-0.9, -0.1), p=1.0), "C8")[1]
+    _, told = judged(having("C8", effect=-0.1, interval=(-0.9, 0.7), p=0.6), "C8")
+    assert "on average they are not" in told
     assert "undo" in judged(having("C8", interval=(-0.9, 0.1), p=0.5), "C8")[1]
     _, told = judged(having("C9", effect=-0.2, interval=(-0.3, -0.1), p=1.0), "C9")
     assert "gain −0.200 standard" in told

@@ -393,6 +393,8 @@ def _skew(found: Findings, tested: Tested, p: float | None) -> Judged:
     if tested.interval is not None and tested.interval[1] < 0:
         left = "on average they are skewed to the left, a few tokens far below the rest"
         return NOT_SUPPORTED, f"{told}; {left}.", details
+    if (tested.effect or 0.0) <= 0:
+        return NOT_SUPPORTED, f"{told}; on average they are not.", details
     return NOT_SUPPORTED, f"{told}; on average, not by more than other words could undo.", details
 
 
