@@ -118,9 +118,7 @@ def check(sentence):
 
 def with_ratios(**rows):
     """The rows of R, some of them replaced: HIGH_unchanged=..., rarest_all=..."""
-    return replace(
-        ALL, ratios=tuple(rows.get(f"{one.bucket}_{one.tokens}", one) for one in RATIOS)
-    )
+    return replace(ALL, ratios=tuple(rows.get(f"{one.bucket}_{one.tokens}", one) for one in RATIOS))
 
 
 def test_all_is_supported():

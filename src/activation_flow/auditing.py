@@ -33,6 +33,7 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material, Source
 from activation_flow.result_audit import AuditResult
 from activation_flow.scoring import FastScores
+from activation_flow.text_pairs import TextPairs
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -109,10 +110,11 @@ def audit(
         seed=seed,
         progress=lambda done, n: watch("reading", done, n),
     )
+    of_texts = _pairs(found, pairs, sample, seed)  # a file that cannot be read is refused at once
     measured = _measured(encoder, found.encoded, found.tokens, layers, main, seed, watch)
     asked = audit_slow.Asked(layers=layers, main=main, sample=sample, seed=seed, controls=controls)
     slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
-    moved, of_pairs = _moved(encoder, found, pairs, asked, watch)
+    moved, of_pairs = _moved(encoder, found, of_texts, main, watch)
     judged = audit_tests.Material(
         tokens=measured.tokens,
         layers=layers,
@@ -248,22 +250,21 @@ def _measured(
     )
 
 
-def _moved(
-    encoder: "Encoder",
-    found: Material,
-    path: str | None,
-    asked: audit_slow.Asked,
-    watch: Watch,
-) -> tuple[Moved, dict[str, int]]:
-    """How far tokens move between the texts of the pairs: those of a file, or made here."""
+def _pairs(found: Material, path: str | None, sample: int, seed: int) -> TextPairs:
+    """Those of a file, or made of the audited texts."""
     if path is None:
-        pairs = text_pairs.replaced(found, sample=asked.sample, seed=asked.seed)
-    else:
-        pairs = text_pairs.read(path, kinds=found.kinds, sample=asked.sample, seed=asked.seed)
+        return text_pairs.replaced(found, sample=sample, seed=seed)
+    return text_pairs.read(path, kinds=found.kinds, sample=sample, seed=seed)
+
+
+def _moved(
+    encoder: "Encoder", found: Material, pairs: TextPairs, main: int, watch: Watch
+) -> tuple[Moved, dict[str, int]]:
+    """How far tokens move between the texts of the pairs."""
     moved = audit_pairs.moved(
         encoder,
         pairs,
-        asked.main,
+        main,
         frequency=material.frequency_of(encoder, found),
         max_length=found.settings["max_length"],
         progress=lambda done, n: watch("pairs", done, n),
