@@ -9,7 +9,7 @@ from data_files import data_file
 from sklearn.metrics import roc_auc_score
 
 import activation_flow as af
-from activation_flow import eager, frequency, material, norms, scoring
+from activation_flow import eager, frequency, material, norms
 from activation_flow.audit_data import NOT_TESTABLE, VERDICTS
 from activation_flow.auditing import audit
 from activation_flow.stats import auc
@@ -347,9 +347,10 @@ def test_anchors_on_a_treebank(minilm):
         known = (one | other) & np.isfinite(values)
         return roc_auc_score(one[known], values[known])
 
-    fast = scoring.fast_scores(minilm, found.encoded, tokens, layers, main=4, seed=0)
-    assert pooled(fast.norms[0]) == pytest.approx(0.941, abs=0.02)
-    assert pooled(fast.norms[4]) == pytest.approx(0.887, abs=0.02)
+    results = minilm.strength([one.text.text for one in found.encoded], layers=(0, 4))
+    first, fourth = np.concatenate([one.strength for one in results], axis=1)
+    assert pooled(first) == pytest.approx(0.941, abs=0.02)
+    assert pooled(fourth) == pytest.approx(0.887, abs=0.02)
     counts = str(data_file("freq/bert-base-uncased_rank_count_ids.txt"))
     log_f, _ = frequency.source(counts, tokens.id, minilm, tokens.kind == "special")
     assert pooled(-log_f) == pytest.approx(0.948, abs=0.02)
