@@ -10,7 +10,10 @@ other texts, levels of their own that words have at every place, levels of texts
     tests that reject (power). Truth is theory where "mean" does not stand behind it, else the mean
     over the simulated corpora.
 
-Prints a table, writes nothing. All of it takes about 10 minutes on two cores.
+(c) --pigeonhole: coverage of C1's AUC by the bootstrap that draws texts and word types anew at once
+    (Owen 2007, "The pigeonhole bootstrap"), beside ours.
+
+Prints a table, writes nothing. All of it takes about 12 minutes on two cores.
 """
 
 import argparse
@@ -35,6 +38,7 @@ from activation_flow.claim_tests_confounds import beyond_confounds
 from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
+from activation_flow.within import by_kind, within_auc
 
 LEVEL = 0.05
 DRAWS = 199  # of each test: enough for a level of 5 %
@@ -42,6 +46,7 @@ TYPES = 4000
 OF_TYPE, OF_TEXT, NOISE = 0.7, 0.4, 0.7  # standard deviations of levels and of noise
 APART = np.hypot(OF_TYPE, NOISE) * np.sqrt(2)  # of the difference of two tokens of one text
 LAYERS = 6
+BOOTSTRAPS = 400
 SIZES = (0.2, 0.5, 1.0)
 TEXTS = (150, 300)
 
@@ -126,8 +131,10 @@ def highest(tokens: AuditTokens, values: np.ndarray) -> np.ndarray:
 # One corpus of each claim: effect of a size (0: none) -> what the test says.
 
 
-def c1(random: Random, texts: int, size: float, slope: float = 0.0) -> Tested:
-    world = blind(random) if not size else english()
+def c1(
+    random: Random, texts: int, size: float, slope: float = 0.0, frequent: bool = False
+) -> Tested:
+    world = english() if size or frequent else blind(random)
     tokens = sample(random, world, texts)
     strength = levels(random, tokens) + size * (tokens.kind == "content") - slope * tokens.frequency
     return content_above_function(tokens, strength, draws=DRAWS)
@@ -148,8 +155,10 @@ def c3(random: Random, texts: int, size: float, common: float = 0.0) -> Tested:
     return layer_stands_out(tokens, strengths, 3, draws=2000).tested
 
 
-def c4(random: Random, texts: int, size: float, slope: float = 0.0) -> Tested:
-    tokens = sample(random, blind(random) if not size else english(), texts)
+def c4(
+    random: Random, texts: int, size: float, slope: float = 0.0, frequent: bool = False
+) -> Tested:
+    tokens = sample(random, english() if size or frequent else blind(random), texts)
     strength = levels(random, tokens) + size * (tokens.kind == "content") - slope * tokens.frequency
     return consistently_high(tokens, highest(tokens, strength), draws=DRAWS).tested
 
@@ -200,16 +209,48 @@ def auc_of(size: float) -> float:
     return float(norm.cdf(size / APART))
 
 
+FEW, GOES = "function words frequent", "frequency effect"
 CASES = {
-    "C1": Case({"": c1, "frequency effect": partial(c1, slope=0.3)}, c1, auc_of),
+    "C1": Case(
+        {"": c1, "frequency effect": partial(c1, slope=0.3), FEW: partial(c1, frequent=True)},
+        c1,
+        auc_of,
+    ),
     "C2": Case({"kinds blind": c2, "kinds go with frequency": partial(c2, slope=0.8)}, c2),
     "C3": Case({"": c3, "common effect": partial(c3, common=1.0)}, c3),
-    "C4": Case({"": c4, "frequency effect": partial(c4, slope=0.3)}, c4),
+    "C4": Case(
+        {"": c4, "frequency effect": partial(c4, slope=0.3), FEW: partial(c4, frequent=True)}, c4
+    ),
     "C5": Case({"": c5}, c5),
     "C7": Case({"": c7}, c7, auc_of),
     "C8": Case({"": c8}, c8),
     "C9": Case({"": c9, "common effect": partial(c9, common=1.0)}, c9),
 }
+
+
+def pigeonhole(texts: int, size: float, seed: tuple[int, ...]) -> tuple[bool, bool]:
+    """Does our interval hold the AUC, and does that of the bootstrap?"""
+    random = np.random.default_rng(seed)
+    tokens = sample(random, english(), texts)
+    one = tokens.kind == "content"
+    strength = levels(random, tokens) + size * one
+    found = within_auc(by_kind(tokens), strength)
+    above, below = np.flatnonzero(one), np.flatnonzero(~one)
+    i, j = (
+        side.ravel() for side in np.nonzero(tokens.text[above][:, None] == tokens.text[below][None])
+    )
+    i, j = above[i], below[j]
+    wins = (strength[i] > strength[j]).astype(float)
+    drawn = []
+    for _ in range(BOOTSTRAPS):
+        of_text = np.bincount(random.integers(0, texts, texts), minlength=texts)
+        seen, type_ = np.unique(tokens.type, return_inverse=True)
+        of_type = np.bincount(random.integers(0, len(seen), len(seen)), minlength=len(seen))
+        weight = of_text[tokens.text[i]] * of_type[type_[i]] * of_type[type_[j]]
+        drawn.append(weight @ wins / max(weight.sum(), 1))
+    ends = np.quantile(drawn, [0.025, 0.975])
+    truth = auc_of(size)
+    return found.interval[0] <= truth <= found.interval[1], bool(ends[0] <= truth <= ends[1])
 
 
 def one_corpus(corpus: Corpus, texts: int, size: float, seed: tuple[int, ...]) -> Tested:
@@ -261,8 +302,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(CASES), help="claims, as C1,C5")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--pigeonhole", action="store_true", help="(c) alone")
     options = parser.parse_args(arguments)
     with ProcessPoolExecutor(options.processes) as pool:
+        for size in SIZES if options.pigeonhole else ():
+            seeds = [(options.seed, int(100 * size), i) for i in range(options.corpora)]
+            held = list(pool.map(partial(pigeonhole, TEXTS[0], size), seeds, chunksize=10))
+            ours, theirs = (share(list(kind)) for kind in zip(*held, strict=True))
+            print(f"C1  {TEXTS[0]:5d}  size {size:.1f}  covered {ours}  pigeonhole {theirs}")
+        if options.pigeonhole:
+            return
         for name in options.only.split(","):
             start = time.perf_counter()
             for row in rows(pool, name, options.corpora, options.seed):

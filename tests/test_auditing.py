@@ -247,7 +247,7 @@ def test_pairs_of_a_file(bert, tmp_path):
     assert claim.effect == pytest.approx(excess, abs=1e-4)
     assert (claim.n["pairs"], claim.n["pairs"] + claim.n["left out"]) == (len(usable), len(PAIRS))
     assert found.provenance.settings["pairs"] == str(path)
-    assert any("draws=20: no permutation" in note for note in found.notes)
+    assert any("with 20 draws a permutation test cannot" in note for note in found.notes)
 
 
 def test_decoders(tiny):
@@ -361,3 +361,38 @@ def test_anchors_on_a_treebank(minilm):
     before = {s.layer: s.values for s in explained.scores if s.name == "before_norm"}
     for layer, expected in zip(layers[1:], (0.066, 0.130, 0.186, 0.159, 0.138), strict=True):
         assert pooled(before[layer]) == pytest.approx(expected, abs=0.05)
+
+
+def test_texts_whose_hidden_states_are_not_finite_are_left_out_of_everything(tiny, plain):
+    model, tokenizer = copy.deepcopy(tiny("bert"))
+    seen = [{*ids} for ids in tokenizer(SENTENCES)["input_ids"]]
+    often = Counter(number for ids in seen for number in ids)
+    broken = min(number for number, n in often.items() if n == 2)
+    model.embeddings.word_embeddings.weight.data[broken] = np.nan
+    encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
+    found = audit(encoder, SENTENCES, controls=False, **QUICK)
+    assert found.counts["failed"] == 2
+    whole = [text for text, ids in zip(SENTENCES, seen, strict=True) if broken not in ids]
+    expected = audit(encoder, whole, controls=False, **QUICK)
+    assert found.claim("C1").effect == pytest.approx(expected.claim("C1").effect)
+    assert found.claim("C1").n["texts"] < plain.claim("C1").n["texts"]
+    assert any("hidden states are not finite" in note for note in found.notes)
+    model.embeddings.word_embeddings.weight.data[:] = np.nan
+    encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
+    with pytest.raises(af.ActivationFlowError, match="no text has finite hidden states"):
+        audit(encoder, SENTENCES)
+
+
+def test_a_model_in_which_all_tokens_are_as_strong(tiny):
+    """Freshly made LayerNorms give the norm √d to every token."""
+    model, tokenizer = copy.deepcopy(tiny("bert"))
+    for name, parameter in model.named_parameters():
+        if "LayerNorm" in name:
+            parameter.data[:] = float(name.endswith("weight"))
+    encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
+    found = audit(encoder, SENTENCES, draws=199, sample=20)
+    assert {*found.verdicts.values()} <= {"not supported", "not testable", *VERDICTS[1:2]}
+    assert found.claim("C1").effect == pytest.approx(0.5, abs=0.05)
+    for claim in found.claims:
+        assert "nan" not in claim.sentence
+    found.to_dict()

@@ -1,5 +1,8 @@
 """The benchmarks say the truth: their texts differ, and the peers compute what we compute."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import calibration
 import common
 import memory
 import numpy as np
@@ -46,6 +49,17 @@ def test_a_peer_does_the_whole_job(name, tmp_path):
     found = rivals.read_strengths(tmp_path / "out.parquet", [3, 1])
     np.testing.assert_array_equal(found[1], theirs[: len(ours[0].tokens)])
     np.testing.assert_array_equal(found[3], theirs[-len(ours[2].tokens) :])
+
+
+@pytest.mark.parametrize("arguments", [["--only", "C1,C3,C5,C8"], ["--pigeonhole"]])
+def test_the_calibration_runs(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(calibration, "TEXTS", (30,))
+    monkeypatch.setattr(calibration, "BOOTSTRAPS", 20)
+    monkeypatch.setattr(calibration, "ProcessPoolExecutor", ThreadPoolExecutor)
+    calibration.main(["--corpora", "3", *arguments])
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == (3 if "--pigeonhole" in arguments else 22)
+    assert sum("covered" in row for row in rows) == (3 if "--pigeonhole" in arguments else 12)
 
 
 def test_a_difference_of_strengths_is_seen():

@@ -47,7 +47,7 @@ def test_p_of_two_layers_is_that_of_student():
     spread = Crossed(variance=0.05**2, degrees=7.0, texts=60, types=80)
     differences = np.array([0.1, -0.1])
     p = largest_p(differences, against, found[0], [spread, spread], draws=20_000, seed=0)
-    assert p == pytest.approx(2 * scipy_stats.t.sf(2, 7), abs=0.01)
+    assert p == pytest.approx(2 * scipy_stats.t.sf(2, 14), abs=0.01)
 
 
 def test_p_of_layers_that_vary_alone_is_that_of_the_largest_of_as_many():

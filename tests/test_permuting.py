@@ -31,7 +31,9 @@ def test_p_of_an_auc_is_that_of_all_deals(seed):
 
     def found(of_type):
         one = of_type[tokens.type]
-        return within_auc(Grouped(one, ~one, tokens.text, tokens.type), values).value
+        auc = within_auc(Grouped(one, ~one, tokens.text, tokens.type), values)
+        pairs_of_types = np.bincount(tokens.type, auc.weight)
+        return (auc.value - 0.5) * auc.pairs / np.sqrt((pairs_of_types**2).sum())
 
     exact = np.mean([not found(deal) < found(kinds) - 1e-9 for deal in deals(kinds)])
     kernel, one = standing(values, tokens.text), kinds[tokens.type]
@@ -40,11 +42,16 @@ def test_p_of_an_auc_is_that_of_all_deals(seed):
 
 
 def test_p_of_a_share_is_that_of_all_deals():
-    tokens, values, kinds = few_types(3)
+    tokens, values, kinds = few_types(5)
     high = values > 0.3
-    exact = np.mean(
-        [high[d[tokens.type]].mean() >= high[kinds[tokens.type]].mean() for d in deals(kinds)]
-    )
+    sizes = np.bincount(tokens.type, minlength=8)
+
+    def found(of_type):
+        one = of_type[tokens.type]
+        shares = [(sizes[side] / sizes[side].sum()) ** 2 for side in (of_type, ~of_type)]
+        return (high[one].mean() - high[~one].mean()) / np.sqrt(np.concatenate(shares).sum())
+
+    exact = np.mean([found(deal) >= found(kinds) - 1e-9 for deal in deals(kinds)])
     p = share_p(high, kinds[tokens.type], tokens.type, draws=DRAWS)
     assert p == pytest.approx(exact, abs=NEAR)
 
@@ -78,8 +85,7 @@ def test_kinds_are_dealt_to_types_not_to_tokens():
     one = type_ % 2 == 0
     text = np.repeat(np.arange(51), 2)
     p = pairs_p(standing(one.astype(float), text), one, text, type_, draws=DRAWS)
-    # Of six deals: as much if 0 and 2, or 0 and 3, get the kind (no pair is left in the second).
-    assert p[0] > 1 / 6 - NEAR
+    assert p[0] == pytest.approx(1 / 6, abs=NEAR)  # one of six deals
 
 
 def test_a_type_of_two_kinds_is_refused():

@@ -153,12 +153,12 @@ def audit(
         confounds=confounds(measured.tokens, judged.strength),
         counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
         notes=(
+            *_on_draws(draws),
             *found.notes,
             *measured.notes,
             *measured.fast.notes,
             *slow.notes,
             *moved.notes,
-            *_too_few(draws),
         ),
         input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
     )
@@ -166,13 +166,13 @@ def audit(
     return result
 
 
-def _too_few(draws: int) -> Iterator[str]:
-    """Where the smallest p that permutations can give is too large after Holm."""
-    least = round(len(DECLARED) / ALPHA)
-    if draws < least:
+def _on_draws(draws: int) -> Iterator[str]:
+    """A warning where permutation tests may be unable to find anything, whatever there is."""
+    needed = round(len(DECLARED) / ALPHA)
+    if draws < needed:
         yield (
-            f"draws={draws}: no permutation can give a p below {1 / (draws + 1):.2g}, which may be "
-            f"too large after Holm, so that nothing can be supported; take at least {least}"
+            f"with {draws:,} draws a permutation test cannot have p below {1 / (draws + 1):.2g}, "
+            f"which may be above {ALPHA} after Holm, whatever there is: it takes {needed}"
         )
 
 

@@ -14,6 +14,7 @@ from activation_flow.audit_data import AuditTokens, Interval, PerToken, Tested
 from activation_flow.crossed import Crossed, crossed, interval
 from activation_flow.data import Ids, Mask
 from activation_flow.permuting import DRAWS, pairs_p, share_p
+from activation_flow.stats import TIE
 from activation_flow.within import SHARE, Grouped, WithinAuc, by_kind, standing, within_auc
 
 MIN_TEXTS = 10  # that hold both kinds
@@ -188,17 +189,23 @@ def recall_of(high: Mask, tokens: AuditTokens) -> tuple[float, Interval]:
 def displacing(high: Mask, one: Mask, tokens: AuditTokens) -> PerToken:
     """What a token's being HIGH more than its kind does to the number of HIGH tokens of a kind.
 
-    As many of a text are HIGH whatever they are, so it takes a place from the n others, equally:
-    one of the kind adds a place but takes n₁ / n from its like, any other takes n₁ / n. NaN for
-    special tokens, which are never HIGH.
+    As many of a text are HIGH whatever they are, so it takes a place from another. The chance that
+    this is one of the kind is taken for its share of the text's others, each weighted by p (1 - p)
+    with p of its kind to be HIGH: tokens that are never or always HIGH have no place to lose or to
+    win. NaN for special tokens, which are never HIGH.
     """
     ordinary = tokens.kind != "special"
-    n = np.bincount(tokens.text, ordinary, tokens.n_texts)[tokens.text]
-    like = np.bincount(tokens.text, one, tokens.n_texts)[tokens.text] / np.maximum(n, 1)
-    found = np.full(len(tokens), np.nan)
+    found, centred = np.full(len(tokens), np.nan), np.full(len(tokens), np.nan)
+    weight = np.zeros(len(tokens))
     for kind in (one, ordinary & ~one):
-        if kind.any():
-            found[kind] = ((one - like) * (high - high[kind].mean()))[kind]
+        p = high[kind].mean() if kind.any() else 0.0
+        weight[kind], centred[kind] = max(p * (1 - p), TIE), high[kind] - p
+    like, others = (
+        np.bincount(tokens.text, own, tokens.n_texts)[tokens.text] - own
+        for own in (weight * one, weight)
+    )
+    lost = like / np.maximum(others, TIE)  # by the kind, of each place that the token takes
+    found[ordinary] = ((one - lost) * centred)[ordinary]
     return found
 
 

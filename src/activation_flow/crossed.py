@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 else:
     PerCluster = PerScore = OfCell = Covariance = np.ndarray
 
+LEAST = 4.0  # degrees of freedom, where there are as many clusters; docs/design.md says why
 ALL = 1 - 1e-9  # a cluster with this share of the weight is everything: nothing is left without it
 
 
@@ -195,7 +196,9 @@ def spread(moved: Moves, of: Clusters) -> Crossed:
     The variance between types is taken for one of their cells, each of which adds the square of
     its share, and one of their own, to which each type adds the square of its; so is that between
     texts. A sum of squares that are expected to be v has (Σv)² / Σv² degrees of freedom, less the
-    one of the mean.
+    one of the mean; but no fewer than 4, if there are as many clusters. Where one type is most of
+    its kind, leaving it out moves the estimate by more than its own deviation, so the variance is
+    too large already, and one degree of freedom besides would make every interval say nothing.
     """
     alone = (of.texts, of.types)
     if min(alone) < 2 or moved.text_share.max() >= ALL or moved.type_share.max() >= ALL:
@@ -208,8 +211,10 @@ def spread(moved: Moves, of: Clusters) -> Crossed:
     type_noise = _sums(noise, of.cell_type, of.types)
     uncertain = by_text**2 / _degrees(by_text, text_noise, moved.text_share)
     uncertain += by_type**2 / _degrees(by_type, type_noise, moved.type_share)
-    degrees = variance**2 / uncertain if uncertain > 0 else float(min(alone) - 1)
-    return Crossed(variance=variance, degrees=max(1.0, degrees), texts=of.texts, types=of.types)
+    clusters = float(min(alone) - 1)
+    degrees = variance**2 / uncertain if uncertain > 0 else clusters
+    degrees = max(1.0, min(LEAST, clusters), degrees)
+    return Crossed(variance=variance, degrees=degrees, texts=of.texts, types=of.types)
 
 
 def _degrees(total: float, noise: PerCluster, share: PerCluster) -> float:
@@ -250,7 +255,7 @@ def interval(estimate: float, spread: Crossed, *, bounds: Interval | None = None
         return bounds or (-float("inf"), float("inf"))
     if bounds is None:
         half = _quantile(spread.degrees) * spread.error
-        return estimate - half, estimate + half
+        return float(estimate - half), float(estimate + half)
     low, width = bounds[0], bounds[1] - bounds[0]
     ends = mean_interval(
         (estimate - low) / width, spread.variance / width**2, int(spread.degrees) + 1

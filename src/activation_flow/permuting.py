@@ -34,8 +34,9 @@ def pairs_p(
 
     Of an AUC give ``within.standing``; of a mean difference of values v, n v - Σv, with n and the
     sum over the token's text: whatever changes sign when the two tokens of a pair change places.
-    Then the sum over all pairs is the sum of the kernels of one kind; and the number of pairs is
-    counted anew in each draw.
+    Then the sum over all pairs is the sum of the kernels of one kind. It is judged in units of what
+    the types' own levels make of it, the root of Σ (pairs of the type)²: a deal that gives a kind
+    to few and rare types has a mean over few pairs, far from its middle for no other reason.
 
     Args:
         kernels: [scores tokens], or of one score; of the compared tokens alone.
@@ -50,7 +51,7 @@ def pairs_p(
 
     >>> one, text = np.array([True, False] * 4), np.repeat(np.arange(4), 2)
     >>> p = pairs_p(np.where(one, 0.5, -0.5), one, text, np.arange(8), draws=999)
-    >>> bool(abs(p[0] - 16 / 70) < 0.04)  # of 70 deals, 16 have one in each text
+    >>> bool(abs(p[0] - 1 / 70) < 0.02)  # of 70 deals, one gives every text's first the kind
     True
     """
     from scipy.sparse import csr_array
@@ -62,19 +63,27 @@ def pairs_p(
     tokens = np.ones(len(one))
     counts = csr_array((tokens, (number, of_type)), shape=(len(size), len(kinds)))
 
-    def pairs(deals: Deals) -> PerScore:
-        ones = counts @ deals.T.astype(np.float64)  # [texts draws]
-        found: PerScore = size @ ones - np.einsum("td,td->d", ones, ones)
+    most = counts.T @ size  # [types] pairs with all tokens of their texts, their own included
+
+    def unit(deals: Deals) -> PerScore:
+        others = size[:, None] - counts @ deals.T.astype(np.float64)  # [texts draws]
+        with_others = counts.T @ others  # [types draws]
+        pairs = np.where(deals.T, with_others, most[:, None] - with_others)
+        found: PerScore = np.sqrt(np.einsum("td,td->d", pairs, pairs))
         return found
 
     at_once = max(1, CELLS // max(len(size), len(kinds), 1))
-    return _p(sums, pairs, kinds, _deals(kinds, draws, seed, at_once))
+    return _p(sums, unit, kinds, _deals(kinds, draws, seed, at_once))
 
 
 def share_p(
     values: Kernels, one: Mask, type_: Ids, *, draws: int = DRAWS, seed: int = 0
 ) -> PerScore:
     """One-sided p of the mean over the tokens of one kind; of a mark, of their share.
+
+    It is judged by how far it is from the mean of the other kind, in units of what the types' own
+    levels make of that, the root of Σ (share of the type in its kind)² over both kinds: where one
+    kind is few and frequent types, a deal that spreads them is no measure of it.
 
     Args:
         values: [scores tokens], or of one score; of the compared tokens alone.
@@ -92,12 +101,18 @@ def share_p(
     """
     values = np.atleast_2d(values).astype(np.float64)
     of_type, kinds = _types(type_, one)
-    sums = np.stack([np.bincount(of_type, row, len(kinds)) for row in values])
-    counts = np.bincount(of_type, minlength=len(kinds))
+    centred = values - values.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(of_type, row, len(kinds)) for row in centred])
+    sizes = np.bincount(of_type, minlength=len(kinds)).astype(np.float64)
+
+    def unit(deals: Deals) -> PerScore:
+        ones, squares = deals @ sizes, deals @ sizes**2
+        others, other_squares = sizes.sum() - ones, (sizes**2).sum() - squares
+        found: PerScore = np.sqrt(others**2 * squares + ones**2 * other_squares) / sizes.sum()
+        return found
 
     at_once = max(1, CELLS // max(len(kinds), 1))
-    deals = _deals(kinds, draws, seed, at_once)
-    return _p(sums, lambda deal: counts @ deal.T, kinds, deals)
+    return _p(sums, unit, kinds, _deals(kinds, draws, seed, at_once))
 
 
 def _types(type_: Ids, one: Mask) -> tuple[Ids, OfType]:
@@ -115,8 +130,8 @@ def _p(
     sums: Kernels, counted: Callable[[Deals], PerScore], kinds: OfType, deals: Iterator[Deals]
 ) -> PerScore:
     def means(of_types: Kernels, deal: Deals) -> Kernels:
-        counts = counted(deal)  # where nothing is counted, a draw must not speak for the claim
-        ratio: Kernels = np.where(counts > 0, of_types @ deal.T / np.maximum(counts, 1), np.inf)
+        # Where a deal leaves nothing to count, it says nothing: 0.
+        ratio: Kernels = of_types @ deal.T / np.maximum(counted(deal), 1)
         return ratio
 
     own = means(sums, kinds[None])
