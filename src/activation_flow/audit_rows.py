@@ -11,8 +11,8 @@ import numpy as np
 from activation_flow.audit_data import AuditTokens, Control, Detail, PerToken, Score, ScoreRow
 from activation_flow.baselines import random_scores
 from activation_flow.data import Strength
+from activation_flow.findings import Beside
 from activation_flow.multiplicity import benjamini_hochberg
-from activation_flow.verdicts import Beside
 from activation_flow.within import auc_row, by_kind, difference, mean_auc, within_auc
 
 RANDOM = 200  # draws of a random score

@@ -16,9 +16,9 @@ from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
 from activation_flow.data import Strength
+from activation_flow.findings import Findings
 from activation_flow.kind_places import kind_places
 from activation_flow.threshold_sweep import Cut, high_tokens
-from activation_flow.verdicts import Findings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

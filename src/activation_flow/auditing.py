@@ -33,6 +33,7 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material, Source
 from activation_flow.result_audit import AuditResult
 from activation_flow.scoring import FastScores
+from activation_flow.text_pairs import TextPairs
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -92,9 +93,9 @@ def audit(
         ActivationFlowError: an option is not valid, the corpus cannot be read, or no text of it
             can be measured.
     """
-    for name, value in (("sample", sample), ("draws", draws)):
-        if value < 1:
-            raise ActivationFlowError(f"{name}={value} is not at least 1")
+    for name, value, least in (("sample", sample, 1), ("draws", draws, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ActivationFlowError(f"{name}={value} is not at least {least}")
     watch = progress or (lambda *_: None)
     layers, main = _layers(encoder, layer)
     found = material.gather(
@@ -109,10 +110,11 @@ def audit(
         seed=seed,
         progress=lambda done, n: watch("reading", done, n),
     )
+    of_texts = _pairs(found, pairs, sample, seed)  # a file that cannot be read is refused at once
     measured = _measured(encoder, found.encoded, found.tokens, layers, main, seed, watch)
     asked = audit_slow.Asked(layers=layers, main=main, sample=sample, seed=seed, controls=controls)
     slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
-    moved, of_pairs = _moved(encoder, found, pairs, asked, watch)
+    moved, of_pairs = _moved(encoder, found, of_texts, main, watch)
     judged = audit_tests.Material(
         tokens=measured.tokens,
         layers=layers,
@@ -156,7 +158,7 @@ def audit(
             *measured.notes,
             *measured.fast.notes,
             *slow.notes,
-            *(moved.notes if moved is not None else ()),
+            *moved.notes,
         ),
         input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
     )
@@ -165,12 +167,12 @@ def audit(
 
 
 def _on_draws(draws: int) -> Iterator[str]:
-    """A warning where no permutation test can find anything, whatever there is."""
+    """A warning where permutation tests may be unable to find anything, whatever there is."""
     needed = round(len(DECLARED) / ALPHA)
     if draws < needed:
         yield (
-            f"with {draws:,} draws no permutation test can have p below {ALPHA} after Holm, and so "
-            f"no claim that needs one can be supported: it takes {needed}"
+            f"with {draws:,} draws a permutation test cannot have p below {1 / (draws + 1):.2g}, "
+            f"which may be above {ALPHA} after Holm, whatever there is: it takes {needed}"
         )
 
 
@@ -248,22 +250,21 @@ def _measured(
     )
 
 
-def _moved(
-    encoder: "Encoder",
-    found: Material,
-    path: str | None,
-    asked: audit_slow.Asked,
-    watch: Watch,
-) -> tuple[Moved, dict[str, int]]:
-    """How far tokens move between the texts of the pairs: those of a file, or made here."""
+def _pairs(found: Material, path: str | None, sample: int, seed: int) -> TextPairs:
+    """Those of a file, or made of the audited texts."""
     if path is None:
-        pairs = text_pairs.replaced(found, sample=asked.sample, seed=asked.seed)
-    else:
-        pairs = text_pairs.read(path, kinds=found.kinds, sample=asked.sample, seed=asked.seed)
+        return text_pairs.replaced(found, sample=sample, seed=seed)
+    return text_pairs.read(path, kinds=found.kinds, sample=sample, seed=seed)
+
+
+def _moved(
+    encoder: "Encoder", found: Material, pairs: TextPairs, main: int, watch: Watch
+) -> tuple[Moved, dict[str, int]]:
+    """How far tokens move between the texts of the pairs."""
     moved = audit_pairs.moved(
         encoder,
         pairs,
-        asked.main,
+        main,
         frequency=material.frequency_of(encoder, found),
         max_length=found.settings["max_length"],
         progress=lambda done, n: watch("pairs", done, n),

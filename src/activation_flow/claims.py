@@ -100,10 +100,10 @@ DECLARED = (
         place="2.2.1, 3.3",
         test="Mean over pairs of texts of R_H − k/n, over aligned tokens that are not special; "
         "above 0. p: of its t over texts and word types at once.",
-        rule="supported: p after Holm below 0.05 and the interval above 0, and so for the "
-        "unchanged tokens alone, and the rarest and the nearest tokens, as many, hold less; no "
-        "better than its baseline: above chance over all tokens, but one of these fails; else not "
-        "supported.",
+        rule="supported: p after Holm below 0.05 and the interval above 0, that of the unchanged "
+        "tokens alone, too, and the rarest and the nearest tokens, as many, hold less (where that "
+        "can be told); no better than its baseline: above chance over all tokens, but one of these "
+        "fails; else not supported.",
         effect_name="R_H above chance",
         null=0.0,
     ),

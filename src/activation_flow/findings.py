@@ -1,0 +1,71 @@
+"""What the tests of an audit found: all that verdicts follow from. Computes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activation_flow.audit_data import Detail, Interval, RatioRow, Tested
+from activation_flow.claim_tests import Consistent
+from activation_flow.claim_tests_confounds import Beyond
+from activation_flow.claim_tests_layers import Standout
+from activation_flow.claim_tests_skew import Skewed
+from activation_flow.kind_places import Places
+
+Judged = tuple[str, str, Sequence[Detail]]  # verdict, sentence, details
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """An AUC and how far the strength's is above it, on the same tokens.
+
+    Attributes:
+        auc: of the other.
+        difference: the strength's less that.
+        interval: of the difference, 95 %.
+    """
+
+    auc: float
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All that verdicts follow from.
+
+    Attributes:
+        layer: the one that was asked about.
+        next_layer: the one above it.
+        layers: all that were measured.
+        content: of C1.
+        baselines: of C1, each score of no model, or of no layer, by its title.
+        shuffled: the copy of the model with shuffled weights; None where there was none.
+        beyond: of C2.
+        standout: of C3.
+        high: of C4.
+        high_rate: share of HIGH among content and function tokens.
+        ratio: of C5.
+        ratios: R of every bucket.
+        pair_details: of single pairs.
+        punctuation: of C7.
+        places: of kinds and special tokens.
+        skew: of C8.
+        difference: of C9.
+    """
+
+    layer: int
+    next_layer: int
+    layers: tuple[int, ...]
+    content: Tested
+    baselines: tuple[Detail, ...]
+    shuffled: Beside | None
+    beyond: Beyond
+    standout: Standout
+    high: Consistent
+    high_rate: float
+    ratio: Tested
+    ratios: tuple[RatioRow, ...]
+    pair_details: tuple[Detail, ...]
+    punctuation: Tested
+    places: Places | None
+    skew: Skewed
+    difference: Tested
