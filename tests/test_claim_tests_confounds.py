@@ -4,6 +4,7 @@ from audited import audit_tokens, random_tokens
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from activation_flow import claim_tests_confounds
 from activation_flow.claim_tests_confounds import (
     FOLDS,
     beyond_confounds,
@@ -89,13 +90,35 @@ def test_the_influence_on_parameters_is_what_fitting_without_a_text_does(corpus)
         np.testing.assert_allclose(told[told != 0].std(), moved.std(), rtol=0.3)
 
 
-def test_the_fit_is_of_no_influence_where_one_score_makes_the_order(corpus):
+def test_the_fit_is_of_no_influence_where_one_score_makes_the_order(corpus, monkeypatch):
     tokens, strength = corpus
+    monkeypatch.setattr(claim_tests_confounds, "EXCEPTIONS", 0)
     strong = strength + 2 * (tokens.kind == "content")
     alone = of_fit(standardised(strong[:, None]), by_kind(tokens))
     np.testing.assert_array_equal(alone, 0)  # any positive factor gives the same AUC
     base = confounds(tokens, np.ones(len(tokens), dtype=bool))
     assert abs(of_fit(base, by_kind(tokens)).sum()) < 1e-3  # at the best fit scores sum to 0
+
+
+def test_a_word_type_of_large_influence_is_really_left_out(corpus, monkeypatch):
+    tokens, _ = corpus
+    monkeypatch.setattr(claim_tests_confounds, "LARGE", 0.0)
+    monkeypatch.setattr(claim_tests_confounds, "EXCEPTIONS", 3)
+    grouped, everyone = by_kind(tokens), np.ones(len(tokens), dtype=bool)
+    features = confounds(tokens, everyone)
+    told = of_fit(features, grouped)
+    monkeypatch.setattr(claim_tests_confounds, "EXCEPTIONS", 0)
+    linear = np.bincount(tokens.type, of_fit(features, grouped))
+    model = LogisticRegression(C=100, tol=1e-8, max_iter=1000)
+
+    def auc(rest: np.ndarray) -> float:
+        odds = model.fit(features[rest], grouped.one[rest]).decision_function(features)
+        return within_auc(grouped, odds).value
+
+    for number in np.argsort(-np.abs(linear))[:3]:
+        own = tokens.type == number
+        assert told[own].sum() == pytest.approx(auc(everyone) - auc(~own), abs=2e-4)
+        assert told[own].sum() != linear[number]
 
 
 def test_p_is_small_for_the_kind_itself_and_one_for_its_inverse(corpus):

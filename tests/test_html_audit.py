@@ -122,14 +122,15 @@ def test_why_sep_is_low(page: Path) -> None:
     said = [*norm_sentences(FOUND)]
     assert said[0].startswith("Layer 4 is taken behind a LayerNorm, which divides")
     assert "S* = 13.840" in said[1]
-    assert "every S within 0.1 %" in said[1]
-    assert said[2] == (
+    assert "(promised: within 1e-04)" in said[2]
+    assert said[3] == (
         "[SEP] has 84.0 % of its energy in dimensions 223, 127, 94, whose gains γ (0.310, 0.200, "
         "0.660) are below the typical 0.690: so its strength is low (8.200 on average)."
     )
-    assert [line.split(" has ")[0].split(" have ")[0] for line in said[2:]] == [
-        *("[SEP]", "Punctuation", "Function words")
+    assert [line.split(" has ")[0].split(" have ")[0] for line in said[3:-1]] == [
+        *("[SEP]", "Punctuation", "Function words", "Content words")
     ]
+    assert said[-1].endswith("12.0 % (content): the larger this share, the lower the mean S.")
     assert "% of its energy in dimensions 223" in words(page.read_text("utf-8"))
 
 

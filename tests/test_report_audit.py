@@ -40,7 +40,7 @@ def test_verdicts_with_their_sentences_then_what_bears_on_them() -> None:
     assert places == sorted(places)
     for said in ("Scores, layer 4 of 6", "rarity (−log f)", "shuffled weights: norm", "FAILED"):
         assert said in text
-    assert "attention received 0.390 [0.359, 0.418] < 0.001 3.94" in read
+    assert "attention received 0.390 [0.359, 0.418] < 0.001 – 3.94" in read
     assert "[SEP] has 84.0 % of its energy" in read
     assert "400 texts in the sample of slow scores" in read
     assert "2 more, at other layers, passed" in text

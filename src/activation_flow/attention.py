@@ -32,6 +32,7 @@ else:
 
 CELLS = 2**26  # attention weights in a batch: 256 MB
 RECEIVED, ROLLOUT = ("attention", "attention received"), ("rollout", "attention rollout")
+OVER_ALL = (RECEIVED[0], f"{RECEIVED[1]}, mean of all layers")
 OF_MEMORY = 0.5  # a text may take this much of what is free
 SUMS = 1e-3  # how far the weights of a query may be from 1 in all
 
@@ -118,7 +119,7 @@ def scores(encoder: Encoder, tap: "Tap", sampled: Sample) -> Attention:
 def unavailable(encoder: Encoder, tokens: AuditTokens, reason: str) -> Attention:
     """The same, of a model whose attention cannot be had: every row says why."""
     none = np.full(len(tokens), np.nan)
-    over_all = [RECEIVED, *([RECEIVED] * encoder.n_layers), ROLLOUT]
+    over_all = [OVER_ALL, *([RECEIVED] * encoder.n_layers), ROLLOUT]
     layers = [None, *range(1, encoder.n_layers + 1), None]
     return Attention(
         [
@@ -215,7 +216,7 @@ class _Tally:
         mean = f"mean over heads and {seeing}"
         shares = {k: tuple(sums / len(self.sampled)) for k, sums in self._shares.items()}
         scores = [
-            self._score(RECEIVED, None, self._layers.mean(axis=0), f"{mean} of all blocks, {over}")
+            self._score(OVER_ALL, None, self._layers.mean(axis=0), f"{mean} of all blocks, {over}")
         ]
         for k, values in enumerate(self._layers):
             got = [f"{token} gets {100 * share[k]:.0f} %" for token, share in shares.items()]

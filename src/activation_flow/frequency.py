@@ -56,9 +56,9 @@ def source(
 
 
 _PROXY = (
-    "−log(vocabulary number + 1), a proxy and no count: WordPiece vocabularies are in the order of "
-    "frequency (bert-base-uncased: Spearman −0.90 with counts), of byte-level BPE the numbers are "
-    "the order of merges; special, unused and byte tokens at their head make it noisy there"
+    "−log(vocabulary number + 1), a proxy and no count: WordPiece numbers go by frequency "
+    "(bert-base-uncased: Spearman −0.90 with counts), those of byte-level BPE by merges; noisy at "
+    "their head, where special and byte tokens are"
 )
 
 

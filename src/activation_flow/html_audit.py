@@ -15,6 +15,7 @@ from activation_flow.markup import escape, fragment, note
 from activation_flow.picture import model_line
 from activation_flow.picture_audit import (
     about_line,
+    draws_line,
     size_line,
     sizes,
 )
@@ -73,14 +74,15 @@ def _parts(found: AuditResult, figures: Figures) -> Iterator[str]:
     yield page.section(
         "How it was tested",
         "One primary test for each claim, chosen beforehand; p-values are adjusted for all of them "
-        "(Holm).",
+        f"(Holm). {tables.sentence(draws_line(found))}",
         [*_drawn(figures, "claims"), *_tested(found)],
     )
     if found.scores:
         those = [*_drawn(figures, "layers"), *tables.scores(found), *_drawn(figures, "cost")]
         yield page.section("Scores", "", those)
     if found.norms or found.dimensions:
-        yield page.section("What normalisation does", "", _normalisation(found, figures))
+        said = "Descriptive: nothing is tested here, and no verdict rests on it."
+        yield page.section("What normalisation does", said, _normalisation(found, figures))
     if found.thresholds:
         those = [
             *_drawn(figures, "thresholds"),
@@ -144,9 +146,10 @@ def _normalisation(found: AuditResult, figures: Figures) -> Iterator[str]:
 
 def _notes(found: AuditResult) -> Iterator[str]:
     if found.counts:
-        yield note(f"How many: {sizes(found)}.")
-    if found.notes:
-        yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in found.notes)}</ul>"
+        yield note("How many, how drawn, and what a reader must know:")
+    lines = [line for line in (*sizes(found), draws_line(found), *found.notes) if line]
+    if lines:
+        yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
 def _definitions() -> str:

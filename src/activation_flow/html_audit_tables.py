@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from activation_flow.audit_data import Claim, NormAtLayer, ScoreRow
+from activation_flow.audit_data import Claim, NormAtLayer
 from activation_flow.markup import escape, note
 from activation_flow.picture_audit import (
     counts_text,
@@ -14,6 +14,7 @@ from activation_flow.picture_audit import (
     scores_at,
     seconds_text,
     share_text,
+    top_text,
     value_text,
     where_text,
 )
@@ -41,6 +42,11 @@ def table(columns: Sequence[Column], rows: Sequence[Any]) -> str:
 
 def _look(head: str) -> str:
     return ' class="afn-wrap"' if head.rpartition(" ")[2] in WORDS else ""
+
+
+def sentence(said: str) -> str:
+    """A clause as a sentence; "" of none."""
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def folded(title: str, content: str) -> str:
@@ -90,25 +96,23 @@ def _details(claim: Claim) -> str:
 
 def scores(found: AuditResult) -> Iterator[str]:
     """Scores at the layer of the claims, with cost; below, folded, those of all layers."""
-
-    def share(row: ScoreRow) -> str:
-        return "" if row.top_share is None else " / ".join(map(share_text, row.top_share))
-
     columns: list[Column] = [
         ("score", lambda row: row.title),
+        ("role", lambda row: row.role),
         ("layer", lambda row: where_text(found, row.layer)),
         ("AUC [95 % interval]", lambda row: effect_text(row.auc, row.interval)),
+        ("top 1/3", lambda row: top_text(row.top_share)),
         ("pooled", lambda row: value_text(row.pooled)),
         ("p (BH)", lambda row: p_text(row.p_bh)),
         ("tokens", lambda row: f"{row.tokens:,}"),
         ("texts", lambda row: f"{row.texts:,}"),
-        ("in 1 / 3 dimensions", share),
         ("s per 1,000 tokens", lambda row: seconds_text(row.seconds_per_1000_tokens)),
         ("note", lambda row: f"not available: {row.missing}" if row.missing else row.note),
     ]
     yield note(
-        "Exploratory. In 1 / 3 dimensions: of norms, the part of the squared norm that its largest "
-        "dimension, or its three largest ones, carry."
+        "Exploratory. Top 1/3: of norms, the part of the squared norm that its largest dimension "
+        "and its three largest ones carry: where that is much, the norm is about these few. "
+        "Seconds are –, where a score needs no pass of its own."
     )
     yield table(columns, scores_at(found, found.layer))
     yield folded(f"All {len(found.scores):,} rows, layer by layer", table(columns, found.scores))

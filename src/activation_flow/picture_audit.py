@@ -5,7 +5,7 @@ Computes nothing; whole sentences are in sentences_audit.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
 from activation_flow.audit_data import (
@@ -41,7 +41,20 @@ _COUNTS = {
     "types": "word types",
     "sample": "texts in the sample of slow scores",
     "pairs": "pairs of texts",
+    "pairs_asked": "pairs asked for",
+    "pairs_failed": "pairs that could not be compared",
+    "pairs_same": "pairs without a difference",
 }
+# What is told together, and what need not be told where it is as many as another.
+_GROUPS = {
+    "texts": (
+        *("rows", "blank", "rejected", "duplicates", "distinct", "sampled", "refused", "failed"),
+        *("texts", "long", "windows", "sample"),
+    ),
+    "tokens": ("tokens", "content", "function", "punctuation", "special", "unknown", "types"),
+    "pairs": ("pairs_asked", "pairs"),
+}
+_SAME_AS = {"distinct": "texts", "sampled": "texts", "windows": "texts", "pairs_asked": "pairs"}
 
 
 def about_line(found: AuditResult) -> str:
@@ -59,9 +72,32 @@ def size_line(found: AuditResult) -> str:
     return ", ".join(parts) + (f" ({' and '.join(kinds)})" if kinds else "")
 
 
-def sizes(found: AuditResult) -> str:
-    """All that was counted, in words; nothing of what there is none of."""
-    return ", ".join(counted(_COUNTS.get(name, name), n) for name, n in found.counts.items() if n)
+def sizes(found: AuditResult) -> Iterator[str]:
+    """All that was counted, a line for texts, tokens and pairs each.
+
+    Nothing of what there is none of, nor twice what is as many: all texts taken are all texts.
+    """
+    counts = found.counts
+    told = {name: n for name, n in counts.items() if n and n != counts.get(_SAME_AS.get(name, ""))}
+    for group, names in _GROUPS.items():
+        mine = [name for name in names if name in told]
+        if group == "pairs":
+            mine += [name for name in told if name.startswith(group) and name not in mine]
+        if group == "tokens":  # whatever else is counted
+            known = {name for names in _GROUPS.values() for name in names}
+            mine += [n for n in told if n not in known and not n.startswith("pairs")]
+        if mine:
+            parts = (counted(_COUNTS.get(name, name), told[name]) for name in mine)
+            yield f"{group}: {', '.join(parts)}"
+
+
+def draws_line(found: AuditResult) -> str:
+    """How the permutation tests were drawn; "" where nobody says."""
+    settings = found.provenance.settings
+    draws, seed = settings.get("draws"), settings.get("seed")
+    if not isinstance(draws, int):
+        return ""
+    return f"permutation tests: {draws:,} draws each, seed {seed}; p is at least 1/{draws + 1:,}"
 
 
 def counted(name: str, n: int) -> str:
@@ -129,16 +165,31 @@ def p_text(p: float | None) -> str:
     """
     if p is None or not isfinite(p):
         return NOTHING
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    said = f"{p:.3f}"
+    if said == "0.050" and p < 0.05:  # else it reads as if it were not below
+        return "< 0.05"
+    return "< 0.001" if p < 0.001 else said
 
 
 def seconds_text(seconds: float | None) -> str:
     """What a score costs.
 
     >>> seconds_text(1.234), seconds_text(0.00012), seconds_text(None)
-    ('1.23', '0.00012', 'not measured')
+    ('1.23', '0.00012', '–')
     """
-    return "not measured" if seconds is None or not isfinite(seconds) else f"{seconds:.3g}"
+    return "–" if seconds is None or not isfinite(seconds) else f"{seconds:.3g}"
+
+
+def top_text(top_share: Interval | None) -> str:
+    """The share of the squared norm in the largest dimension and in the three largest.
+
+    >>> top_text((0.083, 0.15)), top_text(None)
+    ('8.3 / 15 %', '–')
+    """
+    if top_share is None:
+        return "–"
+    one, three = (f"{100 * s:.0f}" if s >= 0.0995 else f"{100 * s:.1f}" for s in top_share)
+    return f"{one} / {three} %"
 
 
 def share_text(share: float | None) -> str:

@@ -14,6 +14,7 @@ from activation_flow.picture import visible
 from activation_flow.picture_audit import (
     about_line,
     controls_at,
+    draws_line,
     effect_text,
     kind_text,
     p_text,
@@ -23,6 +24,7 @@ from activation_flow.picture_audit import (
     sizes,
     surplus,
     swept,
+    top_text,
     topic,
     where_text,
 )
@@ -45,8 +47,12 @@ _MORE = (
 )
 _VERDICT, _EFFECT, _P = 15, 24, 7  # columns of the console
 _TITLE = 16  # the least of them for a claim; narrower consoles get one thing below the other
-_NAME, _TOPIC = 34, 44  # of a score, of a claim in one line; at most
-_SENTENCES = 3  # about normalisation, unless all is asked for
+_NAME, _TOPIC = 38, 44  # of a score, of a claim in one line; at most
+_LEAST, _REST = 18, 54  # of a score; the other columns of the scores
+_COLUMNS = (
+    "top 1/3: of norms, the share of the squared norm in its largest and its three largest "
+    "dimensions; s/1,000: seconds per 1,000 tokens, – where no pass of its own is needed"
+)
 
 _Cells = dict[str, Callable[[Any], str]]
 
@@ -132,15 +138,17 @@ class AuditPage(Page):
         if not rows:
             return
         where = self.found.provenance.layer_name(self.found.layer)
-        yield self.text(f"Scores, {where}", "bold")
+        yield self.text(f"Scores, {where} (exploratory)", "bold")
         yield self.text("AUC: a content word above a function word of its text; 0.5 is chance")
         columns: _Cells = {
             "score": lambda row: row.title,
             "AUC [95 %]": _auc,
             "p (BH)": lambda row: p_text(row.p_bh),
-            "s/1,000 tokens": lambda row: seconds_text(row.seconds_per_1000_tokens),
+            "top 1/3": lambda row: top_text(row.top_share),
+            "s/1,000": lambda row: seconds_text(row.seconds_per_1000_tokens),
         }
-        yield from self._tables(columns, rows, width)
+        yield from self._tables(columns, rows, width, name=max(_LEAST, min(_NAME, width - _REST)))
+        yield self.text(_COLUMNS, GREY)
 
     def _controls(self, width: int) -> "Iterator[RenderableType]":
         rows = self.found.controls if self.everything else controls_at(self.found)
@@ -159,10 +167,9 @@ class AuditPage(Page):
             yield self.text(f"{more:,} more, at other layers, passed")
 
     def _normalisation(self) -> "Iterator[RenderableType]":
-        sentences = list(norm_sentences(self.found))[: None if self.everything else _SENTENCES]
-        if sentences:
-            yield self.text("\nWhat normalisation does", "bold")
-        for sentence in sentences:
+        for n, sentence in enumerate(norm_sentences(self.found)):
+            if not n:
+                yield self.text("\nWhat normalisation does", "bold")
             yield self.text(visible(sentence))
 
     def _sweeps(self, width: int) -> "Iterator[RenderableType]":
@@ -178,7 +185,7 @@ class AuditPage(Page):
         yield self.text(f"\n{EXPLORATORY}", GREY)
         for title, columns, rows in sweeps:
             if rows:
-                yield self.text(f"\n{title}", "bold")
+                yield self.text(f"\n{title} (exploratory)", "bold")
                 yield from self._tables(columns, rows, width)
 
     def _layered(self) -> _Cells:
@@ -191,13 +198,16 @@ class AuditPage(Page):
 
     def _notes(self) -> "Iterator[RenderableType]":
         yield self.text("\nNotes", "bold")
-        yield self.text(sizes(self.found))
-        for line in self.found.notes:
+        for line in (*sizes(self.found), draws_line(self.found), *self.found.notes):
+            if not line:
+                continue
             yield self.text(visible(line))
 
-    def _tables(self, cells: _Cells, rows: Sequence[Any], width: int) -> "Iterator[RenderableType]":
+    def _tables(
+        self, cells: _Cells, rows: Sequence[Any], width: int, *, name: int | None = None
+    ) -> "Iterator[RenderableType]":
         """In as many tables as the width asks for, the first column in each."""
-        lead, *values = _columns(cells, rows, min(_NAME, width // 2))
+        lead, *values = _columns(cells, rows, name or min(_NAME, width // 2))
         for columns in packed([lead], values, width):
             yield self.table(columns)
 

@@ -172,6 +172,7 @@ class _Table:
             values=self.halves.first_norm,
             seconds_per_1000_tokens=self._cost("norm", 0),
             role="baseline",
+            top_share=self.halves.share("norm", 0) if 0 in self.passes.layers else None,
             note="‖h‖ before the first block; its cost is that of the pass that gives all norms",
         )
 
@@ -212,15 +213,13 @@ class _Table:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of all of them."""
         split = (
-            "No variant of the norm is fitted on what it judges: μ, σ and Σ of the tokens that are "
-            "not special in one half of the texts score the other half, and the reverse (halves "
-            f"drawn with seed {self.seed})."
+            "variants of the norm: μ, σ and Σ of one half of the texts (special tokens left out) "
+            f"score the other half, and the reverse (halves drawn with seed {self.seed})"
         )
         cost = (
-            "Costs are of one score at one layer: of the norm, a pass that gives the norms of all "
-            "layers and nothing else; of its variants, "
-            f"{'a pass' if self.passes.kept else 'one or two passes'} with the hidden states of "
-            "all layers, and arithmetic."
+            "costs, on this machine: of the norm, a pass that gives the norms of all layers; of "
+            f"its variants, {'a pass' if self.passes.kept else 'one or two passes'} with the "
+            "hidden states of all layers, and arithmetic"
         )
         return split, cost
 

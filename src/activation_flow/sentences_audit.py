@@ -4,7 +4,7 @@ Chooses and words; computes nothing but which numbers are told.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from activation_flow.audit_data import (
     NO_BETTER,
@@ -19,6 +19,7 @@ from activation_flow.picture import number
 from activation_flow.picture_audit import kind_text, kinds_of, norm_at, share_text
 from activation_flow.result_audit import AuditResult
 
+WITHIN = 1e-4  # how well the formula of a norm module must give the strengths, relatively
 EXPLORATORY = "Exploratory: looked at after the fact, no verdict rests on it."
 MEANINGS = {
     SUPPORTED: "The audit looked for it and found it, and nothing simpler does as well.",
@@ -53,19 +54,33 @@ DEFINITIONS = (
     ),
     (
         "95 % interval",
-        "Values that agree with what was measured. Crossed over texts and word types: the same "
-        "word comes back in many texts, so neither tokens nor texts are independent of each other.",
+        "Values that agree with what was measured: how far the number would move with other texts "
+        "and other words. A wide one means that these texts do not settle it.",
     ),
-    ("p", "How often labels without any meaning would give as much; drawn per word type."),
+    (
+        "crossed interval",
+        "The same word comes back in many texts, so neither tokens nor texts are independent. The "
+        "variance is that between texts plus that between word types, less that within both.",
+    ),
+    (
+        "p",
+        "How often it would come out as large if there were nothing. Small is rare: below 0.05 "
+        "counts as found. It does not say how large the effect is, nor how likely the claim.",
+    ),
+    (
+        "permutation over word types",
+        "The kinds (content, function ...) are dealt out anew among the words, all tokens of a "
+        "word getting the same one; p = (1 + draws that reach the number) / (1 + draws).",
+    ),
     (
         "p (Holm)",
-        "The same, adjusted for all primary tests of the audit: the chance of even one false "
-        "finding among them is at most 5 %.",
+        "Adjusted for all primary tests of the audit: the chance of even one false finding among "
+        "them is at most 5 %. The smallest p is taken times their number, the next times one less.",
     ),
     (
         "p (BH)",
-        "Adjusted over all rows of a table (Benjamini-Hochberg): of the rows below 0.05, about "
-        "5 % or fewer are false findings.",
+        "Benjamini-Hochberg, over all rows of a table: of those below 0.05, about 5 % or fewer are "
+        "false findings. Milder than Holm; for what is exploratory.",
     ),
     (
         "primary test",
@@ -109,11 +124,9 @@ def norm_sentences(found: AuditResult) -> Iterator[str]:
             "in which dimensions a token has its energy, not how much of it there is."
         )
         if norm.level is not None:
-            level = f"A token whose energy is spread evenly has S* = {number(norm.level)}."
-            if norm.error is not None:
-                within = share_text(norm.error) if norm.error >= 0.001 else "0.1 %"
-                level += f" The formula of gains γ and offsets β gives every S within {within}."
-            yield level
+            yield f"A token whose energy is spread evenly has S* = {number(norm.level)}."
+        if norm.error is not None:
+            yield _formula(norm.error)
     elif norm.layout.startswith("pre"):
         name = norm.layout.removeprefix("pre-")
         yield (
@@ -127,27 +140,69 @@ def norm_sentences(found: AuditResult) -> Iterator[str]:
     yield from why_low(found, norm)
 
 
+def _formula(error: float) -> str:
+    """How well S follows from the module's own parameters, beside the bound that is promised.
+
+    >>> _formula(3.1e-7)[-54:]
+    'off by at most 3.1e-07 of it (promised: within 1e-04).'
+    """
+    said = (
+        "Computed from the normalised state, gains γ and offsets β alone, S is "
+        f"off by at most {error:.1e} of it (promised: within {WITHIN:.0e})"
+    )
+    return f"{said}." if error <= WITHIN else f"{said}: do not trust what is said below."
+
+
 def why_low(found: AuditResult, norm: NormAtLayer) -> Iterator[str]:
-    """Kinds with most of their energy where the gain is small, hence a low S; most first."""
-    if not norm.layout.startswith("post"):
+    """Where each kind has its energy, and whether the gains there are small; the weakest first."""
+    kinds = kinds_of(found.dimensions)
+    if not norm.layout.startswith("post") or not kinds:
         return
-    lowered = {kind: _lowering(rows) for kind, rows in kinds_of(found.dimensions).items()}
-    shares = {kind: sum(row.share for row in low) for kind, low in lowered.items()}
-    for kind in sorted(shares, key=lambda kind: -shares[kind]):
-        low, share = lowered[kind], shares[kind]
-        if share < 0.5:
-            return
-        dims = ", ".join(str(row.dim) for row in low)
-        gains = ", ".join(number(row.gamma or 0.0) for row in low)
-        many = len(low) > 1
+    weakest_first = sorted(kinds, key=lambda kind: norm.strength.get(kind, float("inf")))
+    for kind in weakest_first:
+        rows = kinds[kind]
+        low = _lowering(rows)
+        share = sum(row.share for row in low)
         strength = norm.strength.get(kind)
         is_low = f" ({number(strength)} on average)" if strength is not None else ""
         name, own, have = _NOUNS.get(kind, (kind_text(kind), "its", "has"))
+        if not low:
+            dims = ", ".join(str(row.dim) for row in rows)
+            yield (
+                f"{name} {have} no gain below the typical one where {own} energy is most "
+                f"(dimensions {dims}): nothing there lowers {own} strength{is_low}."
+            )
+            continue
+        gains = ", ".join(number(row.gamma or 0.0) for row in low)
+        many, dims = len(low) > 1, ", ".join(str(row.dim) for row in low)
+        how = f"so {own} strength is low" if share >= 0.5 else f"which lowers {own} strength"
         yield (
             f"{name} {have} {share_text(share)} of {own} energy in dimension{'s' * many} {dims}, "
             f"whose gain{'s' * many} γ ({gains}) {'are' if many else 'is'} below the typical "
-            f"{number(low[0].typical or 0.0)}: so {own} strength is low{is_low}."
+            f"{number(low[0].typical or 0.0)}{':' * (share >= 0.5) or ','} {how}{is_low}."
         )
+    yield from _shared(kinds, norm)
+
+
+def _shared(kinds: Mapping[str, Sequence[Dimension]], norm: NormAtLayer) -> Iterator[str]:
+    """The one dimension of a small gain that several kinds have most of their energy in."""
+    first = Counter(row.dim for rows in kinds.values() for row in _lowering(rows[:1]))
+    dim, n = first.most_common(1)[0] if first else (0, 0)
+    if n < 2:
+        return
+    held = {kind: row for kind, rows in kinds.items() for row in rows if row.dim == dim}
+    most_first = sorted(held, key=lambda kind: -held[kind].share)
+    listed = ", ".join(
+        f"{share_text(held[kind].share)} ({kind if kind in _NOUNS else kind_text(kind)})"
+        for kind in most_first
+    )
+    strengths = [norm.strength[kind] for kind in most_first if kind in norm.strength]
+    ordered = len(strengths) == len(held) and strengths == sorted(strengths)
+    more = ": the larger this share, the lower the mean S" if ordered else ""
+    yield (
+        f"Dimension {dim} holds most energy of {n} of these {len(kinds)} kinds, in the mean "
+        f"{listed}{more}."
+    )
 
 
 def _lowering(rows: Sequence[Dimension]) -> list[Dimension]:

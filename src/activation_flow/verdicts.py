@@ -206,8 +206,18 @@ def _beyond(found: Findings, tested: Tested, p: float | None) -> Judged:
     if _above(tested, p, 0.0):
         told = f"{known}. {adds[0].upper()}{adds[1:]}: real, but less than {MARGIN}."
     else:
-        told = f"{known}; {adds}: no more than noise."
+        told = f"{known}; {adds}: {_unsettled(tested.interval, 1 - base)}."
     return (NO_BETTER if content else NOT_SUPPORTED), told, details
+
+
+def _unsettled(interval: Interval | None, left: float) -> str:
+    """What is said of a gain that is none by its test, or may be none by its interval."""
+    if interval is None:
+        return "without an interval nobody can say whether that is more than noise"
+    if interval[0] < -MARGIN and interval[1] > MARGIN:
+        wide = "" if interval[1] <= left else f", and at most {_number(left)} is left to gain"
+        return f"with other texts and words it may as well add as take away{wide}"
+    return "no more than nothing, or noise"
 
 
 def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -229,7 +239,10 @@ def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
         )
         for pick in standout.picks
     ]
-    own = f"Layer {found.layer} sets content words apart with an AUC of {aucs[at]:.3f}"
+    own = (
+        f"At layer {found.layer} content words are stronger than function words in "
+        f"{100 * aucs[at]:.1f} of 100 pairs"
+    )
     embeddings = found.layers[0] == 0 and found.layer != 0 and aucs[0] >= aucs[at]
     stands = p is not None and p < ALPHA
     if stands and picked and all(layer == found.layer for layer in (best, *picked)):
@@ -238,8 +251,8 @@ def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
         return (
             NO_BETTER,
             (
-                f"{own}; the embeddings, before the model has read any context, do so with "
-                f"{aucs[0]:.3f}."
+                f"{own}; in the embeddings, before the model has read any context, in "
+                f"{100 * aucs[0]:.1f}."
             ),
             details,
         )
@@ -252,7 +265,7 @@ def _layer(found: Findings, tested: Tested, p: float | None) -> Judged:
     if best != found.layer:
         return (
             NOT_SUPPORTED,
-            (f"{own}; layer {best} is the one that stands out, with {max(aucs):.3f}."),
+            (f"{own}; layer {best} is the one that stands out, with {100 * max(aucs):.1f}."),
             details,
         )
     if not picked:
@@ -292,8 +305,8 @@ def _high(found: Findings, tested: Tested, p: float | None) -> Judged:
         f"(all words: {_in_100(high.base_rate or 0)})"
     )
     if high.rarest is not None and high.rarest >= recall:
-        rare = f"of 100 content tokens, {_in_100(high.rarest)} are among as many of the rarest"
-        return NO_BETTER, f"{more}; but {rare}.", details
+        rare = f"as many of the rarest tokens hold {_in_100(high.rarest)} of 100 content tokens"
+        return NO_BETTER, f"{more}; but {rare}: no model is needed for that.", details
     return NOT_SUPPORTED, f"{more}: over-represented, but not consistently HIGH.", details
 
 
@@ -371,10 +384,24 @@ def _kinds(found: Findings, tested: Tested, p: float | None) -> Judged:
             Detail(name=f"texts in which {places.last} is the weakest token", value=share, null=0.5)
         )
         holds.append(share > 0.5)
-    told = [f"{part} ({'holds' if good else 'fails'})" for part, good in _both(parts, holds)]
+    why = [_why_punctuation_fails(auc, tested.interval)] + ["fails"] * (len(parts) - 1)
+    told = [
+        f"{part} ({'holds' if good else failing})"
+        for (part, good), failing in zip(_both(parts, holds), why, strict=True)
+    ]
     sentence = "; ".join(told)
     verdict = SUPPORTED if all(holds) else NOT_SUPPORTED
     return verdict, f"{sentence[0].upper()}{sentence[1:]}.", details
+
+
+def _why_punctuation_fails(auc: float, interval: Interval | None) -> str:
+    """Whether it is the AUC itself, its interval or its p-value that fails."""
+    if auc <= 0.5 or interval is None or not all(map(isfinite, interval)):
+        return "fails"
+    if interval[0] <= 0.5:
+        ends = f"{_in_100(interval[0])} to {_in_100(interval[1])}"
+        return f"fails: with other punctuation marks it could be otherwise, {ends}"
+    return f"fails: p after Holm is not below {ALPHA}"
 
 
 def _both(parts: Sequence[str], holds: Sequence[bool]) -> Iterator[tuple[str, bool]]:
@@ -393,22 +420,28 @@ def _skew(found: Findings, tested: Tested, p: float | None) -> Judged:
     if tested.interval is not None and tested.interval[1] < 0:
         left = "on average they are skewed to the left, a few tokens far below the rest"
         return NOT_SUPPORTED, f"{told}; {left}.", details
-    if (tested.effect or 0.0) <= 0:
-        return NOT_SUPPORTED, f"{told}; on average they are not.", details
-    return NOT_SUPPORTED, f"{told}; on average, not by more than other words could undo.", details
+    side = "left" if (tested.effect or 0.0) < 0 else "right"
+    mean = f"on average they are skewed to the {side}, by no more than other words could undo"
+    return NOT_SUPPORTED, f"{told}; {mean}.", details
 
 
 def _next(found: Findings, tested: Tested, p: float | None) -> Judged:
-    effect = tested.effect or 0.0
+    effect, interval = tested.effect or 0.0, tested.interval
+    better, worse = found.layer, found.next_layer
+    reverse = effect < 0
+    if reverse:  # told the way it is: a negative gain is read as a gain
+        better, worse = worse, better
+        interval = None if interval is None else (-interval[1], -interval[0])
     told = (
-        f"From layer {found.next_layer} to layer {found.layer}, content words gain "
-        f"{_number(effect)} standard deviations on function words ({_range(tested.interval)})"
+        f"Beside function words, content words stand {_number(abs(effect))} standard deviations "
+        f"higher at layer {better} than at layer {worse} ({_range(interval)})"
     )
     if _above(tested, p, 0.0):
         return SUPPORTED, f"{told}.", ()
     if tested.interval is not None and tested.interval[1] < 0:
-        return NOT_SUPPORTED, f"{told}: it is layer {found.next_layer} that favours them.", ()
-    return NOT_SUPPORTED, f"{told}: no more than noise.", ()
+        return NOT_SUPPORTED, f"{told}: the reverse of the claim.", ()
+    against = "not the claim's direction, and " if reverse else ""
+    return NOT_SUPPORTED, f"{told}: {against}no more than noise.", ()
 
 
 def _by_chance(more: float) -> str:
