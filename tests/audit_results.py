@@ -6,7 +6,7 @@ The numbers are near those of a small post-LayerNorm encoder; the words are part
 from dataclasses import replace
 from typing import Any
 
-from activation_flow.audit_data import (
+from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
     NOT_TESTABLE,

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 import activation_flow as af
 from activation_flow import eager, frequency, material, norms
-from activation_flow.audit_data import NOT_TESTABLE, VERDICTS
+from activation_flow.audit_tables import NOT_TESTABLE, VERDICTS
 from activation_flow.auditing import audit
 from activation_flow.stats import auc
 from activation_flow.words import find_words, kind_of_word

@@ -37,6 +37,7 @@ ORDER = (
     "result_prompts",
     "result_hidden",
     "audit_data",
+    "audit_tables",
     "claims",
     "crossed",
     "multiplicity",

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import activation_flow as af
 from activation_flow import command_audit, document_audit, result_audit
-from activation_flow.audit_data import VERDICTS
+from activation_flow.audit_tables import VERDICTS
 from activation_flow.data import ActivationFlowError
 from activation_flow.result_audit import AuditResult
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from activation_flow import audit_data
-from activation_flow.audit_data import (
+from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
     NOT_TESTABLE,

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from activation_flow.audit_data import AuditTokens, Control, Detail, PerToken, Score, ScoreRow
+from activation_flow.audit_data import AuditTokens, PerToken, Score
+from activation_flow.audit_tables import Control, Detail, ScoreRow
 from activation_flow.baselines import random_scores
 from activation_flow.data import Strength
 from activation_flow.findings import Beside

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from activation_flow import audit_rows, claim_tests, ratios
-from activation_flow.audit_data import AuditTokens, PerToken, ScoreRow, Tested
+from activation_flow.audit_data import AuditTokens, PerToken, Tested
 from activation_flow.audit_pairs import Moved
+from activation_flow.audit_tables import ScoreRow
 from activation_flow.claim_tests_confounds import beyond_confounds
 from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_shift import above_chance

@@ -23,9 +23,10 @@ from activation_flow import (
     threshold_sweep,
     verdicts,
 )
-from activation_flow.audit_data import AuditTokens, Control, ScoreRow
+from activation_flow.audit_data import AuditTokens
 from activation_flow.audit_pairs import Moved
 from activation_flow.audit_slow import Slow
+from activation_flow.audit_tables import Control, ScoreRow
 from activation_flow.audit_texts import Left
 from activation_flow.claims import ALPHA, DECLARED
 from activation_flow.confounds import confounds

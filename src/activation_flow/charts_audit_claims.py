@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activation_flow.audit_data import VERDICTS, Claim
+from activation_flow.audit_tables import VERDICTS, Claim
 from activation_flow.charts_audit_rows import BAND, Axis, Dot, between, dots, titled
 from activation_flow.picture_audit import (
     controls_at,

@@ -5,7 +5,7 @@ from math import ceil, floor
 from typing import Any
 
 from activation_flow import charts_theme as theme
-from activation_flow.audit_data import ScoreRow
+from activation_flow.audit_tables import ScoreRow
 from activation_flow.charts_audit_rows import BAND, between, channels, titled
 from activation_flow.charts_layers import layer_axis
 from activation_flow.picture import number, visible

@@ -4,12 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from activation_flow import charts_theme as theme
-from activation_flow.audit_data import (
-    ConfoundRow,
-    Dimension,
-    Interval,
-    ThresholdRow,
-)
+from activation_flow.audit_data import Interval
+from activation_flow.audit_tables import ConfoundRow, Dimension, ThresholdRow
 from activation_flow.charts_audit_rows import (
     BAND,
     STEP,

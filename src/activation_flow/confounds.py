@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activation_flow.audit_data import AuditTokens, ConfoundRow, Interval
+from activation_flow.audit_data import AuditTokens, Interval
+from activation_flow.audit_tables import ConfoundRow
 from activation_flow.crossed import crossed, interval
 from activation_flow.data import Ids, Mask
 from activation_flow.like_with_like import NEAR, Won, won_by_matched, won_in_groups

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
-from activation_flow.audit_data import (
+from activation_flow.audit_tables import (
     Claim,
     ConfoundRow,
     Control,

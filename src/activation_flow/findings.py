@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from activation_flow.audit_data import Detail, Interval, RatioRow, Tested
+from activation_flow.audit_data import Interval, Tested
+from activation_flow.audit_tables import Detail, RatioRow
 from activation_flow.claim_tests import Consistent
 from activation_flow.claim_tests_confounds import Beyond
 from activation_flow.claim_tests_layers import Standout

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from activation_flow import charts_audit, page
 from activation_flow import html_audit_tables as tables
-from activation_flow.audit_data import NO_BETTER, NOT_SUPPORTED, SUPPORTED
+from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED
 from activation_flow.document_audit import known
 from activation_flow.markup import escape, fragment, note
 from activation_flow.picture import model_line

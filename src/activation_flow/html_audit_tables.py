@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from activation_flow.audit_data import Claim, NormAtLayer
+from activation_flow.audit_tables import Claim, NormAtLayer
 from activation_flow.markup import escape, note
 from activation_flow.picture_audit import (
     counts_text,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import eager, norm_formulas, norm_modules
-from activation_flow.audit_data import AuditTokens, Dimension, NormAtLayer, PerToken, Score
+from activation_flow.audit_data import AuditTokens, PerToken, Score
+from activation_flow.audit_tables import Dimension, NormAtLayer
 from activation_flow.data import Mask
 from activation_flow.eager import Sample
 from activation_flow.encoder import Encoder

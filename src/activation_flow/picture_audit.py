@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
-from activation_flow.audit_data import (
+from activation_flow.audit_data import Interval
+from activation_flow.audit_tables import (
     Claim,
     Control,
     Dimension,
-    Interval,
     NormAtLayer,
     RatioRow,
     ScoreRow,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activation_flow.audit_data import Detail, Interval, RatioRow
+from activation_flow.audit_data import Interval
+from activation_flow.audit_tables import Detail, RatioRow
 from activation_flow.claim_tests_shift import excess_over_chance
 from activation_flow.crossed import Crossed, crossed, interval
 from activation_flow.data import Ids

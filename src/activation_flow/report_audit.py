@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activation_flow import terminal
-from activation_flow.audit_data import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Claim, ScoreRow
+from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Claim, ScoreRow
 from activation_flow.document_audit import known
 from activation_flow.picture import visible
 from activation_flow.picture_audit import (

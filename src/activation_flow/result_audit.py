@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow.audit_data import (
+from activation_flow.audit_tables import (
     Claim,
     ConfoundRow,
     Control,

@@ -6,7 +6,7 @@ Chooses and words; computes nothing but which numbers are told.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from activation_flow.audit_data import (
+from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
     NOT_TESTABLE,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import strength as formulas
-from activation_flow.audit_data import AuditTokens, Interval, ThresholdRow
+from activation_flow.audit_data import AuditTokens, Interval
+from activation_flow.audit_tables import ThresholdRow
 from activation_flow.claim_tests_shift import excess_over_chance
 from activation_flow.crossed import Clusters, Crossed, clusters, interval, moves, p_apart, spread
 from activation_flow.data import Ids, Mask

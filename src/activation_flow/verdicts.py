@@ -9,15 +9,14 @@ from math import isfinite
 from typing import Any
 
 from activation_flow import verdicts_content
-from activation_flow.audit_data import (
+from activation_flow.audit_data import Interval, Tested
+from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
     NOT_TESTABLE,
     SUPPORTED,
     Claim,
     Detail,
-    Interval,
-    Tested,
 )
 from activation_flow.claims import ALPHA, DECLARED, HIGH_PLACE, Declared
 from activation_flow.findings import Findings, Judged

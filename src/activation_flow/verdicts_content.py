@@ -5,7 +5,8 @@ The rules are those that claims.py declares; nothing is computed but comparisons
 
 from collections.abc import Iterator
 
-from activation_flow.audit_data import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Detail, Interval, Tested
+from activation_flow.audit_data import Interval, Tested
+from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Detail
 from activation_flow.claims import ALPHA, CONSISTENTLY, MARGIN
 from activation_flow.findings import Beside, Findings, Judged
 from activation_flow.verdict_words import by_chance, found_above, in_100, lower, number, range_of
