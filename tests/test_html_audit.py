@@ -79,6 +79,7 @@ def test_every_number_is_in_the_page(page: Path) -> None:
     for claim in found.claims:
         assert claim.test in read
         assert claim.rule in read
+        assert f"method {claim.method} rule" in read
         assert claim.place in read
         assert f"{p_text(claim.p)}; after Holm {p_text(claim.p_holm)}" in read
     for row in found.ratios:
@@ -106,6 +107,16 @@ def test_in_a_browser_without_network_nothing_is_wrong(page: Path, browser: Brow
     with browser.open(page, scripts=False, dark=True) as drawn:
         assert drawn.js("document.querySelectorAll('.afn-chart > svg').length") == 7
         assert drawn.problems() == []
+
+
+def test_the_tables_of_norms_fit(browser: Browser, tmp_path: Path) -> None:
+    FOUND.save(tmp_path / "audit.html")
+    too_wide = (
+        "[...document.querySelectorAll('.afn-said ~ .afn-wide')]"
+        ".map(one => one.scrollWidth - one.clientWidth)"
+    )
+    with browser.open(tmp_path / "audit.html", width=1280) as shown:
+        assert shown.js(too_wide) == [0, 0, 0]
 
 
 def test_texts_are_escaped(page: Path) -> None:

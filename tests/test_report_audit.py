@@ -40,12 +40,23 @@ def test_verdicts_with_their_sentences_then_what_bears_on_them() -> None:
     assert places == sorted(places)
     for said in ("Scores, layer 4 of 6", "rarity (−log f)", "shuffled weights: norm", "FAILED"):
         assert said in text
-    assert "attention received 0.390 [0.359, 0.418] < 0.001 – 3.94" in read
+    assert "attention received 0.390 [0.359, 0.418] 720 – 3.94" in read
     assert "[SEP] has 84.0 % of its energy" in read
     assert "400 texts in the sample of slow scores" in read
     assert "2 more, at other layers, passed" in text
     assert "Sweeps: --all" in text
     assert "P(HIGH | content)" not in text
+    assert "−0.046 [−0.066, −0.026]" in text
+    assert "…" not in text  # names wrap
+    assert "kinds permuted" not in text
+
+
+def test_controls_say_how_they_were_judged() -> None:
+    read = flat(printed(width=100))
+    assert "shuffled weights: norm 4 0.513 [0.468, 0.559] – passed" in read
+    assert "shuffled weights: claims C1, C4 4 – 0.210 passed" in read
+    assert "shuffled weights, claims C1, C4: 6 tests, the smallest p after Holm" in read
+    assert "the same at other layers" not in read
 
 
 def test_all_prints_the_sweeps() -> None:
@@ -53,7 +64,8 @@ def test_all_prints_the_sweeps() -> None:
     assert "P(HIGH | content)" in text
     assert "Function words have" in text
     assert "unchanged: HIGH" in text
-    assert "no verdict rests on it" in text
+    assert "R_H beside chance (exploratory, but for what C5 rests on)" in text
+    assert flat(text).count("kinds permuted among word types, 2,000 draws, seed 0") == 8
     assert "Sweeps: --all" not in text
 
 

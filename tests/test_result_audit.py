@@ -42,7 +42,15 @@ class TestDocument:
         norm = next(s for s in document["scores"] if s["score"] == "norm" and s["layer"] == 4)
         assert (norm["auc"], norm["seconds_per_1000_tokens"]) == (0.823, 0.21)
         assert norm["top_share"] == [0.083, 0.171]
-        assert [c["auc"] for c in document["controls"]] == [0.513, 0.499, 0.561, 0.5, 0.52, None]
+        assert [c["auc"] for c in document["controls"]] == [
+            0.513,
+            0.499,
+            0.561,
+            0.5,
+            0.52,
+            None,
+            None,
+        ]
 
     def test_every_field_of_every_row_is_in_it(self) -> None:
         document = FOUND.to_dict()
@@ -75,6 +83,18 @@ class TestDocument:
             if field.name != "provenance":
                 assert getattr(back, field.name) == getattr(FOUND, field.name), field.name
         assert back.provenance == FOUND.provenance
+
+    def test_what_an_earlier_version_did_not_say_is_the_default(self) -> None:
+        document = FOUND.to_dict()
+        for rows, name in (("claims", "method"), ("controls", "p")):
+            for row in document[rows]:
+                del row[name]
+        back = document_audit.from_dict(document)
+        assert {claim.method for claim in back.claims} == {""}
+        assert {control.p for control in back.controls} == {None}
+        del document["claims"][0]["verdict"]
+        with pytest.raises(LookupError, match="verdict"):
+            document_audit.from_dict(document)
 
     def test_what_a_later_version_adds_is_left_alone(self) -> None:
         document = FOUND.to_dict()

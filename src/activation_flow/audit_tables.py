@@ -55,6 +55,7 @@ class Claim:
         n: how many there were of what.
         sentence: the finding, for a reader who knows no statistics.
         details: what else bears on it.
+        method: how p came about: permuted or drawn from what, how often, with which seed.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Claim:
     n: Mapping[str, int]
     sentence: str
     details: tuple[Detail, ...] = ()
+    method: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +125,9 @@ class Control:
         layer: None where it belongs to none.
         auc: content above function within texts.
         interval: 95 %.
-        passed: the interval holds .5.
+        passed: nothing was found: p is not small; where there is no p, the interval holds .5.
         note: how it was made: seed, draws.
+        p: that nothing is there; None where an interval alone decides.
     """
 
     control: str
@@ -134,6 +137,7 @@ class Control:
     interval: Interval | None
     passed: bool | None
     note: str
+    p: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

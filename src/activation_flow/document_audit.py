@@ -4,7 +4,7 @@ What is absent, is no number or has no end is null: JSON has no form for it.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from math import isfinite
 from typing import Any
 
@@ -86,8 +86,12 @@ def from_dict(document: Json) -> AuditResult:
 
 
 def _row(kind: Any, row: Json) -> Any:
-    """One row of a table; only the columns that this version knows."""
-    values = {field.name: row[field.name] for field in fields(kind)}
+    """One row of a table; only the columns that this version knows, and what it need not have."""
+    values = {
+        one.name: row[one.name]
+        for one in fields(kind)
+        if one.name in row or one.default is MISSING is one.default_factory
+    }
     for name in _PAIRS:
         if values.get(name) is not None:
             low, high = values[name]

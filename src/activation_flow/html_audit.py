@@ -94,10 +94,8 @@ def _parts(found: AuditResult, figures: Figures) -> Iterator[str]:
         those = [*_drawn(figures, "ratios"), tables.folded("Every bucket", tables.ratios(found))]
         yield page.section("R_H beside chance", said, those)
     if found.confounds:
-        said = "Exploratory, but for what claims C1 and C2 are judged by, above."
-        yield page.section(
-            "Confounds", said, [*_drawn(figures, "confounds"), tables.confounds(found)]
-        )
+        those = [*_drawn(figures, "confounds"), tables.confounds(found)]
+        yield page.section("Confounds", EXPLORATORY, those)
     if found.controls:
         said = "In these the audit must find nothing."
         yield page.section("Controls", said, [*_drawn(figures, "controls"), tables.controls(found)])

@@ -6,11 +6,13 @@ from typing import Any
 from activation_flow.audit_tables import Claim, NormAtLayer
 from activation_flow.markup import escape, note
 from activation_flow.picture_audit import (
+    control_text,
     counts_text,
     effect_text,
     kind_text,
     null_text,
     p_text,
+    passed_text,
     scores_at,
     seconds_text,
     share_text,
@@ -65,6 +67,7 @@ def tested(claim: Claim, look: str) -> str:
     facts = {
         "in the paper": claim.place,
         "test": claim.test,
+        "method": claim.method,
         "rule": claim.rule,
         claim.effect_name or "effect": effect_text(claim.effect, claim.interval)
         + (f" (by chance {null_text(claim)})" if claim.null is not None else ""),
@@ -74,9 +77,10 @@ def tested(claim: Claim, look: str) -> str:
     rows = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>\n"
         for name, value in facts.items()
+        if value
     )
     head = f"{escape(claim.id)} {escape(claim.title)}"
-    more = f"{note('Besides, without a verdict of its own:')}{_details(claim)}"
+    more = f"{note('What else bears on it:')}{_details(claim)}"
     return (
         f'<div class="afn-tested" id="{escape(claim.id.lower())}">'
         f'<h3 class="afn-title">{head} {chip(claim.verdict, look)}</h3>'
@@ -110,36 +114,46 @@ def scores(found: AuditResult) -> Iterator[str]:
         ("note", lambda row: f"not available: {row.missing}" if row.missing else row.note),
     ]
     yield note(
-        "Exploratory. Top 1/3: of norms, the part of the squared norm that its largest dimension "
-        "and its three largest ones carry: where that is much, the norm is about these few. "
-        "Seconds are –, where a score needs no pass of its own."
+        "Exploratory, but for the norm, which C1 is about at this layer and C3 at every one. Some "
+        "scores are of a sample: set beside each other those of as many texts. Top 1/3: of norms, "
+        "the part of the squared norm that its largest dimension and its three largest ones carry: "
+        "where that is much, the norm is about these few. Seconds are –, where a score needs no "
+        "pass of its own."
     )
     yield table(columns, scores_at(found, found.layer))
     yield folded(f"All {len(found.scores):,} rows, layer by layer", table(columns, found.scores))
 
 
 def norms(found: AuditResult) -> Iterator[str]:
-    """What normalisation does at each layer, and the strength of each kind before and behind it."""
-    kinds = list(dict.fromkeys(kind for row in found.norms for kind in row.strength))
+    """What normalisation does at each layer; then strengths of each kind behind and before it."""
     columns: list[Column] = [
         ("layer", lambda row: where_text(found, row.layer)),
         ("layout", lambda row: row.layout),
         ("S* (even spread)", lambda row: value_text(row.level)),
         ("off by at most", lambda row: _relative(row.error)),
+        ("module", lambda row: "; ".join(filter(None, (row.module, row.note)))),
     ]
-    columns += [_of_kind("S", kind, lambda row: row.strength) for kind in kinds]
-    columns += [
-        _of_kind("before it", kind, lambda row: row.before or {})
-        for kind in kinds
-        if any(row.before and kind in row.before for row in found.norms)
-    ]
-    columns.append(("module", lambda row: "; ".join(filter(None, (row.module, row.note)))))
     yield table(columns, found.norms)
+    yield from _of_kinds(found, "Mean strength S of each kind of token:", lambda row: row.strength)
+    yield from _of_kinds(
+        found, "Mean norm of each kind before the norm module:", lambda row: row.before or {}
+    )
 
 
-def _of_kind(head: str, kind: str, held: Callable[[NormAtLayer], Mapping[str, float]]) -> Column:
-    """One kind's mean strength, of those that a row holds."""
-    return (f"{head}, {kind_text(kind)}", lambda row: value_text(held(row).get(kind)))
+def _of_kinds(
+    found: AuditResult, said: str, held: Callable[[NormAtLayer], Mapping[str, float]]
+) -> Iterator[str]:
+    """A column for each kind, where any layer holds one."""
+    kinds = dict.fromkeys(kind for row in found.norms for kind in held(row))
+    columns: list[Column] = [("layer", lambda row: where_text(found, row.layer))]
+    columns += [_of_kind(kind, held) for kind in kinds]
+    if kinds:
+        yield note(said)
+        yield table(columns, found.norms)
+
+
+def _of_kind(kind: str, held: Callable[[NormAtLayer], Mapping[str, float]]) -> Column:
+    return (kind_text(kind), lambda row: value_text(held(row).get(kind)))
 
 
 def _relative(error: float | None) -> str:
@@ -207,13 +221,13 @@ def confounds(found: AuditResult) -> str:
 
 def controls(found: AuditResult) -> str:
     """What must say nothing, and whether it does."""
-    said = {True: "passed", False: "failed", None: "not measured"}
     columns: list[Column] = [
         ("control", lambda row: row.control),
         ("score", lambda row: row.score),
         ("layer", lambda row: where_text(found, row.layer)),
-        ("AUC [95 % interval]", lambda row: effect_text(row.auc, row.interval)),
-        ("holds 0.5", lambda row: said[row.passed]),
+        ("AUC [95 % interval]", lambda row: control_text(row)[0]),
+        ("p", lambda row: control_text(row)[1]),
+        ("result", passed_text),
         ("note", lambda row: row.note),
     ]
     return table(columns, found.controls)

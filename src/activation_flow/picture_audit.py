@@ -92,12 +92,15 @@ def sizes(found: AuditResult) -> Iterator[str]:
 
 
 def draws_line(found: AuditResult) -> str:
-    """How the permutation tests were drawn; "" where nobody says."""
+    """How often tests draw that draw at all; "" where nobody says."""
     settings = found.provenance.settings
     draws, seed = settings.get("draws"), settings.get("seed")
     if not isinstance(draws, int):
         return ""
-    return f"permutation tests: {draws:,} draws each, seed {seed}; p is at least 1/{draws + 1:,}"
+    return (
+        f"tests that draw: {draws:,} draws, seed {seed}, unless a claim's method says otherwise; "
+        f"p of so many is at least 1/{draws + 1:,}"
+    )
 
 
 def counted(name: str, n: int) -> str:
@@ -118,8 +121,8 @@ def counts_text(n: Mapping[str, int]) -> str:
 def value_text(value: float | None) -> str:
     """A number; "none" where there is none.
 
-    >>> value_text(0.82345), value_text(0.0031), value_text(None)
-    ('0.823', '0.0031', 'none')
+    >>> value_text(0.82345), value_text(-0.0031), value_text(None)
+    ('0.823', '−0.0031', 'none')
     """
     return NOTHING if value is None or not isfinite(value) else _alike([value])[0]
 
@@ -149,12 +152,17 @@ def effect_text(value: float | None, interval: Interval | None) -> str:
 
 
 def _alike(values: Sequence[float]) -> list[str]:
-    """Numbers that stand together, with the decimals of the largest: three, or four below 0.01."""
+    """Numbers that stand together, with the decimals of the largest: three, or four below 0.01.
+
+    A minus is that of sentences and charts; of an exponent it stays a hyphen.
+    """
     largest = max(map(abs, values))
-    if 0 < largest < 0.0001 or largest >= 1e6:
-        return [number(value) for value in values]
     places = 3 if largest >= 0.01 or not largest else 4
-    return [f"{value:.{places}f}" for value in values]
+    plain = largest >= 0.0001 or not largest
+    written = [
+        f"{value:.{places}f}" if plain and largest < 1e6 else number(value) for value in values
+    ]
+    return [re.sub("^-", "−", one) for one in written]
 
 
 def p_text(p: float | None) -> str:
@@ -184,12 +192,12 @@ def top_text(top_share: Interval | None) -> str:
     """The share of the squared norm in the largest dimension and in the three largest.
 
     >>> top_text((0.083, 0.15)), top_text(None)
-    ('8.3 / 15 %', '–')
+    ('8.3/15 %', '–')
     """
     if top_share is None:
         return "–"
     one, three = (f"{100 * s:.0f}" if s >= 0.0995 else f"{100 * s:.1f}" for s in top_share)
-    return f"{one} / {three} %"
+    return f"{one}/{three} %"
 
 
 def share_text(share: float | None) -> str:
@@ -220,6 +228,17 @@ def controls_at(found: AuditResult) -> list[Control]:
     """The controls at the layer of the claims, those of no layer, and all that did not pass."""
     here = (found.layer, None)
     return [row for row in found.controls if row.layer in here or not row.passed]
+
+
+def control_text(row: Control) -> tuple[str, str]:
+    """Its AUC and its p: one of the two may be what it is judged by alone."""
+    auc = "–" if row.auc is None else effect_text(row.auc, row.interval)
+    return auc, "–" if row.p is None else p_text(row.p)
+
+
+def passed_text(row: Control) -> str:
+    """What became of a control."""
+    return {True: "passed", False: "FAILED", None: "not measured"}[row.passed]
 
 
 def swept(found: AuditResult) -> tuple[ThresholdRow, ...]:

@@ -4,20 +4,22 @@ Computes nothing; the words are those of picture_audit, the layout that of termi
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from activation_flow import terminal
-from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Claim, ScoreRow
+from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED, ScoreRow
 from activation_flow.document_audit import known
 from activation_flow.picture import visible
 from activation_flow.picture_audit import (
     about_line,
+    control_text,
     controls_at,
     draws_line,
     effect_text,
     kind_text,
     p_text,
+    passed_text,
     scores_at,
     seconds_text,
     share_text,
@@ -30,11 +32,10 @@ from activation_flow.picture_audit import (
 )
 from activation_flow.result_audit import AuditResult
 from activation_flow.sentences_audit import (
-    EXPLORATORY,
     norm_sentences,
     summary_line,
 )
-from activation_flow.terminal import GREY, Column, Page, fit, packed
+from activation_flow.terminal import GAP, GREY, Column, Page, fit, packed, width_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -47,11 +48,12 @@ _MORE = (
 )
 _VERDICT, _EFFECT, _P = 15, 24, 7  # columns of the console
 _TITLE = 16  # the least of them for a claim; narrower consoles get one thing below the other
-_NAME, _TOPIC = 38, 44  # of a score, of a claim in one line; at most
-_LEAST, _REST = 18, 54  # of a score; the other columns of the scores
+_TOPIC = 44  # of a claim in one line, at most
+_LEAST = 18  # of the names in a table
 _COLUMNS = (
-    "top 1/3: of norms, the share of the squared norm in its largest and its three largest "
-    "dimensions; s/1,000: seconds per 1,000 tokens, – where no pass of its own is needed"
+    "texts: some scores are of a sample, compare those of as many; top 1/3: of norms, the share of "
+    "the squared norm in its largest and its three largest dimensions; s/1,000: seconds per 1,000 "
+    "tokens, – where no pass of its own is needed"
 )
 
 _Cells = dict[str, Callable[[Any], str]]
@@ -90,11 +92,11 @@ class AuditPage(Page):
 
     def _one_line_each(self) -> Any:
         columns = {
-            "": topic,
+            "": lambda claim: fit(topic(claim), _TOPIC),
             "verdict": lambda claim: claim.verdict,
             "effect [95 %]": lambda claim: effect_text(claim.effect, claim.interval),
         }
-        return self.table(_columns(columns, self.found.claims, _TOPIC))
+        return self.table(_columns(columns, self.found.claims))
 
     def _claims(self, width: int) -> "Iterator[RenderableType]":
         """A row of a table each, and its sentence below."""
@@ -113,7 +115,10 @@ class AuditPage(Page):
                 yield self.text(visible(topic(claim)), "bold")
                 yield self.text(claim.verdict, style)
                 yield self.text(f"{effect}  p Holm {p}")
-            yield self._sentence(claim, width)
+            yield self._below(claim.sentence, width)
+            if self.everything and claim.method:
+                yield self._below(f"p {p_text(claim.p)}: {claim.method}", width, GREY)
+            yield self.text("")
 
     def _row(self, cells: Sequence[str], title: int, style: str, of_verdict: str) -> Any:
         from rich.table import Table
@@ -126,11 +131,10 @@ class AuditPage(Page):
         table.add_row(*(self.text(cell, look) for cell, look in zip(cells, styles, strict=True)))
         return table
 
-    def _sentence(self, claim: Claim, width: int) -> Any:
+    def _below(self, said: str, width: int, style: str = "") -> Any:
         from rich.padding import Padding
 
-        indent = 4 if width > 40 else 0
-        return Padding(self.text(visible(claim.sentence)), (0, 0, 1, indent))
+        return Padding(self.text(visible(said), style), (0, 0, 0, 4 if width > 40 else 0))
 
     def _scores(self, width: int) -> "Iterator[RenderableType]":
         """At the layer of the claims, best first, with what they cost."""
@@ -143,28 +147,31 @@ class AuditPage(Page):
         columns: _Cells = {
             "score": lambda row: row.title,
             "AUC [95 %]": _auc,
-            "p (BH)": lambda row: p_text(row.p_bh),
+            "texts": lambda row: f"{row.texts:,}",
             "top 1/3": lambda row: top_text(row.top_share),
             "s/1,000": lambda row: seconds_text(row.seconds_per_1000_tokens),
         }
-        yield from self._tables(columns, rows, width, name=max(_LEAST, min(_NAME, width - _REST)))
+        yield from self._tables(columns, rows, width)
         yield self.text(_COLUMNS, GREY)
 
     def _controls(self, width: int) -> "Iterator[RenderableType]":
         rows = self.found.controls if self.everything else controls_at(self.found)
         if not rows:
             return
-        said = {True: "passed", False: "FAILED", None: "not measured"}
         yield self.text("\nControls: here nothing must be found", "bold")
         columns: _Cells = {
             "control": lambda row: f"{row.control}: {row.score}",
             "layer": lambda row: where_text(self.found, row.layer),
-            "AUC [95 %]": lambda row: effect_text(row.auc, row.interval),
-            "holds 0.5": lambda row: said[row.passed],
+            "AUC [95 %]": lambda row: control_text(row)[0],
+            "p": lambda row: control_text(row)[1],
+            "result": passed_text,
         }
         yield from self._tables(columns, rows, width)
         if more := len(self.found.controls) - len(rows):
             yield self.text(f"{more:,} more, at other layers, passed")
+        for row in controls_at(self.found):
+            if row.note:
+                yield self.text(visible(f"{row.control}, {row.score}: {row.note}"), GREY)
 
     def _normalisation(self) -> "Iterator[RenderableType]":
         for n, sentence in enumerate(norm_sentences(self.found)):
@@ -176,16 +183,19 @@ class AuditPage(Page):
         """What is exploratory."""
         found = self.found
         sweeps: tuple[tuple[str, _Cells, Sequence[Any]], ...] = (
-            ("Thresholds", _THRESHOLDS, swept(found)),
-            ("R_H beside chance", _RATIOS, surplus(found)),
-            ("Confounds", _CONFOUNDS, found.confounds),
-            ("Dimensions that carry the strength", _DIMENSIONS, found.dimensions),
-            ("Scores, layer by layer", self._layered(), found.scores),
+            ("Thresholds (exploratory)", _THRESHOLDS, swept(found)),
+            ("R_H beside chance (exploratory, but for what C5 rests on)", _RATIOS, surplus(found)),
+            ("Confounds (exploratory)", _CONFOUNDS, found.confounds),
+            ("Dimensions that carry the strength (no test)", _DIMENSIONS, found.dimensions),
+            (
+                "Scores, layer by layer (exploratory, but for the norm, which C3 rests on)",
+                self._layered(),
+                found.scores,
+            ),
         )
-        yield self.text(f"\n{EXPLORATORY}", GREY)
         for title, columns, rows in sweeps:
             if rows:
-                yield self.text(f"\n{title} (exploratory)", "bold")
+                yield self.text(f"\n{title}", "bold")
                 yield from self._tables(columns, rows, width)
 
     def _layered(self) -> _Cells:
@@ -194,6 +204,7 @@ class AuditPage(Page):
             "layer": lambda row: where_text(self.found, row.layer),
             "AUC [95 %]": _auc,
             "p (BH)": lambda row: p_text(row.p_bh),
+            "texts": lambda row: f"{row.texts:,}",
         }
 
     def _notes(self) -> "Iterator[RenderableType]":
@@ -203,21 +214,20 @@ class AuditPage(Page):
                 continue
             yield self.text(visible(line))
 
-    def _tables(
-        self, cells: _Cells, rows: Sequence[Any], width: int, *, name: int | None = None
-    ) -> "Iterator[RenderableType]":
-        """In as many tables as the width asks for, the first column in each."""
-        lead, *values = _columns(cells, rows, name or min(_NAME, width // 2))
-        for columns in packed([lead], values, width):
-            yield self.table(columns)
+    def _tables(self, cells: _Cells, rows: Sequence[Any], width: int) -> "Iterator[RenderableType]":
+        """In as many tables as the width asks for; the names stand in each, and wrap."""
+        names, *values = _columns(cells, rows)
+        room = max(width - width_of(values) - GAP, min(_LEAST, width // 2))
+        short = replace(names, cells=[fit(name, room) for name in names.cells])
+        # subtle: rich takes what is missing from the widest column first, which holds the names.
+        for _, *columns in packed([short], values, width):
+            yield self.table([names, *columns])
 
 
-def _columns(cells: _Cells, rows: Sequence[Any], name: int) -> list[Column]:
-    """The columns of a table; the first holds names, of so many columns of the console at most."""
+def _columns(cells: _Cells, rows: Sequence[Any]) -> list[Column]:
     columns = []
-    for n, (head, fill) in enumerate(cells.items()):
+    for head, fill in cells.items():
         texts = [visible(fill(row)) for row in rows]
-        texts = [fit(text, name) for text in texts] if n == 0 else texts
         columns.append(Column(head, texts, [""] * len(texts), right=False))
     return columns
 
@@ -236,7 +246,7 @@ _THRESHOLDS: _Cells = {
 }
 _RATIOS: _Cells = {
     "tokens: bucket": lambda row: f"{row.tokens}: {row.bucket}",
-    "R - k/n [95 %]": lambda row: effect_text(row.excess, row.interval),
+    "R − k/n [95 %]": lambda row: effect_text(row.excess, row.interval),
     "pairs": lambda row: f"{row.pairs:,}",
 }
 _CONFOUNDS: _Cells = {
