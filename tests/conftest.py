@@ -21,17 +21,21 @@ settings.register_profile(
 settings.load_profile("shared machine")
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Engine folders go into a folder of the test session; models of the hub are out of reach."""
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Engine folders go into a folder of the test session; models of the hub are out of reach.
+
+    Of the session, so that it is there before what modules share.
+    """
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # one cache for all workers: each model is made once
         base = base.parent
     cache = base / "cache"
-    monkeypatch.setenv("AFN_CACHE", str(cache))
-    monkeypatch.setenv("HF_HOME", str(base / "hub"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return cache
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AFN_CACHE", str(cache))
+        patch.setenv("HF_HOME", str(base / "hub"))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield cache
 
 
 @pytest.fixture
@@ -65,6 +69,12 @@ def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
 @pytest.fixture
 def minilm() -> af.Encoder:
     """The embedded model."""
+    return af.Encoder.from_pretrained("minilm")
+
+
+@pytest.fixture(scope="module")
+def shared_minilm() -> af.Encoder:
+    """The same, loaded once for a module: for properties of many examples."""
     return af.Encoder.from_pretrained("minilm")
 
 

@@ -19,7 +19,7 @@ READ = (0, 1, 3, 4)
 def run(
     tiny: Callable[..., Any], model_type: str, before: Callable[[], object] = lambda: None
 ) -> tuple[attention.Attention, eager.Sample]:
-    encoder = af.Encoder.from_pretrained(tiny(model_type), engine="torch")
+    encoder = af.Encoder.from_pretrained(tiny(model_type), engine="torch", threads=1)
     encoded, _ = encoder.tokenize(TEXTS)
     sampled = eager.sample(encoded, tokens_of(encoded), READ)
     with eager.opened(encoder, "eager") as tap:
@@ -123,7 +123,7 @@ def test_a_model_without_attention_says_so(tiny: Callable[..., Any]) -> None:
 
 
 def test_weights_that_are_not_given_are_missing(tiny: Callable[..., Any]) -> None:
-    encoder = af.Encoder.from_pretrained(tiny("bert"), engine="torch")
+    encoder = af.Encoder.from_pretrained(tiny("bert"), engine="torch", threads=1)
     encoded, _ = encoder.tokenize(TEXTS)
     sampled = eager.sample(encoded, tokens_of(encoded), READ)
     with eager.opened(encoder, "eager") as tap:

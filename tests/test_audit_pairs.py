@@ -100,7 +100,7 @@ def check_standardised(encoder: af.Encoder, pairs: TextPairs, found: Moved, laye
 
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 def test_pairs_of_all_sorts(tiny, kind):
-    encoder = af.Encoder.from_pretrained(tiny(kind))
+    encoder = af.Encoder.from_pretrained(tiny(kind), engine="torch", threads=1)
     pairs = in_pairs(PAIRS)
     found = moved(encoder, pairs, 2)
     check(encoder, pairs, found, 2)

@@ -109,13 +109,12 @@ def test_in_a_browser_without_network_nothing_is_wrong(page: Path, browser: Brow
         assert drawn.problems() == []
 
 
-def test_the_tables_of_norms_fit(browser: Browser, tmp_path: Path) -> None:
-    FOUND.save(tmp_path / "audit.html")
+def test_the_tables_of_norms_fit(page: Path, browser: Browser) -> None:
     too_wide = (
         "[...document.querySelectorAll('.afn-said ~ .afn-wide')]"
         ".map(one => one.scrollWidth - one.clientWidth)"
     )
-    with browser.open(tmp_path / "audit.html", width=1280) as shown:
+    with browser.open(page, width=1280) as shown:
         assert shown.js(too_wide) == [0, 0, 0]
 
 

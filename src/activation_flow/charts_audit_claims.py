@@ -5,6 +5,7 @@ from typing import Any
 from activation_flow.audit_tables import VERDICTS, Claim
 from activation_flow.charts_audit_rows import BAND, Axis, Dot, between, dots, titled
 from activation_flow.picture_audit import (
+    control_text,
     controls_at,
     counts_text,
     effect_text,
@@ -20,7 +21,7 @@ from activation_flow.picture_audit import (
 from activation_flow.result_audit import AuditResult
 
 _PLOT = 260  # pixels: each row has a scale of its own, so that more would say no more
-_PASSED = {True: "passed: the interval holds 0.5", False: "failed", None: "not measured"}
+_PASSED = {True: "passed", False: "failed", None: "not measured"}
 
 
 def claims(found: AuditResult) -> Any:
@@ -64,10 +65,12 @@ def controls(found: AuditResult) -> Any:
     rows = []
     for row in shown:
         where = "" if row.layer is None else f", layer {where_text(found, row.layer)}"
-        written = effect_text(row.auc, row.interval) if row.auc is not None else "not measured"
+        said, p = control_text(row)
+        chance = f"p {p}" if row.p is not None else "not measured"
+        written = said if row.auc is not None else chance
         told = {"control": row.control, "score": row.score, "layer": where_text(found, row.layer)}
         told |= {"AUC": value_text(row.auc), "95 % interval": between(row.interval)}
-        told |= {"how": row.note}
+        told |= {"p": p, "how": row.note}
         rows.append(
             Dot(
                 label=f"{row.control}: {row.score}{where}",
@@ -79,7 +82,7 @@ def controls(found: AuditResult) -> Any:
             )
         )
     chart = dots(rows, looks, Axis(title="AUC, content above function words", null=0.5))
-    notes = ["here nothing must be found: an interval that does not hold 0.5 casts doubt on all"]
+    notes = ["here nothing must be found: a control that fails casts doubt on all else"]
     if more := len(found.controls) - len(shown):
         notes.append(f"{more:,} more, at other layers, passed")
     return titled(found, chart, "Is something found where nothing is?", [*notes, f"lines: {BAND}"])

@@ -196,7 +196,11 @@ def dimensions(found: AuditResult) -> Any:
             gain = "no gain" if row.gamma is None else f"γ {number(row.gamma)}"
             usual = "" if row.typical is None else f" (typical {number(row.typical)})"
             rows.append(
-                {"i": len(rows), "kind": theme.label(kind) if n == 0 else "", "share": row.share}
+                {
+                    "i": len(rows),
+                    "kind": theme.label(kind or "unknown") if n == 0 else "",
+                    "share": row.share,
+                }
                 | {"dim": f"dim {row.dim}", "look": _gain(row), "name": kind_text(kind)}
                 | {"said": share_text(row.share), "gain": gain + usual}
                 | {"written": f"{share_text(row.share)}; {gain}{usual}"}
