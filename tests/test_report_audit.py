@@ -43,7 +43,7 @@ def test_verdicts_with_their_sentences_then_what_bears_on_them() -> None:
     assert "attention received 0.390 [0.359, 0.418] 720 – 3.94" in read
     assert "[SEP] has 84.0 % of its energy" in read
     assert "400 texts in the sample of slow scores" in read
-    assert "2 more, at other layers, passed" in text
+    assert "2 more, at other layers: none failed" in text
     assert "Sweeps: --all" in text
     assert "P(HIGH | content)" not in text
     assert "−0.046 [−0.066, −0.026]" in text

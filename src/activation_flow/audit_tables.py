@@ -55,7 +55,7 @@ class Claim:
         n: how many there were of what.
         sentence: the finding, for a reader who knows no statistics.
         details: what else bears on it.
-        method: how p came about: permuted or drawn from what, how often, with which seed.
+        method: how p was found: what was drawn, how often, by which seed; "" where there is none.
     """
 
     id: str
@@ -121,13 +121,14 @@ class Control:
 
     Attributes:
         control: ``shuffled weights``, ``random score``, ``normalised state``.
-        score: the score that was taken.
+        score: the score that was taken, or the claims that were tested.
         layer: None where it belongs to none.
-        auc: content above function within texts.
-        interval: 95 %.
-        passed: nothing was found: p is not small; where there is no p, the interval holds .5.
+        auc: content above function within texts; None where something else was tested.
+        interval: of it, 95 %.
+        passed: p is at least .05; None where that cannot be otherwise, or nothing was tested.
         note: how it was made: seed, draws.
-        p: that nothing is there; None where an interval alone decides.
+        p: that there is something; adjusted (Holm) over what is judged together: the layers, or
+            the tests of all copies. Of a random score: of more than 5 % false findings.
     """
 
     control: str
@@ -150,7 +151,10 @@ class NormAtLayer:
             ``unknown``, found from the numbers.
         module: name of the norm module whose output (post) or input (pre) the hidden state is.
         level: S* = sqrt(Σγ² + ‖β‖²), the strength where energy is spread evenly; None if not post.
-        error: largest |predicted − measured| / measured of the strengths; None if not post.
+        error: largest |predicted − measured| / measured of the strengths, both of the model as it
+            is opened for this (float32); None if not post.
+        audited_error: the same against the strengths that the claims rest on, of the audit's
+            engine; None likewise.
         strength: mean strength of each kind of token.
         before: mean norm before the norm module, of each kind; None where it is not seen.
         note: one clause, where something is not available.
@@ -164,6 +168,7 @@ class NormAtLayer:
     strength: Mapping[str, float] = field(default_factory=dict[str, float])
     before: Mapping[str, float] | None = None
     note: str = ""
+    audited_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +206,8 @@ class ThresholdRow:
         precision: P(content | HIGH), of those.
         base_rate: P(content).
         recall: P(HIGH | content).
-        interval: of the lift, 95 %; None where HIGH is empty.
-        p: two-sided, of lift = 1.
+        interval: of the lift, 95 %; None where no content word is HIGH.
+        p: two-sided, of lift = 1; None likewise.
         p_bh: adjusted over all rows.
         excess: mean R_H − k/n of the pairs under this cut; None where there are no pairs.
     """
@@ -232,7 +237,7 @@ class RatioRow:
     """What a bucket of tokens holds of the shift, beside what chance gives.
 
     Attributes:
-        bucket: ``HIGH``, ``rarest`` (tokens), ``nearest`` (to the edit), ``random``.
+        bucket: ``HIGH``, ``rarest`` (tokens), ``nearest`` (to the edit).
         tokens: ``all``; ``unchanged``, counted anew among themselves; ``replaced``, what they add
             to the row of all.
         distance: ``shift`` (Δ), ``cosine`` (1 − cos), ``standardised``.
@@ -242,6 +247,7 @@ class RatioRow:
         interval: of the excess, 95 %.
         pairs: how many pairs of texts.
         note: what was left out.
+        texts: how many different first texts these pairs have.
     """
 
     bucket: str
@@ -253,6 +259,7 @@ class RatioRow:
     interval: Interval | None
     pairs: int
     note: str = ""
+    texts: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +267,7 @@ class ConfoundRow:
     """How much of the effect a confound takes, or how strongly the strength goes with it.
 
     Attributes:
-        group: ``alone``, ``stratified``, ``model``, ``partial``, ``matched``, ``correlation``.
+        group: ``alone``, ``stratified``, ``partial``, ``matched``, ``correlation``.
         name: in words.
         value: None where it cannot be computed; ``note`` says why.
         interval: 95 %, over texts and word types.

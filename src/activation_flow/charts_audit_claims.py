@@ -12,6 +12,7 @@ from activation_flow.picture_audit import (
     interval_text,
     null_text,
     p_text,
+    passed_text,
     scores_at,
     seconds_text,
     topic,
@@ -21,7 +22,6 @@ from activation_flow.picture_audit import (
 from activation_flow.result_audit import AuditResult
 
 _PLOT = 260  # pixels: each row has a scale of its own, so that more would say no more
-_PASSED = {True: "passed", False: "failed", None: "not measured"}
 
 
 def claims(found: AuditResult) -> Any:
@@ -61,7 +61,7 @@ def _claim(one: Claim) -> Dot:
 def controls(found: AuditResult) -> Any:
     """The AUC of what must say nothing, about 0.5; at other layers only what failed."""
     shown = controls_at(found)
-    looks = list(dict.fromkeys(_PASSED[row.passed] for row in shown))
+    looks = list(dict.fromkeys(passed_text(row) for row in shown))
     rows = []
     for row in shown:
         where = "" if row.layer is None else f", layer {where_text(found, row.layer)}"
@@ -77,14 +77,14 @@ def controls(found: AuditResult) -> Any:
                 value=row.auc,
                 ends=row.interval,
                 written=written,
-                look=_PASSED[row.passed],
+                look=passed_text(row),
                 told=told,
             )
         )
     chart = dots(rows, looks, Axis(title="AUC, content above function words", null=0.5))
     notes = ["here nothing must be found: a control that fails casts doubt on all else"]
     if more := len(found.controls) - len(shown):
-        notes.append(f"{more:,} more, at other layers, passed")
+        notes.append(f"{more:,} more, at other layers: none failed")
     return titled(found, chart, "Is something found where nothing is?", [*notes, f"lines: {BAND}"])
 
 

@@ -131,6 +131,7 @@ def norms(found: AuditResult) -> Iterator[str]:
         ("layout", lambda row: row.layout),
         ("S* (even spread)", lambda row: value_text(row.level)),
         ("off by at most", lambda row: _relative(row.error)),
+        ("in the audit's engine", lambda row: _relative(row.audited_error)),
         ("module", lambda row: "; ".join(filter(None, (row.module, row.note)))),
     ]
     yield table(columns, found.norms)

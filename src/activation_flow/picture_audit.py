@@ -227,7 +227,8 @@ def scores_at(found: AuditResult, layer: int) -> list[ScoreRow]:
 def controls_at(found: AuditResult) -> list[Control]:
     """The controls at the layer of the claims, those of no layer, and all that did not pass."""
     here = (found.layer, None)
-    return [row for row in found.controls if row.layer in here or not row.passed]
+    odd = ("FAILED", "not measured")
+    return [row for row in found.controls if row.layer in here or passed_text(row) in odd]
 
 
 def control_text(row: Control) -> tuple[str, str]:
@@ -238,7 +239,9 @@ def control_text(row: Control) -> tuple[str, str]:
 
 def passed_text(row: Control) -> str:
     """What became of a control."""
-    return {True: "passed", False: "FAILED", None: "not measured"}[row.passed]
+    if row.passed is not None:
+        return "passed" if row.passed else "FAILED"
+    return "not measured" if row.auc is None else "cannot fail"
 
 
 def swept(found: AuditResult) -> tuple[ThresholdRow, ...]:

@@ -168,7 +168,7 @@ class AuditPage(Page):
         }
         yield from self._tables(columns, rows, width)
         if more := len(self.found.controls) - len(rows):
-            yield self.text(f"{more:,} more, at other layers, passed")
+            yield self.text(f"{more:,} more, at other layers: none failed")
         for row in controls_at(self.found):
             if row.note:
                 yield self.text(visible(f"{row.control}, {row.score}: {row.note}"), GREY)
