@@ -79,4 +79,5 @@ def test_what_cannot_be_tested_says_why():
     small, few = random_tokens(5, texts=12, types=80)
     found = layer_stands_out(small, few.normal(size=(3, len(small))), 0, draws=100)
     assert found.tested.missing == ""
+    assert found.tested.method == "100 draws of multivariate t noise, seed 0"
     assert found.picks == ()  # a half has only six texts
