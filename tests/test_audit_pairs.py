@@ -163,6 +163,15 @@ def test_frequencies(tiny_encoder):
     assert found.frequency.tolist() == (-kept[found.row].astype(float)).tolist()
 
 
+def test_pairs_that_share_a_first_text_have_its_number(tiny_encoder):
+    a, b = "a dog ran", "a day at the park"
+    pairs = in_pairs([(a, "a cat ran"), (b, "a walk at the park"), (a, "a dog sat"), (a, a)])
+    found = moved(tiny_encoder, pairs, 1)
+    assert found.n_pairs == 3
+    of_pair = [{*found.text[found.pair == number].tolist()} for number in range(3)]
+    assert of_pair == [{0}, {1}, {0}]
+
+
 def test_what_fails_is_counted(tiny_encoder):
     pairs = in_pairs([("a dog", ""), ("a dog", "a cat"), ("a dog ran " * 20, "a"), ("x", "X")])
     seen = []

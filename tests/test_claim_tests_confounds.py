@@ -30,6 +30,7 @@ def corpus():
 def test_what_strength_adds_is_the_difference_of_cross_fitted_aucs(corpus):
     tokens, strength = corpus
     found = beyond_confounds(tokens, strength, draws=99, seed=2)
+    assert found.tested.method == "99 draws of kinds from the model without strength, seed 2"
     one, fold = tokens.kind == "content", folds(tokens.text, 2)
     base = confounds(tokens, np.ones(len(one), dtype=bool))
     model = LogisticRegression(C=100, tol=1e-10, max_iter=1000)

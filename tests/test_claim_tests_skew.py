@@ -33,6 +33,7 @@ def test_skewness_is_scipys(corpus):
     assert found.tested.p < 0.01
     assert found.tested.interval[0] > 0
     assert found.tested.n["texts"] == 40
+    assert found.tested.method == "Student's t over texts and word types"
 
 
 def test_its_variance_is_that_of_leaving_out_texts_and_types(corpus):
@@ -80,5 +81,9 @@ def test_too_little_is_not_tested():
     found = right_skew(tokens, random.normal(size=len(tokens)))
     assert found.tested.missing == "9 texts have 3 tokens of different strength; it takes 10"
     assert found.positive is None
+    tokens, random = random_tokens(1, texts=1)
+    found = right_skew(tokens, random.normal(size=len(tokens)))
+    assert found.tested.missing == "1 text has 3 tokens of different strength; it takes 10"
     tokens, random = random_tokens(2, types=4)
-    assert right_skew(tokens, random.normal(size=len(tokens))).tested.missing.startswith("4 word")
+    found = right_skew(tokens, random.normal(size=len(tokens)))
+    assert found.tested.missing == "4 different word types; it takes 5"

@@ -15,8 +15,9 @@ from activation_flow.audit_tables import (
     VERDICTS,
     RatioRow,
 )
-from activation_flow.claim_tests import Consistent, untested
+from activation_flow.claim_tests import untested
 from activation_flow.claim_tests_confounds import Beyond
+from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Pick, Standout
 from activation_flow.claim_tests_skew import Skewed
 from activation_flow.claims import DECLARED

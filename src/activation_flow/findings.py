@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from activation_flow.audit_data import Interval, Tested
 from activation_flow.audit_tables import Detail, RatioRow
-from activation_flow.claim_tests import Consistent
 from activation_flow.claim_tests_confounds import Beyond
+from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Standout
 from activation_flow.claim_tests_skew import Skewed
 from activation_flow.kind_places import Places
