@@ -148,7 +148,7 @@ def test_claims_are_judged(whole):
         "random score",
         "normalised state",
     }
-    assert whole.provenance.settings["controls"] is True
+    assert whole.provenance.settings["controls"] is None  # as it was asked
     for row in whole.scores:
         assert (row.auc is None) == bool(row.missing)
 
@@ -244,6 +244,7 @@ def test_pairs_of_a_file(bert, tmp_path):
     excess = np.mean([one.high_ratio - one.high_share for one in usable])
     claim = found.claim("C5")
     assert claim.verdict != NOT_TESTABLE
+    assert any("the token's identity explains (ω²): layer 0 100.0 %" in n for n in found.notes)
     assert claim.effect == pytest.approx(excess, abs=1e-4)
     assert (claim.n["pairs"], claim.n["pairs"] + claim.n["left out"]) == (len(usable), len(PAIRS))
     assert found.provenance.settings["pairs"] == str(path)
@@ -303,6 +304,7 @@ def test_layer_0_moves_nothing_but_what_was_replaced(bert):
         ({"frequency": "no_such_file.tsv"}, "no_such_file"),
         ({"pairs": "no_such_file.csv"}, "no_such_file"),
         ({"corpus": "no_such_file.txt"}, "no_such_file"),
+        ({"corpus": "-", "pairs": "-"}, "cannot both be standard input"),
         ({"corpus": []}, "no text"),
         ({"corpus": ["", "\u200b"]}, "no text in it that can be read"),
     ],
@@ -372,8 +374,13 @@ def test_texts_whose_hidden_states_are_not_finite_are_left_out_of_everything(tin
     encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
     found = audit(encoder, SENTENCES, controls=False, **QUICK)
     assert found.counts["failed"] == 2
+    assert found.counts["texts"] == found.counts["distinct"] - 2
     whole = [text for text, ids in zip(SENTENCES, seen, strict=True) if broken not in ids]
     expected = audit(encoder, whole, controls=False, **QUICK)
+    of_texts = ("texts", "tokens", "types", "content", "function", "punctuation", "special")
+    assert {n: found.counts[n] for n in of_texts} == {n: expected.counts[n] for n in of_texts}
+    frequency = next(row for row in found.scores if row.score == "frequency")
+    assert frequency.title == "rarity by vocabulary rank"
     assert found.claim("C1").effect == pytest.approx(expected.claim("C1").effect)
     assert found.claim("C1").n["texts"] < plain.claim("C1").n["texts"]
     assert any("hidden states are not finite" in note for note in found.notes)

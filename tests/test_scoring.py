@@ -61,7 +61,7 @@ def test_each_score_is_there_once_with_its_role_and_cost(found: FastScores) -> N
         assert score.missing == ""
         assert score.note
         cost = score.seconds_per_1000_tokens
-        assert (cost is None) == (trivial or name == "type_residual")
+        assert (cost is None) == trivial
         assert cost is None or 0 < cost < 1000
         has_share = name == "layer_0_norm" or (layer is not None and name != "type_residual")
         assert (score.top_share is not None) == has_share

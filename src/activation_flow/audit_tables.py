@@ -146,7 +146,10 @@ class NormAtLayer:
             ``unknown``, found from the numbers.
         module: name of the norm module whose output (post) or input (pre) the hidden state is.
         level: S* = sqrt(Σγ² + ‖β‖²), the strength where energy is spread evenly; None if not post.
-        error: largest |predicted − measured| / measured of the strengths; None if not post.
+        error: largest |predicted − measured| / measured of the strengths, both of the model as it
+            is opened for this (float32); None if not post.
+        audited_error: the same against the strengths that the claims rest on, of the audit's
+            engine; None likewise.
         strength: mean strength of each kind of token.
         before: mean norm before the norm module, of each kind; None where it is not seen.
         note: one clause, where something is not available.
@@ -160,6 +163,7 @@ class NormAtLayer:
     strength: Mapping[str, float] = field(default_factory=dict[str, float])
     before: Mapping[str, float] | None = None
     note: str = ""
+    audited_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
