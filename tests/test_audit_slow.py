@@ -3,6 +3,7 @@
 import copy
 import pickle
 from dataclasses import replace
+from functools import wraps
 
 import numpy as np
 import pytest
@@ -146,6 +147,7 @@ def test_what_fails_takes_nothing_else_with_it(tiny):
     model.get_input_embeddings = no_table
     runs, forward = [], model.forward
 
+    @wraps(forward)
     def fails_later(*args, **options):
         runs.append(options.get("output_attentions"))
         if runs.count(True) > 1:

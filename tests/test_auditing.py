@@ -244,11 +244,20 @@ def test_pairs_of_a_file(bert, tmp_path):
     excess = np.mean([one.high_ratio - one.high_share for one in usable])
     claim = found.claim("C5")
     assert claim.verdict != NOT_TESTABLE
-    assert any("the token's identity explains (ω²): layer 0 100.0 %" in n for n in found.notes)
     assert claim.effect == pytest.approx(excess, abs=1e-4)
     assert (claim.n["pairs"], claim.n["pairs"] + claim.n["left out"]) == (len(usable), len(PAIRS))
     assert found.provenance.settings["pairs"] == str(path)
     assert any("with 20 draws a permutation test cannot" in note for note in found.notes)
+
+
+def test_pairs_of_tokens_whose_frequency_nobody_knows(bert, tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"a": "red car", "b": "red cat"}\n')
+    (tmp_path / "counts.txt").write_text("the 40\nto 9\n")
+    options = {"pairs": str(tmp_path / "pairs.jsonl"), "frequency": str(tmp_path / "counts.txt")}
+    found = audit(bert, SENTENCES, controls=False, **options, **QUICK)
+    assert any("no token of the pairs is known" in note for note in found.notes)
+    row = next(row for row in found.scores if row.score == "frequency")
+    assert row.title == "rarity by counts of counts.txt"
 
 
 def test_decoders(tiny):
@@ -354,7 +363,7 @@ def test_anchors_on_a_treebank(minilm):
     assert pooled(first) == pytest.approx(0.941, abs=0.02)
     assert pooled(fourth) == pytest.approx(0.887, abs=0.02)
     counts = str(data_file("freq/bert-base-uncased_rank_count_ids.txt"))
-    log_f, _ = frequency.source(counts, tokens.id, minilm, tokens.kind == "special")
+    log_f = frequency.source(counts, tokens.id, minilm).of(tokens.id, tokens.kind == "special")
     assert pooled(-log_f) == pytest.approx(0.948, abs=0.02)
     chosen = material.stratified(tokens, found.encoded, 150, 0)
     sampled = eager.sample(found.encoded, tokens, chosen.tolist())
