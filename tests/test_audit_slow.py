@@ -3,6 +3,7 @@
 import copy
 import pickle
 from dataclasses import replace
+from functools import wraps
 
 import numpy as np
 import pytest
@@ -42,13 +43,11 @@ def test_a_sample_is_read(bert, whole):
     read = [np.unique(tokens.text[np.isfinite(score.values)]) for score in slow.scores]
     assert {len(texts) for texts in read if len(texts) < len(TEXTS)} == {4}
     assert [row.layer for row in slow.explained.norms] == [*LAYERS]
-    assert [told[k] for k in (0, 1, 2, 3)] == [
-        ("norms", 0, 4),
-        ("norms", 4, 4),
-        ("attention", 0, 4),
-        ("attention", 4, 4),
-    ]
-    assert told[4:] == [("shuffled copies", k, COPIES) for k in range(COPIES + 1)]
+    for stage, n in (("norms", 4), ("attention", 4), ("shuffled copies", 4 * COPIES)):
+        done = [k for name, k, of in told if name == stage and of == n]
+        assert len(done) == sum(name == stage for name, *_ in told)
+        assert (done[0], done[-1], done) == (0, n, sorted(done))
+        assert len({*done}) > 2  # it moves with every batch
 
 
 def test_copies_are_those_of_seeds_one_after_the_other(bert, whole):
@@ -135,3 +134,48 @@ def test_attention_that_cannot_be_eager(tiny):
     assert {score.missing for score in slow.explained.scores} == {""}
     for score in slow.attention.scores:
         assert "cannot run with eager attention (its attention is its own)" in score.missing
+
+
+def test_what_fails_takes_nothing_else_with_it(tiny):
+    """A model that names no table of embeddings, and gives attention weights only once."""
+    encoder = af.Encoder.from_pretrained(tiny("bert"), engine="torch", threads=1)
+    model = encoder.origin[1].tap.model
+
+    def no_table():
+        raise NotImplementedError
+
+    model.get_input_embeddings = no_table
+    runs, forward = [], model.forward
+
+    @wraps(forward)
+    def fails_later(*args, **options):
+        runs.append(options.get("output_attentions"))
+        if runs.count(True) > 1:
+            raise RuntimeError("not enough memory")
+        return forward(*args, **options)
+
+    model.forward = fails_later
+    slow, *_ = found_by(encoder)
+    missing = {s.name: s.missing for s in slow.explained.scores}
+    assert missing == {
+        **dict.fromkeys((norms.BEFORE[0], norms.CONTROL[0]), ""),
+        norms.EMBEDDING[0]: "the model names no table of word embeddings",
+    }
+    assert {score.missing for score in slow.attention.scores} == {"not enough memory"}
+    assert "attention is not available: not enough memory" in slow.notes
+    assert slow.texts == 4
+
+
+def test_strengths_of_the_audit_are_set_beside_the_formula(bert):
+    results = bert.strength(TEXTS, layers="all")
+    strengths = np.concatenate([one.strength for one in results], axis=1)
+    slow, *_ = found_by(bert, replace(ASKED, norms=strengths))
+    for row in slow.explained.norms:
+        assert (row.audited_error is None) == (row.error is None)
+        assert row.audited_error is None or row.audited_error < 1e-5
+    half = strengths.copy()
+    half[2] *= 2
+    slow, *_ = found_by(bert, replace(ASKED, norms=half))
+    off = {row.layer: row.audited_error for row in slow.explained.norms}
+    assert off[2] == pytest.approx(0.5, abs=1e-5)
+    assert off[1] < 1e-5

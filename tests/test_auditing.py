@@ -148,7 +148,7 @@ def test_claims_are_judged(whole):
         "random score",
         "normalised state",
     }
-    assert whole.provenance.settings["controls"] is True
+    assert whole.provenance.settings["controls"] is None  # as it was asked
     for row in whole.scores:
         assert (row.auc is None) == bool(row.missing)
 
@@ -250,6 +250,16 @@ def test_pairs_of_a_file(bert, tmp_path):
     assert any("with 20 draws a permutation test cannot" in note for note in found.notes)
 
 
+def test_pairs_of_tokens_whose_frequency_nobody_knows(bert, tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"a": "red car", "b": "red cat"}\n')
+    (tmp_path / "counts.txt").write_text("the 40\nto 9\n")
+    options = {"pairs": str(tmp_path / "pairs.jsonl"), "frequency": str(tmp_path / "counts.txt")}
+    found = audit(bert, SENTENCES, controls=False, **options, **QUICK)
+    assert any("no token of the pairs is known" in note for note in found.notes)
+    row = next(row for row in found.scores if row.score == "frequency")
+    assert row.title == "rarity by counts of counts.txt"
+
+
 def test_decoders(tiny):
     """No token frames a text of GPT-2, and its last layer is taken after the final norm."""
     model, tokenizer = copy.deepcopy(tiny("gpt2"))
@@ -303,6 +313,7 @@ def test_layer_0_moves_nothing_but_what_was_replaced(bert):
         ({"frequency": "no_such_file.tsv"}, "no_such_file"),
         ({"pairs": "no_such_file.csv"}, "no_such_file"),
         ({"corpus": "no_such_file.txt"}, "no_such_file"),
+        ({"corpus": "-", "pairs": "-"}, "cannot both be standard input"),
         ({"corpus": []}, "no text"),
         ({"corpus": ["", "\u200b"]}, "no text in it that can be read"),
     ],
@@ -352,7 +363,7 @@ def test_anchors_on_a_treebank(minilm):
     assert pooled(first) == pytest.approx(0.941, abs=0.02)
     assert pooled(fourth) == pytest.approx(0.887, abs=0.02)
     counts = str(data_file("freq/bert-base-uncased_rank_count_ids.txt"))
-    log_f, _ = frequency.source(counts, tokens.id, minilm, tokens.kind == "special")
+    log_f = frequency.source(counts, tokens.id, minilm).of(tokens.id, tokens.kind == "special")
     assert pooled(-log_f) == pytest.approx(0.948, abs=0.02)
     chosen = material.stratified(tokens, found.encoded, 150, 0)
     sampled = eager.sample(found.encoded, tokens, chosen.tolist())
@@ -372,8 +383,13 @@ def test_texts_whose_hidden_states_are_not_finite_are_left_out_of_everything(tin
     encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
     found = audit(encoder, SENTENCES, controls=False, **QUICK)
     assert found.counts["failed"] == 2
+    assert found.counts["texts"] == found.counts["distinct"] - 2
     whole = [text for text, ids in zip(SENTENCES, seen, strict=True) if broken not in ids]
     expected = audit(encoder, whole, controls=False, **QUICK)
+    of_texts = ("texts", "tokens", "types", "content", "function", "punctuation", "special")
+    assert {n: found.counts[n] for n in of_texts} == {n: expected.counts[n] for n in of_texts}
+    frequency = next(row for row in found.scores if row.score == "frequency")
+    assert frequency.title == "rarity by vocabulary rank"
     assert found.claim("C1").effect == pytest.approx(expected.claim("C1").effect)
     assert found.claim("C1").n["texts"] < plain.claim("C1").n["texts"]
     assert any("hidden states are not finite" in note for note in found.notes)

@@ -20,6 +20,11 @@ def tokens(tiny_encoder: af.Encoder) -> AuditTokens:
 def test_they_are_the_columns_of_the_tokens(tokens: AuditTokens) -> None:
     scores = {score.name: score for score in baselines.trivial_scores(tokens, 5)}
     np.testing.assert_array_equal(scores["frequency"].values, -tokens.frequency)
+    named = replace(tokens, frequency_name="rarity by counts of x.tsv")
+    assert [score.title for score in baselines.trivial_scores(named, 5)][:2] == [
+        "rarity by counts of x.tsv",
+        "length",
+    ]
     for name in ("length", "position", "subword"):
         np.testing.assert_array_equal(scores[name].values, getattr(tokens, name))
         assert scores[name].role == "baseline"
@@ -47,7 +52,8 @@ def test_without_any_frequency_there_is_a_reason(tokens: AuditTokens) -> None:
 def test_residuals_leave_out_special_tokens_and_what_occurs_once(tokens: AuditTokens) -> None:
     norms: Any = np.random.default_rng(0).uniform(5, 9, (2, len(tokens))).astype(np.float32)
     norms[1, tokens.text == 1] = np.nan  # a text that failed
-    (first, second), explained = baselines.type_residuals(tokens, norms, (2, 4))
+    (first, second), explained = baselines.type_residuals(tokens, norms, (2, 4), cost=0.25)
+    assert first.seconds_per_1000_tokens == second.seconds_per_1000_tokens == 0.25
     own = tokens.kind != "special"
     ids, count = np.unique(tokens.id[own], return_counts=True)
     twice = own & np.isin(tokens.id, ids[count > 1])
@@ -60,3 +66,4 @@ def test_residuals_leave_out_special_tokens_and_what_occurs_once(tokens: AuditTo
     assert np.isfinite(second.values).sum() == 2  # "the" of the first text, twice
     alone, _ = baselines.type_residuals(tokens, np.full((1, len(tokens)), np.nan), (2,))
     assert alone[0].missing == "no token occurs twice"
+    assert alone[0].seconds_per_1000_tokens is None

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,10 +119,23 @@ def test_texts_of_several_windows_are_counted(tiny: Callable[..., Any]) -> None:
     with eager.opened(encoder) as tap:
         found = strengths(tap, sampled)
     assert (np.isfinite(found) == sampled.read).all()
-    with pytest.raises(ActivationFlowError, match="none of the 1 texts"):
+    with pytest.raises(ActivationFlowError, match="no text in the sample that is read in one"):
         eager.sample(encoded, tokens, [len(MANY)])
     with pytest.raises(ValueError, match="not those of these 9 texts"):
         eager.sample(encoded[:-1], tokens, [0])
+
+
+def test_batches_tell_how_many_texts_are_done(tiny: Callable[..., Any]) -> None:
+    encoder = af.Encoder.from_pretrained(tiny("bert"), engine="torch")
+    encoded, _ = encoder.tokenize(MANY)
+    told: list[tuple[int, int]] = []
+    every = range(len(encoded))
+    sampled = replace(
+        eager.sample(encoded, tokens_of(encoded), every), watch=lambda *done: told.append(done)
+    )
+    with eager.opened(encoder) as tap:
+        sizes = [len(batch.ids) for batch in eager.batches(tap, sampled, lambda _: 2)]
+    assert told == [(int(done), len(every)) for done in np.cumsum(sizes)]
 
 
 def test_batches_hold_texts_of_one_length_and_each_once(tiny: Callable[..., Any]) -> None:

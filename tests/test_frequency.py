@@ -16,6 +16,12 @@ from activation_flow.slow import Encoding, SlowTokenizer
 TEXTS = ["the day of the park", "the days at the park!"]
 
 
+def looked_up(spec: Any, ids: Any, encoder: af.Encoder, special: Any = None) -> tuple[Any, str]:
+    """Log f of these tokens by this source, and where it comes from."""
+    known = frequency.source(spec, ids, encoder, special)
+    return known.of(ids, special), known.note
+
+
 @pytest.fixture
 def read(tiny_encoder: af.Encoder) -> Any:
     """Vocabulary numbers, pieces and special marks of the texts, one after the other."""
@@ -27,7 +33,7 @@ def read(tiny_encoder: af.Encoder) -> Any:
 
 def test_the_vocabulary_is_a_proxy_and_says_so(tiny_encoder: af.Encoder, read: Any) -> None:
     ids, _, special = read
-    found, note = frequency.source("vocabulary", ids, tiny_encoder, special)
+    found, note = looked_up("vocabulary", ids, tiny_encoder, special)
     np.testing.assert_allclose(found[~special], -np.log(ids[~special] + 1))
     assert np.isnan(found[special]).all()
     assert "a proxy and no count" in note
@@ -35,12 +41,12 @@ def test_the_vocabulary_is_a_proxy_and_says_so(tiny_encoder: af.Encoder, read: A
 
 def test_the_corpus_counts_its_own_tokens(tiny_encoder: af.Encoder, read: Any) -> None:
     ids, _, special = read
-    found, note = frequency.source("corpus", ids, tiny_encoder, special)
+    found, note = looked_up("corpus", ids, tiny_encoder, special)
     count = Counter(ids[~special].tolist())
     np.testing.assert_allclose(found[~special], [np.log(count[i]) for i in ids[~special].tolist()])
     assert np.isnan(found[special]).all()
     assert f"among the {(~special).sum()} of these texts" in note
-    everything, _ = frequency.source("corpus", ids, tiny_encoder)
+    everything, _ = looked_up("corpus", ids, tiny_encoder)
     assert np.isfinite(everything).all()
 
 
@@ -57,7 +63,7 @@ def test_a_file_knows_some_tokens(
         )
     else:
         path.write_text("the 40\nday 9\nthe 2\nnosuchtoken 5\nof 0\n")
-    found, note = frequency.source(path, ids, tiny_encoder, special)
+    found, note = looked_up(path, ids, tiny_encoder, special)
     known = np.isin(ids, [the, day])
     np.testing.assert_array_equal(np.isfinite(found), known)  # a count of 0 says nothing
     np.testing.assert_allclose(found[ids == the], np.log(42))
@@ -77,7 +83,7 @@ def test_a_file_of_another_vocabulary_is_refused(
 
 def test_no_token_has_no_frequency(tiny_encoder: af.Encoder) -> None:
     for spec in ("vocabulary", "corpus"):
-        found, _ = frequency.source(spec, np.zeros(0, np.int64), tiny_encoder)
+        found, _ = looked_up(spec, np.zeros(0, np.int64), tiny_encoder)
         assert found.shape == (0,)
 
 
@@ -97,3 +103,24 @@ def test_a_tokenizer_without_a_list_of_its_tokens_says_so(tiny_encoder: af.Encod
     tiny_encoder._tokenizer = SlowTokenizer(Nameless())
     with pytest.raises(ActivationFlowError, match="has no list of its tokens"):
         tiny_encoder.vocabulary()
+
+
+def test_a_source_is_named_and_asked_again_without_its_file(
+    tiny_encoder: af.Encoder, read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, tokens, special = read
+    path = tmp_path / "counts.txt"
+    path.write_text("the 40\n! 9\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    known = frequency.source("~/counts.txt", ids, tiny_encoder, special)
+    path.unlink()
+    other = np.unique(ids[(tokens == "day") | (tokens == "the")])
+    assert np.isfinite(known.of(other)).sum() == 1
+    assert np.isnan(known.of(np.array([10**6, int(ids[tokens == "day"][0])]))).all()
+    names = [frequency.source(spec, ids, tiny_encoder).name for spec in ("vocabulary", "corpus")]
+    assert [*names, known.name] == [
+        "rarity by vocabulary rank",
+        "rarity by counts of this corpus",
+        "rarity by counts of counts.txt",
+    ]

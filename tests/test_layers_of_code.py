@@ -20,6 +20,7 @@ SOURCES = {
 }
 
 ORDER = (
+    "audit_defaults",
     "data",
     "strength",
     "words",

@@ -97,17 +97,19 @@ def test_frequencies_are_those_of_their_source(tiny_encoder, tmp_path):
     for spec in ("vocabulary", "corpus", tmp_path / "counts.tsv"):
         found = gather(tiny_encoder, texts, frequency=spec)
         tokens = found.tokens
-        expected, note = frequency.source(spec, tokens.id, tiny_encoder, tokens.kind == "special")
-        assert np.array_equal(tokens.frequency, expected, equal_nan=True)
-        assert note in said(found, "frequency of a token: ")
+        special = tokens.kind == "special"
+        expected = frequency.source(spec, tokens.id, tiny_encoder, special)
+        assert np.array_equal(tokens.frequency, expected.of(tokens.id, special), equal_nan=True)
+        assert tokens.frequency_name == expected.name
+        assert expected.note in said(found, "frequency of a token: ")
         own = tokens.kind != "special"
-        again = material.frequency_of(tiny_encoder, found)(tokens.id[own][:3])
+        again = found.frequencies.of(tokens.id[own][:3])
         assert np.array_equal(again, tokens.frequency[own][:3], equal_nan=True)
     counted = gather(tiny_encoder, texts, frequency="corpus")
     of_ran = counted.tokens.frequency[counted.tokens.token == "ran"]
     assert np.allclose(of_ran, np.log(2))
     unseen = np.array([max(counted.tokens.id) + 1])
-    assert np.isnan(material.frequency_of(tiny_encoder, counted)(unseen)).all()
+    assert np.isnan(counted.frequencies.of(unseen)).all()
 
 
 def test_no_kinds(tiny_encoder):

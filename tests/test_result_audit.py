@@ -197,6 +197,13 @@ class TestCommand:
         assert first == "afn audit -m minilm --kinds list -"
         assert second.startswith("# - is standard input")
 
+    def test_of_pairs_on_standard_input(self) -> None:
+        settings = {**SETTINGS, "pairs": "-"}
+        found = audit_result(provenance=replace(FOUND.provenance, settings=settings))
+        first, second = found.command.split("\n")
+        assert "--pairs - " in first
+        assert second.startswith("# - is standard input")
+
     def test_where_there_is_none(self) -> None:
         live = replace(FOUND.provenance, model="BertModel (live)")
         assert audit_result(provenance=live).command == ""

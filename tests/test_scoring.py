@@ -61,8 +61,9 @@ def test_each_score_is_there_once_with_its_role_and_cost(found: FastScores) -> N
         assert score.missing == ""
         assert score.note
         cost = score.seconds_per_1000_tokens
-        assert (cost is None) == (trivial or name == "type_residual")
+        assert (cost is None) == trivial
         assert cost is None or 0 < cost < 1000
+        assert name != "type_residual" or cost == scores["norm", layer].seconds_per_1000_tokens
         has_share = name == "layer_0_norm" or (layer is not None and name != "type_residual")
         assert (score.top_share is not None) == has_share
 
@@ -226,3 +227,6 @@ def test_on_real_weights_the_known_figures_come_out(minilm: af.Encoder) -> None:
     assert auc("frequency", None) == pytest.approx(0.928, abs=0.02)
     assert auc("random", None) == pytest.approx(0.5, abs=0.04)
     assert found.omega_squared[0] > 0.95
+    (note,) = (note for note in found.notes if "identity explains" in note)
+    for layer, share in zip((0, 4), found.omega_squared, strict=True):
+        assert f"layer {layer} {100 * share:.1f} %" in note

@@ -5,12 +5,13 @@ Where the model cannot be opened, or gives no attention, every row says why, and
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from activation_flow import attention, eager, material, norms, shuffled
 from activation_flow.attention import Attention
 from activation_flow.audit_data import AuditTokens, Score
+from activation_flow.audit_defaults import COPIES, SMALL
 from activation_flow.data import ActivationFlowError, Strength
 from activation_flow.eager import Sample
 from activation_flow.norms import Explained
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from activation_flow.tap import Tap
     from activation_flow.tokens import Encoded
 
-# Copies with shuffled weights are made of models of up to so many parameters unless asked for.
-SMALL = 400_000_000
-COPIES = 3  # one may give its few frequent words any order by chance
+# Torch has one class for all that it cannot do, memory that it cannot have included.
+_FAILURES = (ActivationFlowError, RuntimeError)
 
 Watch = Callable[[str, int, int], None]
 
@@ -61,6 +61,7 @@ class Asked:
         sample: how many texts.
         seed: of their choice, and of the shuffles.
         controls: make copies with shuffled weights; None: of a small model.
+        norms: [layers tokens], the strengths that the claims rest on.
     """
 
     layers: tuple[int, ...]
@@ -68,6 +69,7 @@ class Asked:
     sample: int
     seed: int
     controls: bool | None
+    norms: Strength | None = None
 
 
 def slow(
@@ -113,31 +115,42 @@ class _Passes:
     watch: Watch
 
     def run(self, why_no_attention: str) -> Slow:
-        n = len(self.sampled.texts)
-        with self._watched("norms"):
-            explained = norms.explain(
-                self.encoder, self.tap, self.sampled, self.asked.layers, self.asked.main
-            )
-        with self._watched("attention"):
+        """All of them; where one fails, the others stay."""
+        encoder, tap, tokens, asked = self.encoder, self.tap, self.sampled.tokens, self.asked
+        told: list[str] = []
+        try:
+            with self._watched("norms") as sampled:
+                explained = norms.explain(
+                    encoder, tap, sampled, asked.layers, asked.main, audited=asked.norms
+                )
+        except _FAILURES as why:
+            explained = norms.unavailable(asked.layers, tokens, str(why))
+            told.append(f"what normalisation does is not available: {why}")
+        try:
             if why_no_attention:
-                found = attention.unavailable(self.encoder, self.sampled.tokens, why_no_attention)
-            else:
-                found = attention.scores(self.encoder, self.tap, self.sampled)
+                raise ActivationFlowError(why_no_attention)
+            with self._watched("attention") as sampled:
+                found = attention.scores(encoder, tap, sampled)
+        except _FAILURES as why:
+            found = attention.unavailable(encoder, tokens, str(why))
+            told.append(f"attention is not available: {why}")
         copies, why_none = self._copies()
-        notes = (*explained.notes, found.note, why_none)
+        notes = (*explained.notes, found.note, *told, why_none)
         return Slow(
             explained=explained,
             attention=found,
             shuffled=copies,
             notes=tuple(note for note in notes if note),
-            texts=n,
+            texts=len(self.sampled.texts),
         )
 
     @contextmanager
-    def _watched(self, stage: str) -> Iterator[None]:
-        self.watch(stage, 0, len(self.sampled.texts))
-        yield
-        self.watch(stage, len(self.sampled.texts), len(self.sampled.texts))
+    def _watched(self, stage: str) -> Iterator[Sample]:
+        """The sample, telling after each batch how much of the stage is done."""
+        n = len(self.sampled.texts)
+        self.watch(stage, 0, n)
+        yield replace(self.sampled, watch=lambda done, _: self.watch(stage, done, n))
+        self.watch(stage, n, n)
 
     def _copies(self) -> tuple[tuple[Strength, ...], str]:
         """Strengths in the copies, or why there are none."""
@@ -149,14 +162,19 @@ class _Passes:
                 f"no copies with shuffled weights were made: the model has {size:,} parameters, "
                 f"more than {SMALL:,} (--controls makes them)"
             )
-        encoder, tap, sampled, layers = self.encoder, self.tap, self.sampled, self.asked.layers
-        found: list[Strength] = []
         try:
-            for k in range(COPIES):
-                self.watch("shuffled copies", k, COPIES)
-                seed = self.asked.seed + k
-                found.append(shuffled.norms(encoder, tap, sampled, layers, seed=seed))
-        except ActivationFlowError as why:
+            return tuple(self._copy(k) for k in range(COPIES)), ""
+        except _FAILURES as why:
             return (), f"no copies with shuffled weights: {why}"
-        self.watch("shuffled copies", COPIES, COPIES)
-        return tuple(found), ""
+
+    def _copy(self, k: int) -> Strength:
+        """Strengths in one of the copies, number k."""
+        n = len(self.sampled.texts)
+
+        def tell(done: int, _: int) -> None:
+            self.watch("shuffled copies", k * n + done, COPIES * n)
+
+        tell(0, n)
+        sampled = replace(self.sampled, watch=tell)
+        seed = self.asked.seed + k
+        return shuffled.norms(self.encoder, self.tap, sampled, self.asked.layers, seed=seed)

@@ -19,12 +19,14 @@ from activation_flow import (
     audit_tests,
     audit_tokens,
     material,
+    material_notes,
     scoring,
     text_pairs,
     threshold_sweep,
     verdicts,
 )
 from activation_flow.audit_data import AuditTokens
+from activation_flow.audit_defaults import DRAWS, FREQUENCY, SAMPLE, TEXTS
 from activation_flow.audit_pairs import Moved
 from activation_flow.audit_tables import Control, ScoreRow
 from activation_flow.audit_texts import Left
@@ -40,9 +42,6 @@ if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
     from activation_flow.tokens import Encoded
 
-SAMPLE = 400  # texts for what is slow, and pairs of texts
-DRAWS = 2000
-
 Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
 
 
@@ -54,8 +53,8 @@ def audit(
     kinds: str | None = None,
     pairs: str | None = None,
     sample: int = SAMPLE,
-    texts: int = material.TEXTS,
-    frequency: str = "vocabulary",
+    texts: int = TEXTS,
+    frequency: str = FREQUENCY,
     draws: int = DRAWS,
     seed: int = 0,
     controls: bool | None = None,
@@ -77,14 +76,15 @@ def audit(
             ``spacy:MODEL`` or ``none``; None: gold if all files are .conllu, else list.
         pairs: a file of pairs of texts (columns a, b), for R_H; None: each text of a sample with
             one word replaced by another of its kind.
-        sample: how many texts are read for attention, norms and the shuffled copy, and how many
+        sample: how many texts are read for attention, norms and the shuffled copies, and how many
             pairs of texts are compared.
         texts: at most so many are audited; of more a uniform sample.
         frequency: of tokens: ``vocabulary`` (rank), ``corpus`` (counts in these texts), or a file
             of counts.
         draws: of every permutation test.
         seed: of all that is random.
-        controls: also audit a copy of the model with shuffled weights; None: if the model is small.
+        controls: also read copies of the model with shuffled weights; None: if it has at most 400
+            million parameters.
         text_column: holds the texts of .jsonl, .csv, .tsv and .parquet files.
         format: of all files, whatever their endings say.
         max_length: longest input; longer texts are read in windows.
@@ -97,6 +97,10 @@ def audit(
     for name, value, least in (("sample", sample, 1), ("draws", draws, 1), ("seed", seed, 0)):
         if value < least:
             raise ActivationFlowError(f"{name}={value} is not at least {least}")
+    if corpus == pairs == "-":
+        raise ActivationFlowError(
+            "the corpus and the pairs cannot both be standard input; name a file for one of them"
+        )
     watch = progress or (lambda *_: None)
     layers, main = _layers(encoder, layer)
     found = material.gather(
@@ -113,7 +117,14 @@ def audit(
     )
     of_texts = _pairs(found, pairs, sample, seed)  # a file that cannot be read is refused at once
     measured = _measured(encoder, found.encoded, found.tokens, layers, main, seed, watch)
-    asked = audit_slow.Asked(layers=layers, main=main, sample=sample, seed=seed, controls=controls)
+    asked = audit_slow.Asked(
+        layers=layers,
+        main=main,
+        sample=sample,
+        seed=seed,
+        controls=controls,
+        norms=measured.fast.norms,
+    )
     slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
     moved, of_pairs = _moved(encoder, found, of_texts, main, watch)
     judged = audit_tests.Material(
@@ -137,7 +148,7 @@ def audit(
                 "pairs": pairs,
                 "sample": sample,
                 "draws": draws,
-                "controls": bool(slow.shuffled),
+                "controls": controls,
                 "quantile": 0.75,
                 "quantile_method": "midpoint",
             }
@@ -160,6 +171,7 @@ def audit(
             *measured.fast.notes,
             *slow.notes,
             *moved.notes,
+            *_on_frequency(moved),
         ),
         input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
     )
@@ -175,6 +187,12 @@ def _on_draws(draws: int) -> Iterator[str]:
             f"with {draws:,} draws a permutation test cannot have p below {1 / (draws + 1):.2g}, "
             f"which may be above {ALPHA} after Holm, whatever there is: it takes {needed}"
         )
+
+
+def _on_frequency(moved: Moved) -> Iterator[str]:
+    """Said of pairs of a file whose tokens the source of frequencies does not know."""
+    if moved.n_pairs and not np.isfinite(moved.frequency).any():
+        yield "the frequency of no token of the pairs is known: nothing is said of the rarest there"
 
 
 def _layers(encoder: "Encoder", layer: int | str | None) -> tuple[tuple[int, ...], int]:
@@ -233,6 +251,7 @@ def _measured(
         )
 
     fast, left = run(), Left()
+    counts: dict[str, int] = {}
     if fast.failed:  # seldom, so all is measured anew: no number of these texts stays anywhere
         for k, reason in fast.failed.items():
             left.add(f"text {k + 1}", reason)
@@ -240,13 +259,17 @@ def _measured(
         if not kept:
             raise ActivationFlowError(f"no text has finite hidden states ({left.reasons[0]})")
         encoded, known = [encoded[k] for k in kept], tokens.frequency[np.isin(tokens.text, kept)]
-        tokens = replace(audit_tokens.flattened([one.text for one in encoded]), frequency=known)
-        fast = run()
+        tokens = replace(
+            audit_tokens.flattened([one.text for one in encoded]),
+            frequency=known,
+            frequency_name=tokens.frequency_name,
+        )
+        fast, counts = run(), {"failed": left.n, **material_notes.sizes(encoded, tokens)}
     return _Measured(
         encoded=encoded,
         tokens=tokens,
         fast=fast,
-        counts={"failed": left.n} if left.n else {},
+        counts=counts,
         notes=tuple(left.told("texts whose hidden states are not finite")),
     )
 
@@ -266,7 +289,7 @@ def _moved(
         encoder,
         pairs,
         main,
-        frequency=material.frequency_of(encoder, found),
+        frequency=found.frequencies.of,
         max_length=found.settings["max_length"],
         progress=lambda done, n: watch("pairs", done, n),
     )

@@ -23,7 +23,7 @@ def trivial_scores(tokens: AuditTokens, seed: int) -> list[Score]:
     return [
         _baseline(
             "frequency",
-            "rarity (−log f)",
+            tokens.frequency_name,
             -tokens.frequency,
             note=(
                 f"−log of the token's frequency, known of {known:.1%} of the tokens that are not "
@@ -76,11 +76,21 @@ def random_scores(tokens: AuditTokens, draws: int, seed: int) -> Iterator[PerTok
 
 
 def type_residuals(
-    tokens: AuditTokens, norms: Strength, layers: tuple[int, ...]
+    tokens: AuditTokens,
+    norms: Strength,
+    layers: tuple[int, ...],
+    *,
+    cost: float | None = None,
 ) -> tuple[list[Score], tuple[float, ...]]:
     """What is left of S when the token's identity is known, and how much that identity explains.
 
     Special tokens have no residual and take no part in ω². Tokens without a strength (NaN) neither.
+
+    Args:
+        tokens: of the texts.
+        norms: S, [layers tokens].
+        layers: the numbers of these.
+        cost: seconds per 1,000 tokens of S; the mean of a token takes next to nothing more.
 
     Returns:
         A score and an ω² of each layer.
@@ -99,6 +109,7 @@ def type_residuals(
                 title="norm, less its mean for this token elsewhere",
                 layer=layer,
                 values=values,
+                seconds_per_1000_tokens=cost if single < judged.sum() else None,
                 note=(
                     "S − mean S of the other tokens of the same vocabulary number (leave-one-out); "
                     f"{single} tokens occur once and have none; identity explains "

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from activation_flow import options, screen
+from activation_flow import audit_defaults, options, screen
 from activation_flow.data import ActivationFlowError
 
 log = logging.getLogger("activation_flow")
@@ -27,27 +27,36 @@ COUNT = click.IntRange(1)
 @click.option(
     "--pairs",
     metavar="FILE",
-    help="Pairs of texts for R_H. Default: a word of each text replaced by one of the same kind.",
+    help="Pairs of texts for R_H, or -. Default: a word of each text replaced by another of its "
+    "kind.",
 )
 @click.option(
     "--sample",
     type=COUNT,
-    default=400,
+    default=audit_defaults.SAMPLE,
     show_default=True,
     help="Texts for attention and other slow scores.",
 )
 @click.option(
-    "--texts", type=COUNT, default=5000, show_default=True, help="At most so many; else a sample."
+    "--texts",
+    type=COUNT,
+    default=audit_defaults.TEXTS,
+    show_default=True,
+    help="At most so many; else a sample.",
 )
 @click.option(
     "--frequency",
-    default="vocabulary",
+    default=audit_defaults.FREQUENCY,
     show_default=True,
     metavar="SOURCE",
     help="Of tokens: vocabulary (rank), corpus (counts of INPUT) or a FILE of counts.",
 )
 @click.option(
-    "--draws", type=COUNT, default=2000, show_default=True, help="Of every permutation test."
+    "--draws",
+    type=COUNT,
+    default=audit_defaults.DRAWS,
+    show_default=True,
+    help="Of every permutation test.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn."
@@ -55,7 +64,8 @@ COUNT = click.IntRange(1)
 @click.option(
     "--controls/--no-controls",
     default=None,
-    help="A copy of the model with shuffled weights, or none. Default: for small inputs.",
+    help="Copies of the model with shuffled weights, or none. Default: of a model of up to "
+    f"{audit_defaults.SMALL // 10**6} million parameters.",
 )
 @click.option("--text-column", default="text", show_default=True, help="Holds the texts.")
 @click.option("--format", help="Of INPUT, where its ending does not say it; of -, default txt.")
@@ -107,8 +117,8 @@ def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:
 
     if corpus != "-":
         finding.find_files(corpus, settings["format"])
-    files = {"--pairs": settings["pairs"], "--frequency": settings["frequency"]}
-    for option, file in files.items():
-        named = file is not None and file not in ("vocabulary", "corpus")
-        if named and not Path(file).expanduser().is_file():
+    not_files = {"--pairs": (None, "-"), "--frequency": ("vocabulary", "corpus")}
+    for option, others in not_files.items():
+        file = settings[option.removeprefix("--")]
+        if file not in others and not Path(file).expanduser().is_file():
             raise ActivationFlowError(f"{option}: there is no file {file}")

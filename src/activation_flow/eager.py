@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH_TOKENS = 1024
 
+Watch = Callable[[int, int], None]
+
 
 @contextmanager
 def opened(encoder: Encoder, attention: str | None = None) -> "Iterator[Tap]":
@@ -97,12 +99,14 @@ class Sample:
         texts: numbers of those that are read, from 0.
         n_several: how many were asked for and are left out: a text in several windows has no
             attention from one to the other, and no block sees it whole.
+        watch: called after each batch with the number of texts that are done, and of all.
     """
 
     encoded: Sequence[Encoded]
     tokens: AuditTokens
     texts: tuple[int, ...]
     n_several: int
+    watch: Watch | None = None
 
     def __len__(self) -> int:
         """How many tokens are read, special tokens counted."""
@@ -141,7 +145,7 @@ def sample(encoded: Sequence[Encoded], tokens: AuditTokens, texts: Sequence[int]
     kept = tuple(i for i in texts if len(encoded[i].windows) == 1)
     if not kept:
         raise ActivationFlowError(
-            f"none of the {len(texts)} texts of the sample is read in one window; give shorter ones"
+            "there is no text in the sample that is read in one window; give shorter ones"
         )
     return Sample(encoded, tokens, kept, len(texts) - len(kept))
 
@@ -175,10 +179,15 @@ def batches(
     for i in sampled.texts:
         by_length[len(sampled.encoded[i].text)].append(i)
     starts = np.searchsorted(sampled.tokens.text, range(len(sampled.encoded)))
+    done = 0
     for length in sorted(by_length, reverse=True):
         same, size = by_length[length], max(1, at_once(length))
         for first in range(0, len(same), size):
-            yield _batch(tap, sampled, same[first : first + size], starts)
+            some = same[first : first + size]
+            yield _batch(tap, sampled, some, starts)
+            done += len(some)
+            if sampled.watch is not None:
+                sampled.watch(done, len(sampled.texts))
 
 
 def _batch(tap: "Tap", sampled: Sample, texts: Sequence[int], starts: np.ndarray) -> Batch:

@@ -5,6 +5,8 @@ vocabulary of an encoder and no model. A proxy and a corpus's own counts need no
 """
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +22,33 @@ if TYPE_CHECKING:
 VOCABULARY, CORPUS = "vocabulary", "corpus"
 
 
+@dataclass(frozen=True, eq=False)
+class Frequencies:
+    """Log f of tokens by one source, which was read once.
+
+    Attributes:
+        name: what −log f is called beside other scores: "rarity by ...".
+        note: where it comes from, one sentence for people.
+        count: how often each vocabulary number occurs; None: its place in the vocabulary is taken.
+    """
+
+    name: str
+    note: str
+    count: PerToken | None = None
+
+    def of(self, ids: Ids, special: Mask | None = None) -> PerToken:
+        """Log f of each number, of any texts; NaN where the source does not say, and if special."""
+        found = -np.log1p(ids.astype(np.float64)) if self.count is None else _log(self.count, ids)
+        return found if special is None else np.where(special, np.nan, found)
+
+
 def source(
     spec: "str | os.PathLike[str]",
     ids: Ids,
     encoder: "Encoder",
     special: Mask | None = None,
-) -> tuple[PerToken, str]:
-    """Log f of every token, and where it comes from.
+) -> Frequencies:
+    """Where log f of tokens comes from, ready to be asked.
 
     Args:
         spec: "vocabulary": −log(number + 1), a proxy: vocabularies are mostly in the order of
@@ -36,23 +58,17 @@ def source(
         encoder: whose numbers they are; its vocabulary is asked for files that name tokens.
         special: True for special tokens: of them no frequency is given, and none is counted.
 
-    Returns:
-        [tokens], NaN where the source does not say; and one sentence for people.
-
     Raises:
         ActivationFlowError: the file cannot be read, is of none of these forms, or knows none of
             the tokens.
     """
     own = np.ones(len(ids), dtype=bool) if special is None else ~special
     if spec == VOCABULARY:
-        found, note = -np.log1p(ids.astype(np.float64)), _PROXY
-    elif spec == CORPUS:
-        count = np.bincount(ids[own]) if own.any() else np.zeros(0)
-        found = _log(count, ids)
+        return Frequencies("rarity by vocabulary rank", _PROXY)
+    if spec == CORPUS:
         note = f"log of how often the token occurs among the {own.sum():,} of these texts"
-    else:
-        found, note = _from_file(os.fspath(spec), ids, encoder, own)
-    return np.where(own, found, np.nan), note
+        return Frequencies("rarity by counts of this corpus", note, np.bincount(ids[own]))
+    return _from_file(Path(spec).expanduser(), ids[own], encoder)
 
 
 _PROXY = (
@@ -70,22 +86,21 @@ def _log(count: PerToken, ids: Ids) -> PerToken:
     return np.log(of, where=of > 0, out=np.full(len(ids), np.nan))
 
 
-def _from_file(path: str, ids: Ids, encoder: "Encoder", own: Mask) -> tuple[PerToken, str]:
-    counts = counts_file.read(path)
+def _from_file(path: Path, ids: Ids, encoder: "Encoder") -> Frequencies:
+    counts = counts_file.read(str(path))
     numbers, unknown = _numbers(counts, encoder)
-    size = max(int(numbers.max(initial=0)), int(ids.max(initial=0))) + 1
     # Several rows of one token, as of a word in two spellings, are summed.
-    found = _log(np.bincount(numbers, counts.count[~unknown], size), ids)
-    share = np.isfinite(found[own]).mean() if own.any() else 0.0
+    count = np.bincount(numbers, counts.count[~unknown])
+    share = np.isfinite(_log(count, ids)).mean() if len(ids) else 0.0
     if not share:
         raise ActivationFlowError(
-            f"{path} knows none of the {own.sum():,} tokens; it must name the tokens of "
+            f"{path} knows none of the {len(ids):,} tokens; it must name the tokens of "
             f"{encoder.model}, as they are spelled there, or their numbers"
         )
     note = f"log of the counts of {path}, which knows {share:.1%} of the tokens"
     if strange := int(unknown.sum()):
         note += f"; {strange:,} of its {len(unknown):,} rows are not in the vocabulary"
-    return found, note
+    return Frequencies(f"rarity by counts of {path.name}", note, count)
 
 
 def _numbers(counts: Counts, encoder: "Encoder") -> tuple[Ids, Mask]:

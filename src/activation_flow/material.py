@@ -12,17 +12,18 @@ import numpy as np
 
 from activation_flow import audit_texts, audit_tokens, material_notes, word_kinds
 from activation_flow import frequency as frequencies
-from activation_flow.audit_data import AuditTokens, PerToken
+from activation_flow.audit_data import AuditTokens
+from activation_flow.audit_defaults import FREQUENCY, TEXTS
 from activation_flow.audit_texts import Left, Texts
 from activation_flow.conllu import Gold
 from activation_flow.data import ActivationFlowError, Ids
 from activation_flow.formats import Reading
+from activation_flow.frequency import Frequencies
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
     from activation_flow.tokens import Encoded
 
-TEXTS = 5000  # so many are audited
 _AT_ONCE = 1024  # texts that are tokenized, and tagged, at once
 
 Source = str | os.PathLike[str] | Iterable[str]
@@ -46,6 +47,7 @@ class Material:
             (of no kind) and ``types`` (word types).
         notes: sentences for the reader: how true kinds are; what was left out, and why.
         settings: what was asked for.
+        frequencies: of tokens, of other texts than these, too.
     """
 
     encoded: "tuple[Encoded, ...]"
@@ -56,6 +58,7 @@ class Material:
     counts: Mapping[str, int]
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
+    frequencies: Frequencies
 
 
 def gather(
@@ -67,7 +70,7 @@ def gather(
     text_column: str = "text",
     format: str | None = None,
     max_length: int | None = None,
-    frequency: str | os.PathLike[str] = frequencies.VOCABULARY,
+    frequency: str | os.PathLike[str] = FREQUENCY,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Material:
@@ -110,8 +113,9 @@ def gather(
         raise ActivationFlowError(f"{found.name}: there is no text in it that can be read{why}")
     tokens = audit_tokens.flattened([one.text for one in encoded])
     special = tokens.kind == "special"
-    log_f, source = frequencies.source(frequency, tokens.id, encoder, special)
-    tokens = replace(tokens, frequency=log_f)
+    known = frequencies.source(frequency, tokens.id, encoder, special)
+    log_f = known.of(tokens.id, special)
+    tokens = replace(tokens, frequency=log_f, frequency_name=known.name)
     counts = material_notes.counted(found, encoded, tokens, refused)
     return Material(
         encoded=tuple(encoded),
@@ -123,7 +127,7 @@ def gather(
         notes=(
             *material_notes.on_kinds(found.kinds, encoded, counts),
             *material_notes.on_texts(found, refused, counts, seed),
-            f"frequency of a token: {source}",
+            f"frequency of a token: {known.note}",
         ),
         settings={
             "input": found.name,
@@ -135,6 +139,7 @@ def gather(
             "frequency": os.fspath(frequency),
             "seed": seed,
         },
+        frequencies=known,
     )
 
 
@@ -181,18 +186,6 @@ def _tags(found: Texts, some: slice, tag: word_kinds.Tagger | None) -> Sequence[
     if tag is not None:
         return [*tag(found.texts[some])]
     return found.gold[some] if found.kinds == "gold" else [None] * len(found.texts[some])
-
-
-def frequency_of(encoder: "Encoder", material: Material) -> Callable[[Ids], PerToken]:
-    """Log of how often tokens occur, by the source of the audit: of other texts than its own, too.
-
-    By the corpus's own counts, NaN for a token that it does not hold.
-    """
-    spec, tokens = material.settings["frequency"], material.tokens
-    if spec != frequencies.CORPUS:
-        return lambda ids: frequencies.source(spec, ids, encoder)[0]
-    known = dict(zip(tokens.id.tolist(), tokens.frequency.tolist(), strict=True))
-    return lambda ids: np.array([known.get(number, np.nan) for number in ids.tolist()])
 
 
 def stratified(tokens: AuditTokens, encoded: "Sequence[Encoded]", n: int, seed: int) -> Ids:

@@ -20,8 +20,6 @@ def counted(
     found: Texts, encoded: "Sequence[Encoded]", tokens: AuditTokens, refused: Left
 ) -> dict[str, int]:
     """How many there were of what, see ``Material``."""
-    of_kind = Counter(tokens.kind.tolist())
-    windows = [one.text.n_windows for one in encoded]
     return {
         "rows": found.rows,
         "blank": found.blank,
@@ -30,6 +28,15 @@ def counted(
         "distinct": found.distinct,
         "sampled": len(found.texts),
         "refused": refused.n,
+        **sizes(encoded, tokens),
+    }
+
+
+def sizes(encoded: "Sequence[Encoded]", tokens: AuditTokens) -> dict[str, int]:
+    """How many texts, windows, tokens and types there are: of those that are audited alone."""
+    of_kind = Counter(tokens.kind.tolist())
+    windows = [one.text.n_windows for one in encoded]
+    return {
         "texts": len(encoded),
         "long": sum(n > 1 for n in windows),
         "windows": sum(windows),

@@ -50,6 +50,8 @@ class Tally:
         control: ‖z‖ with ε = 0.
         error: largest relative error of the predicted strength (post-norm only).
         seconds: what gathering took, without the model's own time.
+        audited: strength of each token as another engine measured it; None: there is none.
+        audited_error: largest relative error against these; None likewise, or not post-norm.
     """
 
     place: Place
@@ -59,6 +61,8 @@ class Tally:
     control: PerToken
     error: float = 0.0
     seconds: float = 0.0
+    audited: PerToken | None = None
+    audited_error: float | None = None
     _lengths: tuple[float, float] = (np.inf, 0.0)
     _sums: dict[str, PerWidth] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -86,18 +90,17 @@ class Tally:
             if self.place.post:
                 energy = z
                 self.before[rows] = norm_formulas.size(vectors, norm.centring)
-                self._add_error(norm_formulas.strength_after(z, norm.gain, norm.bias), strength)
+                predicted = norm_formulas.strength_after(z, norm.gain, norm.bias)
+                self.error = _worst(predicted, strength, self.error)
+                if self.audited is not None:
+                    least = self.audited_error or 0.0
+                    self.audited_error = _worst(predicted, self.audited[rows], least)
         self._add_shares(rows, norm_formulas.shares(energy))
 
     def _add_lengths(self, lengths: np.ndarray) -> None:
         some = lengths[lengths > 0]
         least, most = self._lengths
         self._lengths = float(some.min(initial=least)), float(some.max(initial=most))
-
-    def _add_error(self, predicted: np.ndarray, measured: np.ndarray) -> None:
-        some = measured > 0
-        wrong = np.abs(predicted[some] / measured[some] - 1)
-        self.error = float(wrong.max(initial=self.error))
 
     def _add_shares(self, rows: BatchIds, shares: Vectors) -> None:
         for name, group in self.groups.items():
@@ -116,3 +119,10 @@ class Tally:
         """Mean share of each dimension: of z² (post-norm), else of h²; None of no token."""
         count = self._counts.get(group, 0)
         return self._sums[group] / count if count else None
+
+
+def _worst(predicted: np.ndarray, measured: np.ndarray, least: float) -> float:
+    """The largest relative error, and at least ``least``."""
+    some = measured > 0
+    wrong = np.abs(predicted[some] / measured[some].astype(np.float64) - 1)
+    return float(wrong.max(initial=least))

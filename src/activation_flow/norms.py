@@ -15,7 +15,7 @@ import numpy as np
 from activation_flow import eager, norm_formulas, norm_modules
 from activation_flow.audit_data import AuditTokens, PerToken, Score
 from activation_flow.audit_tables import Dimension, NormAtLayer
-from activation_flow.data import Mask
+from activation_flow.data import Mask, Strength
 from activation_flow.eager import Sample
 from activation_flow.encoder import Encoder
 from activation_flow.norm_tally import WORDS, Tally, groups_of
@@ -49,7 +49,13 @@ class Explained:
 
 
 def explain(
-    encoder: Encoder, tap: "Tap", sampled: Sample, layers: Sequence[int], main: int
+    encoder: Encoder,
+    tap: "Tap",
+    sampled: Sample,
+    layers: Sequence[int],
+    main: int,
+    *,
+    audited: Strength | None = None,
 ) -> Explained:
     """Norms of a sample of texts, found and checked by hooks.
 
@@ -59,6 +65,8 @@ def explain(
         sampled: the texts that are read.
         layers: of the hidden states; one after a final norm is left out, and noted.
         main: the layer whose dimensions are wanted.
+        audited: [layers tokens], the strengths that the audit rests on, to be set beside the
+            formula's.
     """
     final = encoder.n_layers if encoder.provenance({}).final_norm else None
     name = encoder.provenance({}).layer_name(encoder.n_layers)
@@ -67,8 +75,15 @@ def explain(
     wanted = {**groups, WORDS: sampled.read & (sampled.tokens.kind != "special")}
     places = norm_modules.find(tap, _one_text(tap, sampled))
     tallies = [
-        Tally(places[layer], wanted, sampled.empty(), sampled.empty(), sampled.empty())
-        for layer in layers
+        Tally(
+            places[layer],
+            wanted,
+            sampled.empty(),
+            sampled.empty(),
+            sampled.empty(),
+            audited=None if audited is None else audited[k],
+        )
+        for k, layer in enumerate(layers)
         if layer != final
     ]
     seconds = _gather(tap, sampled, tallies)
@@ -89,15 +104,19 @@ def explain(
 
 def unavailable(layers: Sequence[int], tokens: AuditTokens, reason: str) -> Explained:
     """The same, of a model that cannot be opened: every row says why."""
-
-    def missing(about: tuple[str, str, str], layer: int | None) -> Score:
-        name, title, role = about
-        none = np.full(len(tokens), np.nan)
-        return Score(name=name, title=title, layer=layer, values=none, role=role, missing=reason)
-
     rows = tuple(NormAtLayer(layer=layer, layout="unknown", note=reason) for layer in layers)
-    scores = [missing(about, layer) for layer in layers for about in (BEFORE, CONTROL)]
-    return Explained(rows, (), [*scores, missing(EMBEDDING, None)])
+    scores = [
+        _missing(about, layer, tokens, reason) for layer in layers for about in (BEFORE, CONTROL)
+    ]
+    return Explained(rows, (), [*scores, _missing(EMBEDDING, None, tokens, reason)])
+
+
+def _missing(
+    about: tuple[str, str, str], layer: int | None, tokens: AuditTokens, reason: str
+) -> Score:
+    name, title, role = about
+    none = np.full(len(tokens), np.nan)
+    return Score(name=name, title=title, layer=layer, values=none, role=role, missing=reason)
 
 
 def _one_text(tap: "Tap", sampled: Sample) -> tuple[object, ...]:
@@ -143,11 +162,7 @@ def _scores(tally: Tally, seconds: float, sampled: Sample) -> tuple[Score, Score
     )
     if norm is None or not place.post:
         why = UNKNOWN if norm is None else f"{norm.name} reads the hidden state itself (pre-norm)"
-        name, title, role = BEFORE
-        missing = Score(
-            name=name, title=title, layer=place.layer, values=tally.before, role=role, missing=why
-        )
-        return missing, control
+        return _missing(BEFORE, place.layer, sampled.tokens, why), control
     what = "‖x − mean x‖" if norm.centring else "‖x‖"
     before = Score(
         name=BEFORE[0],
@@ -174,8 +189,13 @@ def embedding_rows(tap: "Tap", tokens: AuditTokens) -> Score:
     import torch
 
     began = perf_counter()
-    table = tap.model.get_input_embeddings().weight.detach()  # type: ignore[operator]
     ids, inverse = np.unique(tokens.id, return_inverse=True)
+    try:
+        table = tap.model.get_input_embeddings().weight.detach()  # type: ignore[operator]
+    except (AttributeError, NotImplementedError):
+        return _missing(EMBEDDING, None, tokens, "the model names no table of word embeddings")
+    if table.ndim != 2 or len(table) <= ids.max(initial=-1):
+        return _missing(EMBEDDING, None, tokens, "the model's embedding has no row of each token")
     rows = table[torch.from_numpy(ids)].double().numpy()
     values = np.linalg.norm(rows, axis=1)[inverse]
     seconds = (perf_counter() - began) * 1000 / max(1, len(tokens))
@@ -205,6 +225,7 @@ def _row(tally: Tally, groups: Mapping[str, Mask]) -> NormAtLayer:
         module=at.name if at else "",
         level=norm_formulas.level(post.gain, post.bias) if post else None,
         error=tally.error if post else None,
+        audited_error=tally.audited_error if post else None,
         strength=means(tally.strength),
         before=means(tally.before) if post else None,
         note="" if at else UNKNOWN,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from activation_flow import audit_defaults
 from activation_flow.data import ActivationFlowError, Ids, Mask
 from activation_flow.stats import CELLS, TIE
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 else:
     Kernels = PerScore = Deals = OfType = np.ndarray
 
-DRAWS = 2000
+DRAWS = audit_defaults.DRAWS
 
 
 def how_dealt(draws: int, seed: int) -> str:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from activation_flow import audit_defaults
 from activation_flow.data import resolve_layers
 from activation_flow.result_audit import AuditResult
 from activation_flow.retrace import of_layers, of_model
@@ -13,10 +14,10 @@ STDIN = "- is standard input: the same must come again"
 DEFAULTS: dict[str, object] = {
     "kinds": None,
     "pairs": None,
-    "sample": 400,
-    "texts": 5000,
-    "frequency": "vocabulary",
-    "draws": 2000,
+    "sample": audit_defaults.SAMPLE,
+    "texts": audit_defaults.TEXTS,
+    "frequency": audit_defaults.FREQUENCY,
+    "draws": audit_defaults.DRAWS,
     "seed": 0,
     "text_column": "text",
     "format": None,
@@ -39,7 +40,7 @@ def command(found: AuditResult) -> str:
     # subtle: behind "--" nothing is an option, whatever it begins with.
     words += ["--"] if found.input.startswith("-") and found.input != "-" else []
     line = shlex.join([*words, found.input])
-    return f"{line}\n# {STDIN}" if found.input == "-" else line
+    return f"{line}\n# {STDIN}" if "-" in (found.input, head.settings.get("pairs")) else line
 
 
 def _of_settings(settings: Mapping[str, Any]) -> Iterator[str]:

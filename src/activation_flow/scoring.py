@@ -32,7 +32,7 @@ TITLES = {
     "without_outliers": "norm without outlier dimensions",
     "standardised": "norm of standardised dimensions",
     "whitened": "whitened norm",
-    "update": "norm of what the block adds",
+    "update": "norm of the change from the layer below",
 }
 DEFINITIONS = {
     "norm": "‖h‖",
@@ -112,15 +112,29 @@ def fast_scores(
     table = _Table(
         halves, passes, whitened, seed, seconds_of_passes(encoder, encoded, passes, seed)
     )
-    residuals, explained = baselines.type_residuals(tokens, halves.values["norm"], passes.layers)
+    residuals, explained = baselines.type_residuals(
+        tokens, halves.values["norm"], passes.layers, cost=table.cost_of_norms
+    )
     return FastScores(
         layers=passes.layers,
         norms=halves.values["norm"],
         scores=(*table.scores(), *residuals, *baselines.trivial_scores(tokens, seed)),
         omega_squared=explained,
         failed=dict(sorted(passes.failed.items())),
-        notes=table.notes(),
+        notes=(*table.notes(), *_on_identity(passes.layers, explained)),
     )
+
+
+def _on_identity(layers: Sequence[int], explained: Sequence[float]) -> Iterator[str]:
+    """How much of S any score that knows the token alone could say, layer by layer.
+
+    >>> [*_on_identity((0, 1), (0.981, float("nan")))]
+    ["of the variance of S, the token's identity explains (ω²): layer 0 98.1 %"]
+    """
+    known = [(k, share) for k, share in zip(layers, explained, strict=True) if np.isfinite(share)]
+    if known:
+        listed = ", ".join(f"layer {layer} {100 * share:.1f} %" for layer, share in known)
+        yield f"of the variance of S, the token's identity explains (ω²): {listed}"
 
 
 def whitened_layers(layers: Sequence[int], width: int, main: int | None) -> tuple[int, ...]:
@@ -175,6 +189,11 @@ class _Table:
             top_share=self.halves.share("norm", 0) if 0 in self.passes.layers else None,
             note="‖h‖ before the first block; its cost is that of the pass that gives all norms",
         )
+
+    @property
+    def cost_of_norms(self) -> float | None:
+        """Seconds per 1,000 tokens of a pass that gives the norms of all layers."""
+        return self.costs and self.costs[0]
 
     def _cost(self, name: str, layer: int) -> float | None:
         """Seconds per 1,000 tokens: of its passes, and of its own arithmetic."""

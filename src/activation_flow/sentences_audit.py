@@ -5,6 +5,7 @@ Chooses and words; computes nothing but which numbers are told.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from activation_flow.audit_tables import (
     NO_BETTER,
@@ -127,17 +128,38 @@ def norm_sentences(found: AuditResult) -> Iterator[str]:
             yield f"A token whose energy is spread evenly has S* = {number(norm.level)}."
         if norm.error is not None:
             yield _formula(norm.error)
+        if norm.audited_error is not None:
+            yield (
+                "The strengths that the claims rest on, which the audit's engine measured, are off "
+                f"by at most {norm.audited_error:.1e} of what is so computed."
+            )
     elif norm.layout.startswith("pre"):
         name = norm.layout.removeprefix("pre-")
         yield (
             f"{where} is taken before a {name}: S is the size of the residual stream itself, which "
-            "grows from layer to layer and which the next block divides out again."
+            f"{_growing(found)}the next block divides out again."
         )
     else:
         yield f"{where}: no module was found whose output or input the hidden state is."
     if norm.note:
         yield norm.note
     yield from why_low(found, norm)
+
+
+def _growing(found: AuditResult) -> str:
+    """A clause on the mean strengths of all kinds of tokens, where they grow at every layer."""
+    rows = sorted(found.norms, key=lambda row: row.layer)
+    rows = [row for row in rows if row.layout.startswith("pre") and row.strength]
+    pairs = [*pairwise(rows)]
+    grows = pairs and all(
+        kind in above.strength and above.strength[kind] > mean
+        for below, above in pairs
+        for kind, mean in below.strength.items()
+    )
+    if not grows:
+        return ""
+    ends = f"from layer {rows[0].layer} to layer {rows[-1].layer}"
+    return f"grows {ends} at every step, in the mean of every kind of token, and which "
 
 
 def _formula(error: float) -> str:
@@ -164,24 +186,38 @@ def why_low(found: AuditResult, norm: NormAtLayer) -> Iterator[str]:
         low = _lowering(rows)
         share = sum(row.share for row in low)
         strength = norm.strength.get(kind)
-        is_low = f" ({number(strength)} on average)" if strength is not None else ""
+        mean = f" ({number(strength)} on average)" if strength is not None else ""
         name, own, have = _NOUNS.get(kind, (kind_text(kind), "its", "has"))
         if not low:
             dims = ", ".join(str(row.dim) for row in rows)
             yield (
                 f"{name} {have} no gain below the typical one where {own} energy is most "
-                f"(dimensions {dims}): nothing there lowers {own} strength{is_low}."
+                f"(dimensions {dims}): nothing there lowers {own} strength{mean}."
             )
             continue
         gains = ", ".join(number(row.gamma or 0.0) for row in low)
         many, dims = len(low) > 1, ", ".join(str(row.dim) for row in low)
-        how = f"so {own} strength is low" if share >= 0.5 else f"which lowers {own} strength"
         yield (
             f"{name} {have} {share_text(share)} of {own} energy in dimension{'s' * many} {dims}, "
             f"whose gain{'s' * many} γ ({gains}) {'are' if many else 'is'} below the typical "
-            f"{number(low[0].typical or 0.0)}{':' * (share >= 0.5) or ','} {how}{is_low}."
+            f"{number(low[0].typical or 0.0)}{_effect(own, share, strength, norm.level)}{mean}."
         )
     yield from _shared(kinds, norm)
+
+
+def _effect(own: str, share: float, strength: float | None, level: float | None) -> str:
+    """What small gains do to the strength of a kind, if it is below that of evenly spread energy.
+
+    >>> _effect("its", 0.84, 8.2, 13.8), _effect("its", 0.2, 8.2, 13.8)
+    (': so its strength is low', ', which lowers its strength')
+    >>> _effect("its", 0.84, 14.5, 13.8)
+    '; yet its strength is not below S*'
+    """
+    if strength is None or level is None:
+        return ""
+    if strength >= level:
+        return f"; yet {own} strength is not below S*"
+    return f": so {own} strength is low" if share >= 0.5 else f", which lowers {own} strength"
 
 
 def _shared(kinds: Mapping[str, Sequence[Dimension]], norm: NormAtLayer) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Knows no model: how far tokens move between the two is found in audit_pairs.py.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activation_flow import source, word_kinds
+from activation_flow.audit_defaults import SAMPLE
 from activation_flow.audit_texts import Left
 from activation_flow.conllu import Gold
 from activation_flow.data import TokenizedText
@@ -19,7 +21,6 @@ from activation_flow.reservoir import Reservoir
 if TYPE_CHECKING:
     from activation_flow.material import Material
 
-SAMPLE = 400  # pairs
 _BOTH = ("content", "function")
 
 Slot = tuple[int, int, str, int]  # a word of a text: begin, end, kind, number of its tokens
@@ -75,7 +76,7 @@ def read(
     Raises:
         ActivationFlowError: the file cannot be read, or has not these columns.
     """
-    rows = source.Given(source.read_pairs(path, columns))
+    rows = source.Given(source.read_pairs(os.path.expanduser(path), columns))
     bad = Left()
     kept: Reservoir[tuple[str, ...]] = Reservoir(sample, seed)
     seen: set[tuple[str, ...]] = set()

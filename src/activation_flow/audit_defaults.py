@@ -1,0 +1,9 @@
+"""What an audit takes where nothing is asked for, in one place. Knows nothing."""
+
+TEXTS = 5000  # at most so many are audited; of more a uniform sample
+SAMPLE = 400  # texts for what is slow, and pairs of texts
+DRAWS = 2000  # of every permutation test
+FREQUENCY = "vocabulary"  # where frequencies of tokens come from
+# Copies with shuffled weights are made of models of up to so many parameters unless asked for.
+SMALL = 400_000_000
+COPIES = 3  # one may give its few frequent words any order by chance
