@@ -42,6 +42,7 @@ class AuditTokens:
         frequency: log of how often the token occurs, by the source that was chosen, in any unit;
             NaN where the source does not say.
         n_texts: how many texts.
+        frequency_name: what −frequency is called for people, by its source.
     """
 
     text: Ids
@@ -55,6 +56,7 @@ class AuditTokens:
     position: PerToken
     frequency: PerToken
     n_texts: int
+    frequency_name: str = "rarity"
 
     def __len__(self) -> int:
         return len(self.text)
