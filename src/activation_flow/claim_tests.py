@@ -134,6 +134,9 @@ class Consistent:
         rarest: recall of as many of the rarest tokens of each text, special ones left out; None
             where a frequency is known for no token.
         rarest_interval: 95 %, over texts and word types.
+        largest: the largest possible recall, as few tokens of a text being HIGH.
+        above_rarest: the recall less that of the rarest, and its 95 % interval; None where
+            ``rarest`` is.
     """
 
     tested: Tested
@@ -143,6 +146,8 @@ class Consistent:
     lift_interval: Interval | None = None
     rarest: float | None = None
     rarest_interval: Interval | None = None
+    largest: float | None = None
+    above_rarest: tuple[float, Interval] | None = None
 
 
 def consistently_high(
