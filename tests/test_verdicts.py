@@ -258,7 +258,7 @@ def test_baselines_that_are_better_are_told_and_change_no_verdict(baseline, word
     assert words in told
     assert ("length" in told) == bool(words)
     detail = claims(found)[0].details[-1]
-    assert detail.name == "AUC less that of length"
+    assert detail.name == "AUC less that of: length"
     assert (detail.value, detail.interval) == (
         baseline.beside.difference,
         baseline.beside.interval,
@@ -436,7 +436,11 @@ def test_shift(found, verdict, words):
 @pytest.mark.parametrize(
     ("content", "function", "words"),
     [
-        (0.05, -0.1, "is 0.050 where a content word is replaced and −0.100 where a function word"),
+        (
+            0.05,
+            -0.1,
+            "hold 0.050 of the shift where a content word is replaced and −0.100 where a func",
+        ),
         (0.05, -0.1, "hides that they differ in sign"),
         (0.05, 0.1, "0.100 where a function word is."),
     ],

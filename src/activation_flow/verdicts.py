@@ -148,8 +148,8 @@ def _by_kind(pair_details: Sequence[Detail]) -> Iterator[str]:
             ": the mean of both hides that they differ in sign" if content * function < 0 else ""
         )
         yield (
-            f"R − k/n is {number(content)} where a content word is replaced and "
-            f"{number(function)} where a function word is{apart}."
+            f"Above chance they hold {number(content)} of the shift where a content word is "
+            f"replaced and {number(function)} where a function word is{apart}."
         )
 
 
@@ -171,10 +171,14 @@ def _skew(found: Findings, tested: Tested, p: float | None) -> Judged:
         )
         return SUPPORTED, f"{told}{far}.", details
     if tested.interval is not None and tested.interval[1] < 0:
-        return NOT_SUPPORTED, f"{told}: to the left, a few tokens far below the rest.", details
+        return (
+            NOT_SUPPORTED,
+            f"{told}; on the whole to the left, a few tokens far below the rest.",
+            details,
+        )
     side = "left" if mean < 0 else "right"
-    noise = f"to the {side}, by no more than other words could undo"
-    return NOT_SUPPORTED, f"{told}: {noise}.", details
+    noise = f"on the whole to the {side}, by no more than other words could undo"
+    return NOT_SUPPORTED, f"{told}; {noise}.", details
 
 
 _JUDGES: dict[str, Callable[[Findings, Tested, Any], Judged]] = {

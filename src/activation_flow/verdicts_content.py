@@ -63,7 +63,7 @@ def _of_copy(copy: Beside | None) -> Iterator[Detail]:
 def _of_baselines(baselines: Sequence[Baseline]) -> Iterator[Detail]:
     for one in baselines:
         yield Detail(
-            name=f"AUC less that of {one.title}",
+            name=f"AUC less that of: {one.title}",
             value=one.beside.difference,
             interval=one.beside.interval,
             null=0.0,
