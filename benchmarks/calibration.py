@@ -29,12 +29,12 @@ from scipy.stats import binomtest, norm
 
 from activation_flow.audit_data import AuditTokens, Tested
 from activation_flow.claim_tests import (
-    consistently_high,
     content_above_function,
     more_than_next,
     words_above_punctuation,
 )
 from activation_flow.claim_tests_confounds import beyond_confounds
+from activation_flow.claim_tests_high import consistently_high
 from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
@@ -163,11 +163,19 @@ def c4(
     return consistently_high(tokens, highest(tokens, strength), draws=DRAWS).tested
 
 
-def c5(random: Random, texts: int, size: float) -> Tested:
+def c5(random: Random, texts: int, size: float, times: int = 1) -> Tested:
+    """``times``: so many pairs have one first text, whose tokens are moved alike in all of them."""
     tokens = sample(random, english(), texts)
     high = highest(tokens, levels(random, tokens))
-    shift = np.exp(levels(random, tokens) + size / 3 * high)
-    moved = SimpleNamespace(pair=tokens.text, type=tokens.type, high=high, shift=shift)
+    alike = levels(random, tokens)
+    own = random.normal(0, NOISE if times > 1 else 0, (times, len(tokens)))  # of each pair
+    moved = SimpleNamespace(
+        pair=np.concatenate([tokens.text + k * texts for k in range(times)]),
+        text=np.tile(tokens.text, times),
+        type=np.tile(tokens.type, times),
+        high=np.tile(high, times),
+        shift=np.exp(alike + own + size / 3 * high).ravel(),
+    )
     return above_chance(moved)
 
 
@@ -221,7 +229,7 @@ CASES = {
     "C4": Case(
         {"": c4, "frequency effect": partial(c4, slope=0.3), FEW: partial(c4, frequent=True)}, c4
     ),
-    "C5": Case({"": c5}, c5),
+    "C5": Case({"": c5, "three pairs of a text": partial(c5, times=3)}, c5),
     "C7": Case({"": c7}, c7, auc_of),
     "C8": Case({"": c8}, c8),
     "C9": Case({"": c9, "common effect": partial(c9, common=1.0)}, c9),

@@ -56,6 +56,7 @@ def made_moved(n_pairs=12, *, seed=0, sizes=(4, 12)):
     all_pair = np.repeat(np.arange(n_pairs), n + 1)
     return SimpleNamespace(
         pair=pair,
+        text=pair,
         type=draw.integers(0, 20, len(pair)),
         replaced=far == 0,
         high=high,

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from audited import audit_tokens, random_tokens
+from audited import random_tokens
 from scipy.stats import false_discovery_control
 from sklearn.metrics import roc_auc_score
 
 from activation_flow import audit_rows
 from activation_flow.audit_data import Score
-from activation_flow.within import by_kind, within_auc
 
 
 @pytest.fixture(scope="module")
@@ -98,41 +97,3 @@ def test_copies_are_compared_on_the_tokens_that_all_have(corpus):
     assert audit_rows.beside(ours, [np.full(len(tokens), np.nan)], tokens) is None
     same = audit_rows.beside(ours, [ours], tokens)
     assert (same.difference, same.interval) == (0, (0, 0))
-
-
-def test_the_normalised_state_says_nothing(corpus):
-    _, _, rows = corpus
-    (control,) = audit_rows.controls(rows)
-    assert (control.control, control.layer, control.note) == ("normalised state", 4, "‖z‖")
-    assert control.auc == 0.5
-    assert control.passed
-    (failed,) = audit_rows.controls([audit_rows.replace(rows[0], score="normalised")])
-    assert not failed.passed
-
-
-def test_copies_layer_by_layer(corpus):
-    tokens, scores, _ = corpus
-    copies = [np.stack([scores[0].values, scores[1].values]), np.stack([scores[1].values] * 2)]
-    found = [*audit_rows.shuffled_controls(copies, (0, 5), tokens, "seeds 0 to 1")]
-    assert [control.layer for control in found] == [0, 5]
-    # Of the first layer the copies have other tokens; of the last the same ones.
-    (random,) = (within_auc(by_kind(tokens), scores[1].values),)
-    assert found[1].auc == pytest.approx(random.value)
-    low, high = found[1].interval
-    assert found[1].passed == (low <= 0.5 <= high)
-    assert found[1].note == f"seeds 0 to 1: {random.value:.3f}, {random.value:.3f}"
-    assert [*audit_rows.shuffled_controls([], (0, 5), tokens, "")] == []
-
-
-def test_random_scores_are_as_often_above_as_below(corpus):
-    tokens, *_ = corpus
-    found = audit_rows.random_control(tokens, 7)
-    low, high = found.interval
-    assert low < 0.5 < high
-    assert found.auc == pytest.approx(0.5, abs=0.02)
-    assert found.passed
-    assert "200 draws, seed 7" in found.note
-    assert found == audit_rows.random_control(tokens, 7)
-    assert found != audit_rows.random_control(tokens, 8)
-    of_one_kind = audit_tokens(["content"] * 4, [0, 0, 1, 1], [0, 1, 2, 3])
-    assert audit_rows.random_control(of_one_kind, 7) is None

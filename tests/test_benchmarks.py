@@ -58,8 +58,13 @@ def test_the_calibration_runs(arguments, monkeypatch, capsys):
     monkeypatch.setattr(calibration, "ProcessPoolExecutor", ThreadPoolExecutor)
     calibration.main(["--corpora", "3", *arguments])
     rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == (3 if "--pigeonhole" in arguments else 22)
-    assert sum("covered" in row for row in rows) == (3 if "--pigeonhole" in arguments else 12)
+    pigeonhole = "--pigeonhole" in arguments
+    cases = [] if pigeonhole else [calibration.CASES[name] for name in arguments[1].split(",")]
+    sizes = len(calibration.SIZES)
+    planted = sizes if pigeonhole else sizes * len(cases)
+    assert sum("covered" in row for row in rows) == planted
+    # And a row for each sort of null corpus, and one for the time that a claim took.
+    assert len(rows) == planted + sum(len(case.null) + 1 for case in cases)
 
 
 def test_a_difference_of_strengths_is_seen():

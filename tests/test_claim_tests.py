@@ -3,14 +3,12 @@ import pytest
 from audited import audit_tokens, random_tokens
 
 from activation_flow.claim_tests import (
-    consistently_high,
     content_above_function,
-    displacing,
     mean_of_pairs,
     more_than_next,
-    rarest,
     words_above_punctuation,
 )
+from activation_flow.claim_tests_high import consistently_high
 from activation_flow.permuting import pairs_p
 from activation_flow.within import by_kind, standing, within_auc
 
@@ -31,6 +29,7 @@ def test_content_above_function_is_the_auc_within_texts_with_dealt_kinds():
     types = len(np.unique(tokens.type))
     assert found.n == {"texts": 40, "types": types, "tokens": len(tokens), "pairs": auc.pairs}
     assert found.missing == ""
+    assert found.method == "200 permutations of kinds among word types, seed 3"
 
 
 def test_a_large_effect_is_found_and_its_inverse_is_not():
@@ -57,26 +56,33 @@ def test_words_are_compared_with_punctuation():
     strength = random.normal(size=len(tokens))
     expected = content_above_function(tokens, strength, draws=99)
     assert words_above_punctuation(other, strength, draws=99) == expected
+    assert words_above_punctuation(tokens, strength).missing == (
+        "no token is known to be a punctuation mark"
+    )
+    assert words_above_punctuation(audit_tokens([""], [0], [0]), strength[:1]).missing == (
+        "no token is known to be a word"
+    )
 
 
 @pytest.mark.parametrize(
     ("columns", "kinds", "missing"),
     [
-        ({}, ("", ""), "no token is known to be content"),
-        ({}, ("content", ""), "no token is known to be function"),
-        ({"texts": 9}, ("content", "function"), "9 texts hold both content and function"),
-        ({"types": 8}, ("content", "function"), "4 different content types; it takes 5"),
+        ({}, ("", ""), "no token is known to be a content word"),
+        ({}, ("content", ""), "no token is known to be a function word"),
+        ({"texts": 9}, ("content", "function"), "9 texts hold both a content word and a function"),
+        ({"texts": 1}, ("content", "function"), "1 text holds both a content word and a function"),
+        ({"types": 8}, ("content", "function"), "4 different content words; it takes 5"),
+        ({"types": 2}, ("content", "function"), "1 different content word; it takes 5"),
     ],
 )
 def test_too_little_is_not_tested(columns, kinds, missing):
     tokens, random = random_tokens(2, **columns)
     tokens = audit_tokens(np.where(tokens.kind == "content", *kinds), tokens.text, tokens.type)
     strength = random.normal(size=len(tokens))
-    high = strength > 1
     for found in (
         content_above_function(tokens, strength),
         more_than_next(tokens, strength, -strength),
-        consistently_high(tokens, high).tested,
+        consistently_high(tokens, strength > 1).tested,
     ):
         assert (found.effect, found.interval, found.p) == (None, None, None)
         assert found.missing.startswith(missing)
@@ -110,53 +116,3 @@ def test_a_mean_over_pairs_of_a_mark_of_order_varies_as_an_auc():
     assert auc.value == pytest.approx((1 + mean) / 2)
     assert auc.spread.variance == pytest.approx(spread.variance / 4)
     assert auc.spread.degrees == pytest.approx(spread.degrees)
-
-
-def test_consistently_high_counts_what_is_high():
-    tokens, strength = planted(size=0.5)
-    high = strength > 0.8
-    one = tokens.kind == "content"
-    found = consistently_high(tokens, high, draws=199)
-    assert found.tested.effect == pytest.approx((high & one).sum() / one.sum())
-    assert found.precision == pytest.approx((high & one).sum() / high.sum())
-    assert found.base_rate == pytest.approx(one.mean())
-    assert found.lift == pytest.approx(found.precision / found.base_rate)
-    assert found.lift_interval[0] < found.lift < found.lift_interval[1]
-    assert found.tested.interval[0] < found.tested.effect < found.tested.interval[1]
-    assert found.tested.n["content"] == one.sum()
-    assert found.rarest == pytest.approx(rarest(tokens, high)[one].mean())
-    assert found.rarest_interval[0] <= found.rarest <= found.rarest_interval[1]
-
-
-def test_without_high_words_or_frequencies_there_is_less_to_say():
-    tokens, strength = planted()
-    none = consistently_high(tokens, np.zeros(len(tokens), dtype=bool))
-    assert none.tested.missing == "no content or function word is HIGH"
-    unknown = planted(frequency=np.full(len(tokens), np.nan))[0]
-    assert rarest(unknown, strength > 1) is None
-    assert consistently_high(unknown, strength > 1, draws=9).rarest is None
-    only_function = (tokens.kind == "function") & (strength > 0)
-    assert consistently_high(tokens, only_function, draws=9).lift_interval is None
-
-
-def test_the_rarest_tokens_are_as_many_as_are_high_and_never_special():
-    kinds = ["special", "content", "function", "content", "special", "content", "content"]
-    tokens = audit_tokens(
-        kinds, [0, 0, 0, 0, 0, 1, 1], range(7), frequency=np.array([0, 3, 2, 2, 0, np.nan, 9])
-    )
-    high = np.array([False, True, True, False, False, False, True])
-    np.testing.assert_array_equal(np.flatnonzero(rarest(tokens, high)), [2, 3, 6])
-
-
-def test_a_place_that_is_taken_is_taken_from_the_others():
-    tokens, strength = planted()
-    one, high = tokens.kind == "content", strength > 0.8
-    found = displacing(high, one, tokens)
-    p = {kind: high[one == kind].mean() for kind in (True, False)}
-    for i in (0, 5, 17):
-        others = one[(tokens.text == tokens.text[i]) & (np.arange(len(one)) != i)]
-        loose = others.sum() * p[True] * (1 - p[True])
-        share = loose / (loose + (~others).sum() * p[False] * (1 - p[False]))
-        assert found[i] == pytest.approx((one[i] - share) * (high[i] - p[one[i]]))
-    everyone = displacing(high, np.ones(len(one), dtype=bool), tokens)
-    np.testing.assert_allclose(everyone, 0, atol=1e-12)  # of all tokens always as many are HIGH

@@ -73,7 +73,7 @@ def test_what_cannot_be_tested_says_why():
     tokens, strengths = layers(4)
     assert "no other layer" in layer_stands_out(tokens, strengths[:1], 0).tested.missing
     nothing = layer_stands_out(tokens, np.full_like(strengths, np.nan), 0)
-    assert nothing.tested.missing == "no token is known to be content"
+    assert nothing.tested.missing == "no token is known to be a content word"
     with pytest.raises(ActivationFlowError, match="from 0 to 3, got 4"):
         layer_stands_out(tokens, strengths, 4)
     small, few = random_tokens(5, texts=12, types=80)

@@ -14,7 +14,7 @@ def pairs(seed, n=30, size=0.0):
     high = random.random(len(pair)) < 0.3
     shift = np.exp(random.normal(size=len(pair)) + size * high)
     return SimpleNamespace(
-        pair=pair, type=random.integers(0, 40, len(pair)), high=high, shift=shift
+        pair=pair, text=pair, type=random.integers(0, 40, len(pair)), high=high, shift=shift
     )
 
 
@@ -59,6 +59,7 @@ def test_a_large_excess_is_found_and_the_other_way_round_is_not():
     inverse = above_chance(moved)
     assert inverse.effect == pytest.approx(-found.effect)
     assert inverse.p > 0.99
+    assert found.method == "Student's t over texts and word types"
     assert found.n == {**found.n, "tokens": len(moved.pair), "left out": 30 - found.n["pairs"]}
 
 
@@ -71,11 +72,17 @@ def test_neither_scale_nor_names_matter():
 
 def test_too_little_is_not_tested():
     moved = pairs(4, n=9)
-    assert above_chance(moved).missing == "9 pairs have a ratio R_H; it takes 10"
+    assert above_chance(moved).missing == "9 texts have pairs with a ratio R_H; it takes 10"
     nothing = SimpleNamespace(**{key: values[:0] for key, values in vars(moved).items()})
     assert above_chance(nothing).missing == "there are no pairs of texts"
     few = pairs(5)
     few.type = few.type % 4
     assert above_chance(few).missing == "4 different word types; it takes 5"
+    few.type = few.type % 1
+    assert above_chance(few).missing == "1 different word type; it takes 5"
+    few.text = few.text // 15
+    assert above_chance(few).missing.startswith("2 texts have pairs with")
+    few.text = few.text // 2
+    assert above_chance(few).missing.startswith("1 text has pairs with")
     few.shift = 0 * few.shift
-    assert above_chance(few).missing.startswith("0 pairs")
+    assert above_chance(few).missing.startswith("0 texts have pairs")

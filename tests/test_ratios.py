@@ -3,12 +3,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from made_tokens import made_moved
 
 from activation_flow.claim_tests_shift import above_chance
-from activation_flow.ratios import BUCKETS, DISTANCES, TOKENS, leading, pair_details, ratios
+from activation_flow.ratios import BUCKETS, DISTANCES, TOKENS, pair_details, ratios
 from activation_flow.shift import concentration
 
 
@@ -69,9 +67,14 @@ def test_what_is_left_out_is_counted():
     moved.shift[moved.pair == 6] = 0
     rows = {(row.bucket, row.tokens, row.distance): row for row in ratios(moved)}
     assert rows["HIGH", "all", "shift"].pairs == moved.n_pairs - 2
-    assert rows["HIGH", "all", "shift"].note == "2 pairs left out: k is 0 or n, or nothing moved"
-    assert "; 1 tokens of unknown distance" in rows["nearest", "all", "cosine"].note
-    assert "3 tokens of unknown distance or freq" in rows["rarest", "all", "cosine"].note
+    assert rows["HIGH", "all", "shift"].note == (
+        "pairs left out, k being 0 or n, or nothing moved: 2"
+    )
+    assert (
+        "; tokens left out, of unknown distance or frequency: 1"
+        in rows["nearest", "all", "cosine"].note
+    )
+    assert "of unknown distance or frequency: 3" in rows["rarest", "all", "cosine"].note
 
 
 def test_without_pairs_there_is_nothing():
@@ -85,24 +88,6 @@ def test_without_pairs_there_is_nothing():
     assert (content.value, content.note) == (None, "there are no such pairs")
     assert (own.value, own.note) == (None, "no pair can be tested")
     assert (part.value, part.note) == (None, "nothing has moved")
-
-
-# buckets
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=30),
-    st.integers(0, 9),
-)
-@settings(max_examples=50)
-def test_the_leading_tokens_fill_the_places(tokens, places):
-    pair, key = np.array(sorted(tokens)).T
-    n = np.bincount(pair, minlength=3)
-    held = leading(key.astype(float), np.full(3, places), pair)
-    assert np.bincount(pair, held, minlength=3) == pytest.approx(np.minimum(n, places))
-    for i, j in combinations(range(len(key)), 2):
-        if pair[i] == pair[j]:
-            assert (held[i] >= held[j]) if key[i] <= key[j] else (held[i] <= held[j])
 
 
 # single pairs
@@ -126,6 +111,29 @@ def test_the_replaced_words_kind_splits_the_pairs(moved):
         part = SimpleNamespace(**vars(moved) | {"high": moved.high & of_kind[moved.pair]})
         assert detail.value == pytest.approx(ratios(part)[0].excess)
         assert detail.interval[0] < detail.value < detail.interval[1]
+
+
+def test_pairs_that_share_a_text_are_one_observation(moved, rows):
+    """Every pair twice: the same numbers, as uncertain as once."""
+    n = moved.n_pairs
+    twice = {
+        name: np.concatenate([values, values])
+        for name, values in vars(moved).items()
+        if isinstance(values, np.ndarray)
+    }
+    twice["pair"] = np.concatenate([moved.pair, moved.pair + n])
+    doubled = SimpleNamespace(
+        **vars(moved) | twice | {"n_pairs": 2 * n, "edited": 2 * moved.edited}
+    )
+    for row in ratios(doubled):
+        once = rows[row.bucket, row.tokens, row.distance]
+        assert (row.pairs, row.texts) == (2 * once.pairs, once.pairs)
+        assert (row.excess, *row.interval) == pytest.approx((once.excess, *once.interval))
+    tested, once = above_chance(doubled), above_chance(moved)
+    assert (tested.p, *tested.interval) == pytest.approx((once.p, *once.interval))
+    assert (tested.n["texts"], tested.n["pairs"]) == (once.n["texts"], 2 * once.n["pairs"])
+    for new, old in zip(pair_details(doubled), pair_details(moved), strict=True):
+        assert (new.value, *new.interval) == pytest.approx((old.value, *old.interval))
 
 
 def test_by_chance_as_many_pairs_are_below_the_level_as_expected():

@@ -17,8 +17,9 @@ from activation_flow.audit_tables import (
     Detail,
     RatioRow,
 )
-from activation_flow.claim_tests import Consistent, untested
+from activation_flow.claim_tests import untested
 from activation_flow.claim_tests_confounds import Beyond
+from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Pick, Standout
 from activation_flow.claim_tests_skew import Skewed
 from activation_flow.claims import DECLARED
@@ -68,6 +69,7 @@ HIGH = Consistent(
     rarest_interval=(0.4, 0.6),
     largest=0.9,
     above_rarest=(0.2, (0.1, 0.3)),
+    precision_of_all=0.8,
 )
 BEST = Standout(
     tested=outcome(0.1, 0.05, 0.15),
@@ -89,7 +91,6 @@ ALL = Findings(
     standout=BEST,
     high=HIGH,
     high_rate=0.4,
-    high_content=0.8,
     ratio=outcome(0.1, 0.05, 0.15),
     ratios=RATIOS,
     pair_details=(),

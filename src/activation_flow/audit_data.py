@@ -106,6 +106,7 @@ class Tested:
         p: one-sided, in the direction of the claim.
         n: how many there were of what: ``texts``, ``types``, ``tokens``, ``pairs`` ...
         missing: why it cannot be tested; "" where it can.
+        method: how p was found: what was drawn, how often, by which seed; "" where there is none.
     """
 
     effect: float | None
@@ -113,3 +114,4 @@ class Tested:
     p: float | None
     n: Mapping[str, int] = field(default_factory=dict[str, int])
     missing: str = ""
+    method: str = ""

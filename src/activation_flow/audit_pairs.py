@@ -18,7 +18,8 @@ from activation_flow.analysis_hidden import in_groups, measure
 from activation_flow.audit_data import PerToken
 from activation_flow.audit_texts import Left
 from activation_flow.data import Ids, Mask, Names
-from activation_flow.strength import TIE
+from activation_flow.moments import Moments
+from activation_flow.stats import TIED
 from activation_flow.text_pairs import TextPairs
 from activation_flow.two_texts import Comparing, Side, Sides
 
@@ -39,6 +40,7 @@ class Moved:
 
     Attributes:
         pair: number of the pair, from 0; never decreasing. A pair may have no token here.
+        text: number of the first text, from 0; pairs may share it.
         type: number of the word type, as in ``AuditTokens``, but of these texts.
         replaced: True where the partner is another token: where the texts were made to differ.
         high: S > τ of its text, by the options of ``Encoder.shift``.
@@ -66,6 +68,7 @@ class Moved:
     """
 
     pair: Ids
+    text: Ids
     type: Ids
     replaced: Mask
     high: Mask
@@ -186,20 +189,13 @@ def _inverse_spread(encoder: "Encoder", sides: Sequence[Sides], layer: int) -> P
     """
     once = {id(a): a for _, a, _ in sides}
     groups = in_groups(once.values(), lambda one: len(one.text))
-    n, mean, squares = 0, np.zeros(encoder.width), np.zeros(encoder.width)
+    found = Moments(0, np.zeros(encoder.width), np.zeros(encoder.width))
     for outcome in measure(encoder, groups, (layer,)):
-        if isinstance(outcome, str):
-            continue
-        text, _, hidden = outcome
-        own = hidden[0, ~text.special].astype(np.float64)
-        # Merged text by text, about means: sums of squares would cancel in large dimensions.
-        apart = own.mean(axis=0) - mean
-        squares += ((own - own.mean(axis=0)) ** 2).sum(axis=0)
-        squares += apart**2 * (n * len(own) / (n + len(own)))
-        n += len(own)
-        mean += apart * (len(own) / n)
-    variance = squares / max(n, 1)
-    varies = variance > (TIE * mean) ** 2
+        if not isinstance(outcome, str):
+            text, _, hidden = outcome
+            found = found.merge(Moments.of(hidden[0, ~text.special]))
+    variance = found.variance
+    varies = variance > (TIED * found.mean) ** 2
     inverse: PerToken = np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
     return inverse
 
@@ -247,6 +243,7 @@ def _arrays(
     ]
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
     all_pair = np.repeat(np.arange(len(texts)), sizes)
+    text = _numbers([pairs.a[item.found.number - 1] for item in items])
     all_strength = _joined((one.strength[0] for one in judged), np.float64)
     all_high = _joined((one.bucket[0] == "HIGH" for one in judged), bool)
     chosen = [item.found.rows.paired & ~_special_rows(item.found) for item in items]
@@ -259,6 +256,7 @@ def _arrays(
     return (
         {
             "pair": all_pair[row],
+            "text": text[all_pair[row]],
             "type": audit_tokens.types(texts)[row],
             "kind": _joined((text.kind for text in texts), "<U11")[row],
             "strength": all_strength[row],
@@ -280,6 +278,12 @@ def _arrays(
         _joined((text.ids for text in texts), np.int64),
         all_high,
     )
+
+
+def _numbers(texts: Sequence[str]) -> Ids:
+    """The same number for the same text, from 0."""
+    number = {text: k for k, text in enumerate(dict.fromkeys(texts))}
+    return np.array([number[text] for text in texts], dtype=np.int64)
 
 
 def _special_rows(found: two_texts.Moved) -> Mask:

@@ -55,6 +55,7 @@ class Claim:
         n: how many there were of what.
         sentence: the finding, for a reader who knows no statistics.
         details: what else bears on it.
+        method: how p was found: what was drawn, how often, by which seed; "" where there is none.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Claim:
     n: Mapping[str, int]
     sentence: str
     details: tuple[Detail, ...] = ()
+    method: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +121,14 @@ class Control:
 
     Attributes:
         control: ``shuffled weights``, ``random score``, ``normalised state``.
-        score: the score that was taken.
+        score: the score that was taken, or the claims that were tested.
         layer: None where it belongs to none.
-        auc: content above function within texts.
-        interval: 95 %.
-        passed: the interval holds .5.
+        auc: content above function within texts; None where something else was tested.
+        interval: of it, 95 %.
+        passed: p is at least .05; None where that cannot be otherwise, or nothing was tested.
         note: how it was made: seed, draws.
+        p: that there is something; adjusted (Holm) over what is judged together: the layers, or
+            the tests of all copies. Of a random score: of more than 5 % false findings.
     """
 
     control: str
@@ -134,6 +138,7 @@ class Control:
     interval: Interval | None
     passed: bool | None
     note: str
+    p: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +202,8 @@ class ThresholdRow:
         precision: P(content | HIGH), of those.
         base_rate: P(content).
         recall: P(HIGH | content).
-        interval: of the lift, 95 %; None where HIGH is empty.
-        p: two-sided, of lift = 1.
+        interval: of the lift, 95 %; None where no content word is HIGH.
+        p: two-sided, of lift = 1; None likewise.
         p_bh: adjusted over all rows.
         excess: mean R_H − k/n of the pairs under this cut; None where there are no pairs.
     """
@@ -228,7 +233,7 @@ class RatioRow:
     """What a bucket of tokens holds of the shift, beside what chance gives.
 
     Attributes:
-        bucket: ``HIGH``, ``rarest`` (tokens), ``nearest`` (to the edit), ``random``.
+        bucket: ``HIGH``, ``rarest`` (tokens), ``nearest`` (to the edit).
         tokens: ``all``; ``unchanged``, counted anew among themselves; ``replaced``, what they add
             to the row of all.
         distance: ``shift`` (Δ), ``cosine`` (1 − cos), ``standardised``.
@@ -238,6 +243,7 @@ class RatioRow:
         interval: of the excess, 95 %.
         pairs: how many pairs of texts.
         note: what was left out.
+        texts: how many different first texts these pairs have.
     """
 
     bucket: str
@@ -249,6 +255,7 @@ class RatioRow:
     interval: Interval | None
     pairs: int
     note: str = ""
+    texts: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +263,7 @@ class ConfoundRow:
     """How much of the effect a confound takes, or how strongly the strength goes with it.
 
     Attributes:
-        group: ``alone``, ``stratified``, ``model``, ``partial``, ``matched``, ``correlation``.
+        group: ``alone``, ``stratified``, ``partial``, ``matched``, ``correlation``.
         name: in words.
         value: None where it cannot be computed; ``note`` says why.
         interval: 95 %, over texts and word types.

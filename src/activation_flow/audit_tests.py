@@ -12,6 +12,7 @@ from activation_flow import audit_rows, claim_tests, ratios
 from activation_flow.audit_data import AuditTokens, PerToken, Score, Tested
 from activation_flow.audit_pairs import Moved
 from activation_flow.claim_tests_confounds import beyond_confounds
+from activation_flow.claim_tests_high import consistently_high
 from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
@@ -76,9 +77,8 @@ def findings(given: Material, scores: Sequence[Score], *, draws: int, seed: int)
         shuffled=audit_rows.beside(strength, copies, tokens),
         beyond=beyond_confounds(tokens, strength, **often),
         standout=layer_stands_out(tokens, given.norms, given.at, seed=seed),
-        high=claim_tests.consistently_high(tokens, high, **often),
+        high=consistently_high(tokens, high, **often),
         high_rate=float(high[compared].mean()) if compared.any() else float("nan"),
-        high_content=float((tokens.kind[high] == "content").mean()) if high.any() else None,
         ratio=above_chance(given.moved),
         ratios=ratios.ratios(given.moved),
         pair_details=ratios.pair_details(given.moved, seed=seed),

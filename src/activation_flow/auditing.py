@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import (
+    audit_controls,
     audit_pairs,
     audit_rows,
     audit_slow,
@@ -25,7 +26,6 @@ from activation_flow import (
 )
 from activation_flow.audit_data import AuditTokens
 from activation_flow.audit_pairs import Moved
-from activation_flow.audit_slow import Slow
 from activation_flow.audit_tables import Control, ScoreRow
 from activation_flow.audit_texts import Left
 from activation_flow.claims import ALPHA, DECLARED
@@ -148,7 +148,7 @@ def audit(
         layers=layers,
         claims=verdicts.claims(findings),
         scores=rows,
-        controls=tuple(_controls(judged, rows, slow, seed)),
+        controls=tuple(_controls(judged, rows, draws, seed)),
         norms=slow.explained.norms,
         dimensions=slow.explained.dimensions,
         thresholds=threshold_sweep.thresholds(measured.tokens, judged.strength, moved=moved),
@@ -277,11 +277,18 @@ def _moved(
 
 
 def _controls(
-    judged: audit_tests.Material, rows: Sequence[ScoreRow], slow: Slow, seed: int
+    judged: audit_tests.Material, rows: Sequence[ScoreRow], draws: int, seed: int
 ) -> Iterator[Control]:
-    seeds = f"seeds {seed} to {seed + len(slow.shuffled) - 1}"
-    note = f"mean of copies with the entries of every weight tensor shuffled, {seeds}"
-    yield from audit_rows.shuffled_controls(slow.shuffled, judged.layers, judged.tokens, note)
-    yield from audit_rows.controls(rows)
-    if (random := audit_rows.random_control(judged.tokens, seed)) is not None:
+    copies, layers, tokens = judged.shuffled, judged.layers, judged.tokens
+    note = (
+        "mean of copies with the entries of every weight tensor shuffled, "
+        f"seeds {seed} to {seed + len(copies) - 1}"
+    )
+    yield from audit_controls.shuffled_controls(copies, layers, tokens, note)
+    often = {"draws": draws, "seed": seed}
+    claims = audit_controls.claims_control(copies, layers, judged.at, tokens, **often)
+    if claims is not None:
+        yield claims
+    yield from audit_controls.normalised_controls(rows)
+    if (random := audit_controls.random_control(tokens, seed)) is not None:
         yield random

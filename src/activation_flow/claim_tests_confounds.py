@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken, Tested
-from activation_flow.claim_tests import counted, untested, why_untestable
+from activation_flow.claim_tests import WORDS, counted, untested, why_untestable
 from activation_flow.crossed import Crossed, clusters, interval, moves, spread
 from activation_flow.data import Ids, Mask
 from activation_flow.permuting import DRAWS
@@ -64,12 +64,12 @@ def beyond_confounds(
     """
     compared = tokens.compared & np.isfinite(strength)
     part = compared & np.isfinite(tokens.frequency)
-    missing = why_untestable(by_kind(tokens), part, ("content", "function"))
+    missing = why_untestable(by_kind(tokens), part, WORDS)
     if not missing and not np.ptp(strength[part]) > 0:
         missing = "all strengths are the same"
     if missing:
-        known = " whose frequency is known" if (compared & ~part).any() else ""
-        return Beyond(tested=untested(f"{missing}{known}"))
+        of = "of the tokens whose frequency is known, " if (compared & ~part).any() else ""
+        return Beyond(tested=untested(f"{of}{missing}"))
     one, text, type_ = (tokens.kind == "content")[part], tokens.text[part], tokens.type[part]
     base, score = confounds(tokens, part), standardised(strength[part][:, None])
     grouped = Grouped(one, ~one, text, type_)
@@ -81,9 +81,12 @@ def beyond_confounds(
     low, high = interval(effect, spread_with_fit(more, less, fitted))
     ends = max(low, -less.value), min(high, 1 - less.value)  # an AUC is from 0 to 1
     p = score_p(base, score[:, 0], grouped, draws=draws, seed=seed)
+    method = f"{draws:,} draws of kinds from the model without strength, seed {seed}"
     n = {**counted(more), "left out": int((compared & ~part).sum())}
     return Beyond(
-        tested=Tested(effect=effect, interval=ends, p=p, n=n), base=less.value, full=more.value
+        tested=Tested(effect=effect, interval=ends, p=p, n=n, method=method),
+        base=less.value,
+        full=more.value,
     )
 
 

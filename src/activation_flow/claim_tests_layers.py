@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens, Interval, Tested
-from activation_flow.claim_tests import counted, untested, why_untestable
+from activation_flow.claim_tests import WORDS, counted, untested, why_untestable
 from activation_flow.crossed import Crossed, clusters, covariance, crossed, interval, moves
 from activation_flow.data import ActivationFlowError, Mask, Strength
 from activation_flow.stats import TIE
@@ -93,7 +93,7 @@ def layer_stands_out(
             f"layer_index must be from 0 to {len(strengths) - 1}, got {layer_index}"
         )
     part = tokens.compared & np.isfinite(strengths).all(axis=0)
-    missing = why_untestable(by_kind(tokens), part, ("content", "function"))
+    missing = why_untestable(by_kind(tokens), part, WORDS)
     if len(strengths) < 2:
         missing = "there is no other layer to compare with"
     if missing:
@@ -109,6 +109,7 @@ def layer_stands_out(
             interval=interval(own, spreads[layer_index]),
             p=p,
             n={**counted(found[0]), "layers": len(strengths)},
+            method=f"{draws:,} draws of multivariate t noise, seed {seed}",
         ),
         layer=int(np.argmax(differences)),
         aucs=tuple(one.value for one in found),
@@ -177,7 +178,7 @@ def picks(tokens: AuditTokens, strengths: Strength, part: Mask, *, seed: int) ->
     first = (order % 2 == 0)[tokens.text]
     halves = []
     for half in (part & first, part & ~first):
-        if why_untestable(by_kind(tokens), half, ("content", "function")):
+        if why_untestable(by_kind(tokens), half, WORDS):
             return ()
         halves.append(_of_layers(tokens, strengths, half))
     found = []

@@ -2,7 +2,8 @@
 
 R_H of a pair of texts is the share of the total shift that its HIGH tokens hold; k of n tokens,
 chosen blindly, hold k / n of it. The effect is the mean of R_H - k / n over pairs. It is a sum
-over tokens, so that it has a variance over pairs and over the words that recur in them.
+over tokens, so that it has a variance over the first texts, which pairs may share, and over the
+words that recur in them.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from activation_flow.audit_data import PerToken, Tested
-from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES, untested
+from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES, STUDENT, few_types, untested
 from activation_flow.crossed import Crossed, crossed, interval, p_above
 from activation_flow.data import Ids, Mask
 
@@ -21,6 +22,8 @@ class MovedTokens(Protocol):
 
     @property
     def pair(self) -> Ids: ...  # noqa: D102
+    @property
+    def text(self) -> Ids: ...  # noqa: D102
     @property
     def type(self) -> Ids: ...  # noqa: D102
     @property
@@ -37,8 +40,9 @@ class Excess:
         ratio: mean of R over the pairs; NaN without any.
         chance: mean of k / n.
         excess: mean of R - k / n.
-        spread: its variance over pairs and word types; None without any.
+        spread: its variance over first texts and word types; None without any.
         pairs: how many pairs take part.
+        texts: how many different first texts they have.
         left_out: pairs in which none or all are in the bucket, or nothing moved.
     """
 
@@ -47,6 +51,7 @@ class Excess:
     excess: float
     spread: Crossed | None
     pairs: int
+    texts: int
     left_out: int
 
 
@@ -56,6 +61,7 @@ def excess_over_chance(
     bucket: Mask | PerToken,
     distance: PerToken,
     *,
+    text: Ids | None = None,
     counted: Mask | None = None,
 ) -> Excess:
     """Mean over pairs of R - k / n, and how uncertain it is.
@@ -65,6 +71,8 @@ def excess_over_chance(
         type_: its word type.
         bucket: it is in the bucket; from 0 to 1 where tied tokens share a place.
         distance: how far it moved, at least 0.
+        text: number of the first text of its pair: pairs that share it are no two observations.
+            None: no two pairs do.
         counted: the tokens whose part of both terms is summed, R being of all: what they hold in
             the bucket, and k / n of what they hold; parts that make up all add up. None: all.
 
@@ -80,8 +88,8 @@ def excess_over_chance(
     pairs = int(used.sum())
     if not pairs:
         nan = float("nan")
-        left = len(n)
-        return Excess(ratio=nan, chance=nan, excess=nan, spread=None, pairs=0, left_out=left)
+        none = {"pairs": 0, "texts": 0, "left_out": len(n)}
+        return Excess(ratio=nan, chance=nan, excess=nan, spread=None, **none)
     part = used[number]
     of, type_ = number[part], type_[part]
     share = distance[part] / total[of]
@@ -93,13 +101,15 @@ def excess_over_chance(
     # never in the bucket would seem to move the mean all by itself.
     own = (bucket[part] - k[of] * weight) * (share - whole[of] * weight)
     mean, chance = float(own.sum()) / pairs, float((k / n * whole).sum()) / pairs
-    spread = crossed((own - mean * weight) / pairs, of, type_, weight=weight)
+    text = of if text is None else text[part]
+    spread = crossed((own - mean * weight) / pairs, text, type_, weight=weight)
     return Excess(
         ratio=chance + mean,
         chance=chance,
         excess=mean,
         spread=spread,
         pairs=pairs,
+        texts=spread.texts,
         left_out=len(n) - pairs,
     )
 
@@ -107,19 +117,21 @@ def excess_over_chance(
 def above_chance(moved: MovedTokens) -> Tested:
     """C5: HIGH tokens hold more of the shift than their number explains. Effect: R_H - k / n.
 
-    All aligned tokens that are not special take part. p is one-sided, of Student's t over pairs
-    and word types. Pairs without a HIGH token, with nothing else, or in which nothing moved say
-    nothing; they are left out and counted.
+    All aligned tokens that are not special take part. p is one-sided, of Student's t over
+    first texts and word types. Pairs without a HIGH token, with nothing else, or in which nothing
+    moved say nothing; they are left out and counted.
     """
     if not len(moved.pair):
         return untested("there are no pairs of texts")
-    found = excess_over_chance(moved.pair, moved.type, moved.high, moved.shift)
+    found = excess_over_chance(moved.pair, moved.type, moved.high, moved.shift, text=moved.text)
     types = found.spread.types if found.spread else 0
-    if found.spread is None or found.pairs < MIN_TEXTS:
-        return untested(f"{found.pairs} pairs have a ratio R_H; it takes {MIN_TEXTS}")
+    if found.spread is None or found.texts < MIN_TEXTS:
+        has = "1 text has pairs" if found.texts == 1 else f"{found.texts} texts have pairs"
+        return untested(f"{has} with a ratio R_H; it takes {MIN_TEXTS}")
     if types < MIN_TYPES:
-        return untested(f"{types} different word types; it takes {MIN_TYPES}")
+        return untested(few_types(types))
     n = {
+        "texts": found.texts,
         "pairs": found.pairs,
         "types": types,
         "tokens": len(moved.pair),
@@ -130,4 +142,5 @@ def above_chance(moved: MovedTokens) -> Tested:
         interval=interval(found.excess, found.spread),
         p=p_above(found.excess, found.spread),
         n=n,
+        method=STUDENT,
     )

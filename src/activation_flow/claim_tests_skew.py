@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken, Tested
-from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES, untested
+from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES, STUDENT, few_types, untested
 from activation_flow.crossed import Clusters, Moves, clusters, interval, p_above, spread
 from activation_flow.data import Ids
 
@@ -60,18 +60,25 @@ def right_skew(tokens: AuditTokens, strength: PerToken) -> Skewed:
     used = (of_text[0] >= MIN_TOKENS) & (of_text[2] > FLAT * of_text[0] * level)
     texts, left_out = int(used.sum()), int((~used).sum())
     if texts < MIN_TEXTS:
-        few = f"{texts} texts have {MIN_TOKENS} tokens of different strength"
+        have = "1 text has" if texts == 1 else f"{texts} texts have"
+        few = f"{have} {MIN_TOKENS} tokens of different strength"
         return Skewed(tested=untested(f"{few}; it takes {MIN_TEXTS}"))
     of = clusters(text[used[number]], tokens.type[part][used[number]])
     if of.types < MIN_TYPES:
-        return Skewed(tested=untested(f"{of.types} word types; it takes {MIN_TYPES}"))
+        return Skewed(tested=untested(few_types(of.types)))
     own, moved = _left_out(values[used[number]], of)
     mean, known = float(own.mean()), spread(moved, of)
     n = {"texts": texts, "types": of.types, "tokens": len(of.text), "left out": left_out}
     kept = strength[part]
     pooled = skewness(_powers(kept - kept.mean(), np.zeros(len(kept), dtype=int), 1))
     return Skewed(
-        tested=Tested(effect=mean, interval=interval(mean, known), p=p_above(mean, known), n=n),
+        tested=Tested(
+            effect=mean,
+            interval=interval(mean, known),
+            p=p_above(mean, known),
+            n=n,
+            method=STUDENT,
+        ),
         positive=float((own > 0).mean()),
         pooled=float(pooled[0]),
     )

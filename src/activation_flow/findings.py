@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from activation_flow.audit_data import Interval, Tested
 from activation_flow.audit_tables import Detail, RatioRow
-from activation_flow.claim_tests import Consistent
 from activation_flow.claim_tests_confounds import Beyond
+from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Standout
 from activation_flow.claim_tests_skew import Skewed
 from activation_flow.kind_places import Places
@@ -63,7 +63,6 @@ class Findings:
         standout: of C3.
         high: of C4.
         high_rate: share of HIGH among content and function tokens.
-        high_content: share of content words among all HIGH tokens, of whatever kind.
         ratio: of C5.
         ratios: R of every bucket.
         pair_details: of single pairs.
@@ -84,7 +83,6 @@ class Findings:
     standout: Standout
     high: Consistent
     high_rate: float
-    high_content: float | None
     ratio: Tested
     ratios: tuple[RatioRow, ...]
     pair_details: tuple[Detail, ...]

@@ -27,6 +27,15 @@ else:
 DRAWS = 2000
 
 
+def how_dealt(draws: int, seed: int) -> str:
+    """What is done here, as a reader is told.
+
+    >>> how_dealt(2000, 0)
+    '2,000 permutations of kinds among word types, seed 0'
+    """
+    return f"{draws:,} permutations of kinds among word types, seed {seed}"
+
+
 def pairs_p(
     kernels: Kernels, one: Mask, text: Ids, type_: Ids, *, draws: int = DRAWS, seed: int = 0
 ) -> PerScore:

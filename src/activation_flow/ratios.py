@@ -12,10 +12,11 @@ import numpy as np
 
 from activation_flow.audit_data import Interval
 from activation_flow.audit_tables import Detail, RatioRow
+from activation_flow.claim_tests_high import leading
 from activation_flow.claim_tests_shift import excess_over_chance
 from activation_flow.crossed import Crossed, crossed, interval
-from activation_flow.data import Ids
-from activation_flow.stats import TIED, mean_interval, permutation_p
+from activation_flow.data import Ids, Mask
+from activation_flow.stats import mean_interval, permutation_p
 
 if TYPE_CHECKING:
     from activation_flow.audit_data import PerToken
@@ -29,33 +30,6 @@ DISTANCES = ("shift", "cosine", "standardised")
 LEVEL = 20  # a pair is tested at 1 / 20
 
 
-def leading(key: PerToken, places: PerToken, pair: Ids) -> PerToken:
-    """The bucket of the tokens with the smallest keys of each pair: 1 in, 0 out.
-
-    Those that are tied for the last places share them: each is in it in part.
-
-    Args:
-        key: finite; neighbours closer than 1e-6 relative are tied.
-        places: of each pair, by number.
-        pair: number of the pair of texts, from 0.
-
-    >>> leading(np.array([5.0, 2.0, 5.0, 9.0]), np.array([2]), np.zeros(4, dtype=int))
-    array([0.5, 1. , 0.5, 0. ])
-    """
-    order = np.lexsort((key, pair))
-    rising, whose = key[order].astype(np.float64), pair[order]
-    begins = np.diff(whose, prepend=-1) > 0
-    apart = np.abs(np.diff(rising, prepend=np.inf)) > TIED * np.abs(rising)
-    group = np.cumsum(begins | apart) - 1
-    size = np.bincount(group)
-    place = np.arange(len(key))
-    begin_of_pair = np.maximum.accumulate(np.where(begins, place, 0))
-    before = (np.cumsum(size) - size)[group] - begin_of_pair
-    held = np.empty(len(key))
-    held[order] = np.clip((places[whose] - before) / size[group], 0.0, 1.0)
-    return held
-
-
 def ratios(moved: "Moved") -> tuple[RatioRow, ...]:
     """R − k/n of every bucket, over all, replaced and unchanged tokens, by every distance.
 
@@ -66,7 +40,7 @@ def ratios(moved: "Moved") -> tuple[RatioRow, ...]:
     is not known are left out before anything is counted, and so are pairs in which nothing can be
     chosen (k = 0, k = n) or nothing has moved; the row's note says how many.
 
-    Intervals: over pairs of texts and word types.
+    Intervals: over first texts and word types; pairs may share their first text.
     """
     return tuple(
         _row(moved, bucket, tokens, distance)
@@ -86,11 +60,13 @@ def _row(moved: "Moved", bucket: str, tokens: str, distance: str) -> RatioRow:
         key = moved.frequency if bucket == "rarest" else moved.distance_to_edit
         held = leading(key[those], np.bincount(pair, held), pair)
     counted = moved.replaced[those] if tokens == "replaced" else None
-    found = excess_over_chance(pair, moved.type[those], held, far[those], counted=counted)
+    found = excess_over_chance(
+        pair, moved.type[those], held, far[those], text=moved.text[those], counted=counted
+    )
     unknown, idle = int((asked & ~known).sum()), moved.n_pairs - found.pairs
     notes = (
-        f"{idle} pairs left out: k is 0 or n, or nothing moved" if idle else "",
-        f"{unknown} tokens of unknown distance or frequency left out" if unknown else "",
+        f"pairs left out, k being 0 or n, or nothing moved: {idle}" if idle else "",
+        f"tokens left out, of unknown distance or frequency: {unknown}" if unknown else "",
     )
     there = found.spread is not None
     return RatioRow(
@@ -103,6 +79,7 @@ def _row(moved: "Moved", bucket: str, tokens: str, distance: str) -> RatioRow:
         interval=_interval(found.excess, found.spread),
         pairs=found.pairs,
         note="; ".join(note for note in notes if note),
+        texts=found.texts,
     )
 
 
@@ -133,31 +110,43 @@ def _own_tests(moved: "Moved", draws: int, seed: int) -> Detail:
     pair, high, shift = moved.pair[known], moved.high[known], moved.shift[known]
     n, k = np.bincount(pair), np.bincount(pair, high)
     ends = np.cumsum(n)
-    hits, by_chance, tested = 0, 0.0, 0
-    for number in np.flatnonzero((k > 0) & (k < n) & (np.bincount(pair, shift) > 0)):
+    tested = np.flatnonzero((k > 0) & (k < n) & (np.bincount(pair, shift) > 0))
+    hits, by_chance = np.zeros(len(tested), dtype=bool), 0.0
+    for i, number in enumerate(tested):
         these = slice(ends[number] - n[number], ends[number])
         p, _, exact = permutation_p(shift[these], high[these], draws, seed)
         # p is one of 1/m, 2/m ... 1, all as likely by chance unless choices tie.
         steps = comb(int(n[number]), int(k[number])) if exact else draws + 1
-        hits, tested = hits + (p < 1 / LEVEL), tested + 1
+        hits[i] = p < 1 / LEVEL
         by_chance += (steps - 1) // LEVEL / steps
     name = f"pairs whose own permutation p is below {1 / LEVEL}"
-    if not tested:
+    if not len(tested):
         return Detail(name=name, value=None, note="no pair can be tested")
-    found = hits / tested
+    text = moved.text[known][ends[tested] - 1]
     return Detail(
         name=name,
-        value=found,
-        interval=mean_interval(found, found * (1 - found) / tested, tested) if tested > 1 else None,
-        null=by_chance / tested,
-        note=f"{tested} pairs, {draws:,} draws, seed {seed}; interval over pairs alone",
+        value=float(hits.mean()),
+        interval=_share_interval(hits, text),
+        null=by_chance / len(tested),
+        note=f"pairs: {len(tested)}; {draws:,} draws, seed {seed}; interval over texts alone",
     )
+
+
+def _share_interval(hits: Mask, text: Ids) -> Interval | None:
+    """95 % of a share of pairs; those of one text stand or fall together."""
+    _, number = np.unique(text, return_inverse=True)
+    n = int(number.max()) + 1
+    if n < 2:
+        return None
+    mean = float(hits.mean())
+    of_text = np.bincount(number, hits - mean) / len(hits)
+    return mean_interval(mean, float((of_text**2).sum()) * n / (n - 1), n)
 
 
 def _where_replaced(moved: "Moved", kind: str) -> Detail:
     those = np.isfinite(moved.shift) & (np.array(moved.edited, dtype=str) == kind)[moved.pair]
     pair, high, shift = moved.pair[those], moved.high[those], moved.shift[those]
-    found = excess_over_chance(pair, moved.type[those], high, shift)
+    found = excess_over_chance(pair, moved.type[those], high, shift, text=moved.text[those])
     there = found.spread is not None
     return Detail(
         name=f"R − k/n where a {kind} word is replaced",
@@ -179,7 +168,8 @@ def _replaced_part(moved: "Moved") -> Detail:
     part = np.divide(replaced * shift, total[pair], out=np.full(len(pair), np.nan), where=moves)
     one = moves / n[pair]  # each pair counts the same
     mean = float(np.nansum(part)) / pairs
-    spread = crossed((part - mean * one) / pairs, pair, moved.type[known], weight=one)
+    apart = (part - mean * one) / pairs
+    spread = crossed(apart, moved.text[known], moved.type[known], weight=one)
     return Detail(
         name=name,
         value=mean,
@@ -195,5 +185,5 @@ def _carried_along(moved: "Moved", kind: str) -> Detail:
     if n == 0:
         return Detail(name=name, value=None, note="there are none")
     mean = float(moved.shift[those].mean())
-    spread = crossed((moved.shift[those] - mean) / n, moved.pair[those], moved.type[those])
+    spread = crossed((moved.shift[those] - mean) / n, moved.text[those], moved.type[those])
     return Detail(name=name, value=mean, interval=_interval(mean, spread), note=f"{n} tokens")

@@ -6,16 +6,16 @@ eqs. 3 and 4 (arXiv 2605.22377).
 """
 
 from dataclasses import dataclass, replace
-from math import exp, log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow import strength as formulas
-from activation_flow.audit_data import AuditTokens, Interval
+from activation_flow.audit_data import AuditTokens
 from activation_flow.audit_tables import ThresholdRow
+from activation_flow.claim_tests_high import as_lift, log_lift
 from activation_flow.claim_tests_shift import excess_over_chance
-from activation_flow.crossed import Clusters, Crossed, clusters, interval, moves, p_apart, spread
+from activation_flow.crossed import p_apart
 from activation_flow.data import Ids, Mask
 from activation_flow.multiplicity import benjamini_hochberg
 
@@ -101,8 +101,8 @@ def thresholds(
     """What HIGH says of content words under every cut of ``design``.
 
     Precision, base rate, recall and lift count the tokens of content and function words of all
-    texts. Interval and p are over texts and word types, τ taken as given; p is that of precision
-    − base rate = 0, and is adjusted over all rows (Benjamini-Hochberg).
+    texts. Interval and p are of the lift, over texts and word types, as those of the claim; a τ of
+    the whole corpus is taken as given. p is adjusted over all rows (Benjamini-Hochberg).
 
     Args:
         tokens: of the audited texts.
@@ -111,56 +111,32 @@ def thresholds(
             which τ is taken; the special tokens themselves have no shift that counts.
     """
     not_special = tokens.kind != "special"
-    of = clusters(tokens.text[tokens.compared], tokens.type[tokens.compared])
     rows = []
     for cut in design():
         takes_part = np.ones(len(tokens), dtype=bool) if cut.special else not_special
         high = high_tokens(strength, takes_part, tokens.text, cut)
-        rows.append(_row(tokens, of, high, cut, _excess(moved, cut)))
+        rows.append(_row(tokens, high, cut, _excess(moved, cut)))
     adjusted = benjamini_hochberg([row.p for row in rows])
     return tuple(replace(row, p_bh=p) for row, p in zip(rows, adjusted, strict=True))
 
 
-def _row(
-    tokens: AuditTokens, of: Clusters, high: Mask, cut: Cut, excess: float | None
-) -> ThresholdRow:
+def _row(tokens: AuditTokens, high: Mask, cut: Cut, excess: float | None) -> ThresholdRow:
     part = tokens.compared
     content, chosen = tokens.kind[part] == "content", high[part]
-    n, n_high, n_content = len(content), int(chosen.sum()), int(content.sum())
+    n_high, n_content = int(chosen.sum()), int(content.sum())
     both = int((content & chosen).sum())
-    precision = both / n_high if n_high else None
-    base = n_content / n if n else None
-    ends, p = None, None
-    if precision is not None and base:
-        of_precision, of_base = chosen * (content - precision) / n_high, (content - base) / n
-        p = p_apart(precision - base, _spread(of_precision - of_base, of, chosen))
-        if precision > 0:
-            of_log = _spread(of_precision / precision - of_base / base, of, chosen)
-            ends = _interval_of_log(precision / base, of_log)
+    found = log_lift(high, tokens, per_text=cut.scope == "text")
     return ThresholdRow(
         **vars(cut),
         high=n_high,
-        precision=precision,
-        base_rate=base,
+        precision=both / n_high if n_high else None,
+        base_rate=n_content / len(content) if len(content) else None,
         recall=both / n_content if n_content else None,
-        interval=ends,
-        p=p,
+        interval=as_lift(*found) if found else None,
+        p=p_apart(*found) if found else None,
         p_bh=None,
         excess=excess,
     )
-
-
-def _spread(contributions: PerToken, of: Clusters, chosen: Mask) -> Crossed:
-    """As ``crossed`` finds it; the clusters are the same for all rows."""
-    return spread(moves(contributions, of, chosen.astype(np.float64), paired=False), of)
-
-
-def _interval_of_log(ratio: float, variance: Crossed) -> Interval | None:
-    """Of a ratio, found for its logarithm: base rates vary, too, so that it has no upper bound."""
-    if not np.isfinite(variance.variance):
-        return None
-    low, high = interval(log(ratio), variance)
-    return exp(low), exp(high)
 
 
 def _excess(moved: "Moved | None", cut: Cut) -> float | None:

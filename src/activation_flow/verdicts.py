@@ -76,6 +76,7 @@ def _claim(declared: Declared, tested: Tested, p: float | None, found: Findings)
         n=tested.n,
         sentence=sentence,
         details=tuple(details),
+        method=tested.method,
     )
 
 

@@ -244,7 +244,7 @@ def _of_high(found: Findings) -> list[Detail]:
         ),
         Detail(
             name="share of all HIGH tokens that are content",
-            value=found.high_content,
+            value=high.precision_of_all,
             note="punctuation and tokens of no kind are counted, too",
         ),
         Detail(
