@@ -53,7 +53,7 @@ def test_all_prints_the_sweeps() -> None:
     assert "P(HIGH | content)" in text
     assert "Function words have" in text
     assert "unchanged: HIGH" in text
-    assert "Exploratory: looked at after the fact" in text
+    assert "no verdict rests on it" in text
     assert "Sweeps: --all" not in text
 
 
