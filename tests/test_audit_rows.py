@@ -80,13 +80,6 @@ def test_p_values_are_adjusted_over_the_tested_rows(corpus):
     assert [row.p_bh for row in tested] == pytest.approx(expected.tolist())
 
 
-def test_details_are_baselines_of_no_layer(corpus):
-    _, _, rows = corpus
-    (detail,) = audit_rows.details(rows)
-    assert detail.name == "FREQUENCY instead of strength"
-    assert (detail.value, detail.interval, detail.null) == (rows[2].auc, rows[2].interval, 0.5)
-
-
 def test_copies_are_compared_on_the_tokens_that_all_have(corpus):
     tokens, scores, _ = corpus
     ours, copy = scores[0].values, scores[1].values.copy()

@@ -59,6 +59,7 @@ ORDER = (
     "findings",
     "verdict_words",
     "verdicts_content",
+    "verdicts_kinds",
     "verdicts",
     "moments",
     "score_vectors",

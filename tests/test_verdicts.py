@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from made_tokens import made_moved
 
 from activation_flow import audit_data
 from activation_flow.audit_tables import (
@@ -13,6 +14,7 @@ from activation_flow.audit_tables import (
     NOT_TESTABLE,
     SUPPORTED,
     VERDICTS,
+    Detail,
     RatioRow,
 )
 from activation_flow.claim_tests import untested
@@ -21,10 +23,11 @@ from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Pick, Standout
 from activation_flow.claim_tests_skew import Skewed
 from activation_flow.claims import DECLARED
-from activation_flow.findings import Beside, Findings
+from activation_flow.findings import Baseline, Beside, Findings
 from activation_flow.kind_places import Places
 from activation_flow.multiplicity import holm
-from activation_flow.verdicts import claims
+from activation_flow.ratios import pair_details
+from activation_flow.verdicts import WHERE_REPLACED, claims
 
 HUGE = (-math.inf, math.inf)
 
@@ -52,9 +55,9 @@ RATIOS = (
 PLACES = Places(
     median={"content": 60.0, "punctuation": 20.0, "[CLS]": 80.0, "[SEP]": 0.0},
     tokens={"content": 900, "punctuation": 100, "[CLS]": 20, "[SEP]": 20},
-    first="[CLS]",
-    last="[SEP]",
-    last_weakest=0.9,
+    cls="[CLS]",
+    sep="[SEP]",
+    sep_weakest=0.9,
 )
 HIGH = Consistent(
     tested=outcome(0.7, 0.6, 0.8),
@@ -64,6 +67,9 @@ HIGH = Consistent(
     lift_interval=(1.2, 1.8),
     rarest=0.5,
     rarest_interval=(0.4, 0.6),
+    largest=0.9,
+    above_rarest=(0.2, (0.1, 0.3)),
+    precision_of_all=0.8,
 )
 BEST = Standout(
     tested=outcome(0.1, 0.05, 0.15),
@@ -78,6 +84,7 @@ ALL = Findings(
     next_layer=3,
     layers=(0, 1, 2),
     content=outcome(0.8, 0.7, 0.9),
+    frequency="vocabulary rank",
     baselines=(),
     shuffled=Beside(auc=0.52, difference=0.28, interval=(0.1, 0.4)),
     beyond=Beyond(tested=outcome(0.03, 0.02, 0.04), base=0.9, full=0.93),
@@ -121,6 +128,12 @@ def check(sentence):
 def with_ratios(**rows):
     """The rows of R, some of them replaced: HIGH_unchanged=..., rarest_all=..."""
     return replace(ALL, ratios=tuple(rows.get(f"{one.bucket}_{one.tokens}", one) for one in RATIOS))
+
+
+def moved_itself(excess):
+    """The unchanged tokens show nothing; of what is above chance the replaced ones hold so much."""
+    found = with_ratios(HIGH_unchanged=row("HIGH", "unchanged", 0.01, -0.1))
+    return replace(found, ratios=(*found.ratios, row("HIGH", "replaced", excess, -0.1)))
 
 
 def test_all_is_supported():
@@ -226,6 +239,41 @@ def test_copies_with_shuffled_weights(interval, verdict):
     assert judged(weak, "C1")[0] == NOT_SUPPORTED
 
 
+def better(auc, difference, interval):
+    beside = Beside(auc=auc, difference=difference, interval=interval)
+    return Baseline(title="length", beside=beside)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        (better(0.85, -0.05, (-0.1, -0.01)), "length in 85.0 (strength, of the same tokens, in 80"),
+        (better(0.85, -0.05, (-0.1, 0.0)), "in 80.0; may be chance)."),
+        (better(0.7, 0.1, (-0.1, 0.3)), ""),
+    ],
+)
+def test_baselines_that_are_better_are_told_and_change_no_verdict(baseline, words):
+    found = replace(ALL, baselines=(baseline,))
+    verdict, told = judged(found, "C1")
+    assert verdict == SUPPORTED
+    assert words in told
+    assert ("length" in told) == bool(words)
+    detail = claims(found)[0].details[-1]
+    assert detail.name == "AUC less that of: length"
+    assert (detail.value, detail.interval) == (
+        baseline.beside.difference,
+        baseline.beside.interval,
+    )
+    assert detail.note.endswith("of the same tokens")
+
+
+def test_copies_are_told_with_the_strength_on_their_texts():
+    copy = Beside(auc=0.7, difference=0.05, interval=(-0.1, 0.2))
+    _, told = judged(replace(ALL, shuffled=copy), "C1")
+    assert "in 80 of 100 pairs" in told
+    assert "on the texts that both have read it is so in 75, and in copies" in told
+
+
 def test_content_is_told_truly():
     assert "80 of 100" in judged(ALL, "C1")[1]
     _, told = judged(having("C1", effect=0.3, interval=(0.2, 0.4), p=1.0), "C1")
@@ -306,19 +354,23 @@ def test_layer_0_has_no_embeddings_below_it():
 
 
 @pytest.mark.parametrize(
-    ("low", "p", "rarest", "verdict", "words"),
+    ("low", "p", "above", "verdict", "words"),
     [
-        (0.51, 0.001, 0.9, SUPPORTED, "more are than are not"),
-        (0.5, 0.001, 0.7, NO_BETTER, "rarest"),
-        (0.5, 0.001, 0.71, NO_BETTER, "rarest"),
-        (0.5, 0.001, 0.69, NOT_SUPPORTED, "not consistently"),
+        (0.51, 0.001, (0.1, (0.001, 0.2)), SUPPORTED, "more are than are not; as many of the rare"),
+        (0.51, 0.001, None, SUPPORTED, "more are than are not."),
+        (0.51, 0.001, (0.1, (0.0, 0.2)), NO_BETTER, "the difference may be chance: no model"),
+        (0.51, 0.001, (-0.1, (-0.2, -0.05)), NO_BETTER, "by vocabulary rank) hold 50 of 100"),
+        (0.51, 0.001, (0.1, (math.nan, math.nan)), NO_BETTER, "may be chance"),
+        (0.5, 0.001, (0.0, (-0.1, 0.1)), NO_BETTER, "content tokens: no model"),
+        (0.5, 0.001, (0.1, (0.05, 0.2)), NOT_SUPPORTED, "not consistently"),
         (0.5, 0.001, None, NOT_SUPPORTED, "not consistently"),
-        (0.5, 0.9, 0.9, NOT_SUPPORTED, "may be chance"),
+        (0.5, 0.9, (-0.1, (-0.2, 0.0)), NOT_SUPPORTED, "may be chance"),
     ],
 )
-def test_high(low, p, rarest, verdict, words):
+def test_high(low, p, above, verdict, words):
     found = having("C4", interval=(low, 0.8), p=p)
-    found = replace(found, high=replace(found.high, rarest=rarest))
+    rarest = None if above is None else 0.5
+    found = replace(found, high=replace(found.high, rarest=rarest, above_rarest=above))
     assert judged(found, "C4")[0] == verdict
     assert words in judged(found, "C4")[1]
     below = replace(found, high_rate=0.95)
@@ -327,12 +379,46 @@ def test_high(low, p, rarest, verdict, words):
 
 
 @pytest.mark.parametrize(
+    ("largest", "words"),
+    [
+        (None, "70 are HIGH:"),
+        (1.0, "70 are HIGH:"),
+        (0.9, "HIGH (so few tokens of a text are that 90 at most could be):"),
+        (0.46, "46 at most could be: more than half is out of reach, whatever they are):"),
+    ],
+)
+def test_high_has_a_bound(largest, words):
+    assert words in judged(replace(ALL, high=replace(HIGH, largest=largest)), "C4")[1]
+
+
+def test_high_has_its_details():
+    found = claims(ALL)[3].details
+    values = {detail.name: detail.value for detail in found}
+    assert values["largest share of content tokens that can be HIGH"] == 0.9
+    assert values["share of HIGH content and function tokens that are content"] == 0.9
+    assert values["share of all HIGH tokens that are content"] == 0.8
+    (paired,) = [one for one in found if one.name.endswith("less that among the rarest")]
+    assert (paired.value, paired.interval, paired.null) == (0.2, (0.1, 0.3), 0)
+
+
+@pytest.mark.parametrize(
     ("found", "verdict", "words"),
     [
         (ALL, SUPPORTED, "unchanged"),
         (having("C5", interval=(-0.1, 0.3)), NOT_SUPPORTED, "may be chance"),
         (having("C5", effect=-0.1, interval=(-0.2, 0), p=0.9), NOT_SUPPORTED, "no more than"),
-        (with_ratios(HIGH_unchanged=row("HIGH", "unchanged", 0.1, 0.0)), NO_BETTER, "replaced"),
+        (
+            with_ratios(HIGH_unchanged=row("HIGH", "unchanged", 0.1, 0.0)),
+            NO_BETTER,
+            "among the unchanged tokens alone they hold 35 % and are 25 %: that may be chance.",
+        ),
+        (
+            with_ratios(HIGH_unchanged=row("HIGH", "unchanged", 0.1, math.nan)),
+            NO_BETTER,
+            "that may be chance",
+        ),
+        (moved_itself(0.05), NO_BETTER, "that may be chance."),
+        (moved_itself(0.051), NO_BETTER, "in the replaced tokens themselves"),
         (
             with_ratios(HIGH_unchanged=nothing("HIGH", "unchanged")),
             NO_BETTER,
@@ -348,6 +434,33 @@ def test_shift(found, verdict, words):
     assert words in judged(found, "C5")[1]
 
 
+@pytest.mark.parametrize(
+    ("content", "function", "words"),
+    [
+        (
+            0.05,
+            -0.1,
+            "hold 0.050 of the shift where a content word is replaced and −0.100 where a func",
+        ),
+        (0.05, -0.1, "hides that they differ in sign"),
+        (0.05, 0.1, "0.100 where a function word is."),
+    ],
+)
+def test_shift_by_the_kind_that_is_replaced(content, function, words):
+    apart = [
+        Detail(name=WHERE_REPLACED.format(kind=kind), value=value)
+        for kind, value in (("content", content), ("function", function))
+    ]
+    for found in (ALL, having("C5", p=0.9), moved_itself(0.1)):
+        assert words in judged(replace(found, pair_details=tuple(apart)), "C5")[1]
+        assert "where a" not in judged(replace(found, pair_details=tuple(apart[:1])), "C5")[1]
+
+
+def test_pairs_are_told_apart_by_the_names_that_they_have():
+    names = {detail.name for detail in pair_details(made_moved())}
+    assert {WHERE_REPLACED.format(kind=kind) for kind in ("content", "function")} <= names
+
+
 def places(**values):
     median = {**PLACES.median, "[CLS]": values.pop("median", 80.0)}
     return replace(ALL, places=replace(PLACES, median=median, **values))
@@ -359,23 +472,39 @@ def places(**values):
         (ALL, SUPPORTED, 0),
         (places(median=75.0), NOT_SUPPORTED, 1),
         (places(median=75.1), SUPPORTED, 0),
-        (places(last_weakest=0.5), NOT_SUPPORTED, 1),
-        (places(last_weakest=0.51), SUPPORTED, 0),
-        (places(median=0.0, last_weakest=0.0), NOT_SUPPORTED, 2),
-        (places(first="", last="", last_weakest=None), SUPPORTED, 0),
-        (places(last="", last_weakest=None), SUPPORTED, 0),
-        (places(first=""), SUPPORTED, 0),
+        (places(sep_weakest=0.5), NOT_SUPPORTED, 1),
+        (places(sep_weakest=0.51), SUPPORTED, 0),
+        (places(median=0.0, sep_weakest=0.0), NOT_SUPPORTED, 2),
+        (places(cls="", sep="", sep_weakest=None), SUPPORTED, 0),
+        (places(sep="", sep_weakest=None), SUPPORTED, 0),
+        (places(cls=""), SUPPORTED, 0),
         (having("C7", p=0.9), NOT_SUPPORTED, 1),
     ],
 )
 def test_kinds(found, verdict, fails):
     got, told = judged(found, "C7")
     assert (got, told.count("(fails")) == (verdict, fails)
-    assert ("[CLS]" in told) == bool(found.places.first)
-    assert ("[SEP]" in told) == bool(found.places.last)
+    tested, _, untested_parts = told.partition(" Not tested: ")
+    (claim,) = [claim for claim in claims(found) if claim.id == "C7"]
+    for name, role in (("[CLS]", found.places.cls), ("[SEP]", found.places.sep)):
+        assert (name in tested) == (name in claim.title) == bool(role)
+        assert (name in untested_parts) == (not role)
+
+
+def test_the_title_has_the_spelling_of_the_model():
+    medians = {"content": 60.0, "<s>": 80.0, "</s>": 0.0}
+    seen = replace(PLACES, median=medians, tokens=dict.fromkeys(medians, 20), cls="<s>", sep="</s>")
+    claim = claims(replace(ALL, places=seen))[5]
+    assert claim.title == "<s> is high, punctuation low, </s> lowest"
+    assert "[CLS]" not in claim.sentence
 
 
 def test_skew_and_next_layer():
+    _, told = judged(ALL, "C8")
+    assert told.startswith("The skewness of the strengths of a text is 0.500 in the mean (0.200 to")
+    assert "90 of 100 texts: a few tokens stand far above the rest" in told
+    seldom = replace(ALL, skew=replace(ALL.skew, positive=0.3))
+    assert "30 of 100 texts: the mean is that of few texts" in judged(seldom, "C8")[1]
     assert "to the left" in judged(having("C8", interval=(-0.9, -0.1), p=1.0), "C8")[1]
     _, told = judged(having("C8", effect=-0.1, interval=(-0.9, 0.7), p=0.6), "C8")
     assert "by no more than other words could undo" in told
@@ -403,7 +532,7 @@ def test_sentences_at_the_extremes(share):
             high_rate=share,
             shuffled=Beside(auc=share, difference=0.0, interval=ends),
             ratios=tuple(replace(one, ratio=share, chance=share) for one in RATIOS),
-            places=replace(PLACES, last_weakest=share),
+            places=replace(PLACES, sep_weakest=share),
         )
         for claim in claims(found):
             assert claim.verdict in VERDICTS

@@ -208,5 +208,6 @@ def _told(tests: Mapping[str, Tested], copies: int, draws: int, seed: int) -> It
 def _part(tokens: AuditTokens, part: Mask) -> AuditTokens:
     """Some of the tokens; texts keep their numbers."""
     columns = {one.name: getattr(tokens, one.name) for one in fields(tokens)}
-    kept = {name: values[part] for name, values in columns.items() if name != "n_texts"}
+    of_all = ("n_texts", "frequency_name")
+    kept = {name: values[part] for name, values in columns.items() if name not in of_all}
     return replace(tokens, **kept)

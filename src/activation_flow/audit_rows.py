@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken, Score
-from activation_flow.audit_tables import Detail, ScoreRow
+from activation_flow.audit_tables import ScoreRow
 from activation_flow.findings import Beside
 from activation_flow.multiplicity import benjamini_hochberg
 from activation_flow.within import auc_row, by_kind, difference, mean_auc, within_auc
@@ -43,17 +43,6 @@ def _row(score: Score, tokens: AuditTokens) -> ScoreRow:
         top_share=score.top_share,
         note=score.note,
         missing=missing,
-    )
-
-
-def details(rows: Sequence[ScoreRow]) -> tuple[Detail, ...]:
-    """The baselines that belong to no layer, beside C1."""
-    return tuple(
-        Detail(
-            name=f"{row.title} instead of strength", value=row.auc, interval=row.interval, null=0.5
-        )
-        for row in rows
-        if row.role == "baseline" and row.layer is None and row.auc is not None
     )
 
 

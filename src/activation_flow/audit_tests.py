@@ -3,22 +3,21 @@
 The tests themselves are pure functions in claim_tests*.py; verdicts follow in verdicts.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from activation_flow import audit_rows, claim_tests, ratios
-from activation_flow.audit_data import AuditTokens, PerToken, Tested
+from activation_flow.audit_data import AuditTokens, PerToken, Score, Tested
 from activation_flow.audit_pairs import Moved
-from activation_flow.audit_tables import ScoreRow
 from activation_flow.claim_tests_confounds import beyond_confounds
 from activation_flow.claim_tests_high import consistently_high
 from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
 from activation_flow.data import Strength
-from activation_flow.findings import Findings
+from activation_flow.findings import Baseline, Findings
 from activation_flow.kind_places import kind_places
 from activation_flow.threshold_sweep import Cut, high_tokens
 
@@ -36,6 +35,7 @@ class Material:
         shuffled: of each copy with shuffled weights, its strengths, [layers tokens]; NaN outside
             of the sample.
         moved: aligned tokens of pairs of texts.
+        cls_id: vocabulary number of the tokenizer's cls token; None if it has none.
     """
 
     tokens: AuditTokens
@@ -45,6 +45,7 @@ class Material:
     n_layers: int
     shuffled: tuple[Strength, ...]
     moved: Moved
+    cls_id: int | None
 
     @property
     def strength(self) -> PerToken:
@@ -52,12 +53,12 @@ class Material:
         return np.asarray(self.norms[self.at], dtype=np.float64)
 
 
-def findings(given: Material, rows: Sequence[ScoreRow], *, draws: int, seed: int) -> Findings:
+def findings(given: Material, scores: Sequence[Score], *, draws: int, seed: int) -> Findings:
     """Every test, once.
 
     Args:
         given: what is tested.
-        rows: scores beside strength.
+        scores: all that stand beside strength.
         draws: of every permutation test.
         seed: of these.
     """
@@ -71,7 +72,8 @@ def findings(given: Material, rows: Sequence[ScoreRow], *, draws: int, seed: int
         next_layer=main + 1,
         layers=given.layers,
         content=claim_tests.content_above_function(tokens, strength, **often),
-        baselines=audit_rows.details(rows),
+        frequency=tokens.frequency_name.removeprefix("rarity by "),
+        baselines=tuple(_baselines(given, scores)),
         shuffled=audit_rows.beside(strength, copies, tokens),
         beyond=beyond_confounds(tokens, strength, **often),
         standout=layer_stands_out(tokens, given.norms, given.at, seed=seed),
@@ -81,10 +83,19 @@ def findings(given: Material, rows: Sequence[ScoreRow], *, draws: int, seed: int
         ratios=ratios.ratios(given.moved),
         pair_details=ratios.pair_details(given.moved, seed=seed),
         punctuation=claim_tests.words_above_punctuation(tokens, strength, **often),
-        places=kind_places(tokens, strength),
+        places=kind_places(tokens, strength, given.cls_id),
         skew=right_skew(tokens, strength),
         difference=_next(given, draws, seed),
     )
+
+
+def _baselines(given: Material, scores: Sequence[Score]) -> Iterator[Baseline]:
+    """Those of no layer or of the claims' own, beside strength on the tokens that both have."""
+    for score in scores:
+        if score.role == "baseline" and score.layer in (None, given.layers[given.at]):
+            found = audit_rows.beside(given.strength, [score.values], given.tokens)
+            if found is not None:
+                yield Baseline(title=score.title, beside=found)
 
 
 def _next(given: Material, draws: int, seed: int) -> Tested:

@@ -135,10 +135,12 @@ def audit(
         n_layers=encoder.n_layers,
         shuffled=slow.shuffled,
         moved=moved,
+        cls_id=encoder.cls_id,
     )
-    rows = audit_rows.score_rows([*measured.fast.scores, *slow.scores], measured.tokens)
+    scores = [*measured.fast.scores, *slow.scores]
+    rows = audit_rows.score_rows(scores, measured.tokens)
     watch("tests", 0, 2)
-    findings = audit_tests.findings(judged, rows, draws=draws, seed=seed)
+    findings = audit_tests.findings(judged, scores, draws=draws, seed=seed)
     watch("tests", 1, 2)
     result = AuditResult(
         provenance=encoder.provenance(

@@ -15,7 +15,9 @@ FEWEST_TEXTS, FEWEST_TYPES = 10, 5  # texts that hold both kinds; word types of 
 _OVER = "95 % intervals are over texts and word types at once (crossed)."
 _PERMUTED = (
     "p: how often the statistic is as large when the kinds are dealt out anew among the word "
-    "types, every token of a type getting the same one."
+    "types, every token of a type getting the same one. Compared is its distance from no effect "
+    "over the root of the summed squares of what each type weighs in that deal: a deal that leaves "
+    "few or frequent types on one side scatters more for no other reason."
 )
 
 
@@ -50,8 +52,9 @@ DECLARED = (
         test="AUC within texts: of all pairs of a content and a function token of one text, the "
         f"share in which the content token is stronger, ties half; above 0.5. {_PERMUTED}",
         rule="supported: p after Holm below 0.05 and the interval above 0.5; no better than its "
-        "baseline: so, but copies of the model with shuffled weights do as well (the "
-        "interval of the difference holds 0, or is below it); else not supported.",
+        "baseline: so, but copies of the model with shuffled weights, where there are any, do as "
+        "well (the interval of the difference holds 0, or is below it); other baselines are told "
+        "beside it and change no verdict; else not supported.",
         effect_name="AUC within texts",
         null=0.5,
     ),
@@ -61,11 +64,12 @@ DECLARED = (
         place="1.3, 2.2",
         test="Two logistic models of the kind (content or function), fitted on four fifths of the "
         "texts and judged on the rest: log f, (log f)², length, sub-word and place in the text, "
-        "without and with strength. Effect: what strength adds to the AUC within texts. p: score "
-        "test of strength in the model without it, kinds drawn anew per word type from that model.",
+        "without and with strength; f by the source of frequencies that was asked for. Effect: "
+        "what strength adds to the AUC within texts. p: score test of strength in the model "
+        "without it, kinds drawn anew per word type from that model.",
         rule=f"supported: p after Holm below 0.05, the interval above 0, and at least {MARGIN} "
-        "gained; no better than its baseline: content words are stronger, but not this; else not "
-        "supported.",
+        "gained; no better than its baseline: content words are stronger (p and interval of C1), "
+        "but not this; else not supported.",
         effect_name="gain in AUC",
         null=0.0,
     ),
@@ -88,9 +92,11 @@ DECLARED = (
         place="3.1.4, 3.3",
         test="Recall: the share of content tokens that are HIGH, above what labels dealt out "
         f"blindly give. {_PERMUTED}",
-        rule="supported: p after Holm below 0.05 and the interval above 0.5 (more of them are HIGH "
-        "than are not); no better than its baseline: HIGH holds more content words than the text "
-        "does, but as many of the rarest tokens would hold at least as many; else not supported.",
+        rule="supported: p after Holm below 0.05, the interval above 0.5 (more of them are HIGH "
+        "than are not), and as many of the rarest tokens hold fewer of them (the interval of the "
+        "paired difference is above 0; asked where frequencies are known); no better than its "
+        "baseline: p after Holm below 0.05, but the rarest tokens do as well (that interval holds "
+        "0, or is below it); else not supported.",
         effect_name="share of content tokens that are HIGH",
         null=0.0,  # replaced by the share of HIGH among content and function tokens
     ),
@@ -109,13 +115,15 @@ DECLARED = (
     ),
     Declared(
         id="C7",
+        # As the paper has it; an audit names the parts it tests, as its model spells them.
         title="[CLS] is high, punctuation low, [SEP] lowest",
         place="3.1.3, 3.1.4",
         test="AUC within texts of content and function tokens above punctuation; above 0.5. "
         f"{_PERMUTED}",
         rule="supported: p after Holm below 0.05 and the interval above 0.5, and, where there are "
-        f"such tokens, the first special token's median place is above the {HIGH_PLACE}th "
-        "percentile of its text's words, and the last one is the weakest token in most texts; "
+        f"such tokens, the median place of the tokenizer's cls token is above the {HIGH_PLACE}th "
+        "percentile of its text's tokens that are not special, and the special token that ends "
+        "most texts, the cls token left aside, is the weakest token of most texts that have it; "
         "else not supported.",
         effect_name="AUC of words above punctuation",
         null=0.5,

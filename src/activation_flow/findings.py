@@ -28,6 +28,24 @@ class Beside:
     difference: float
     interval: Interval
 
+    @property
+    def own(self) -> float:
+        """The strength's AUC on the tokens that both have."""
+        return self.auc + self.difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A score that needs less than strength does, beside it.
+
+    Attributes:
+        title: in words.
+        beside: its AUC, and the strength's above it.
+    """
+
+    title: str
+    beside: Beside
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
@@ -38,7 +56,8 @@ class Findings:
         next_layer: the one above it.
         layers: all that were measured.
         content: of C1.
-        baselines: of C1, each score of no model, or of no layer, by its title.
+        frequency: where frequencies come from, in a few words: ``vocabulary rank`` ...
+        baselines: beside C1, each baseline of no layer, or of this one.
         shuffled: the copy of the model with shuffled weights; None where there was none.
         beyond: of C2.
         standout: of C3.
@@ -57,7 +76,8 @@ class Findings:
     next_layer: int
     layers: tuple[int, ...]
     content: Tested
-    baselines: tuple[Detail, ...]
+    frequency: str
+    baselines: tuple[Baseline, ...]
     shuffled: Beside | None
     beyond: Beyond
     standout: Standout

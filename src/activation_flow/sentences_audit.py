@@ -21,10 +21,13 @@ from activation_flow.picture_audit import kind_text, kinds_of, norm_at, share_te
 from activation_flow.result_audit import AuditResult
 
 WITHIN = 1e-4  # how well the formula of a norm module must give the strengths, relatively
-EXPLORATORY = "Exploratory: looked at after the fact, no verdict rests on it."
+EXPLORATORY = (
+    "Exploratory: looked at after the fact. Verdicts use of it only what the rules of C3 (norms of "
+    "all layers) and C5 (R of the buckets) name."
+)
 MEANINGS = {
-    SUPPORTED: "The audit looked for it and found it, and nothing simpler does as well.",
-    NO_BETTER: "It is there, but something that knows nothing of the model's work does as well.",
+    SUPPORTED: "Its declared test found it.",
+    NO_BETTER: "Something simpler does at least as well, as far as this audit can tell.",
     NOT_SUPPORTED: "The audit looked for it and did not find it here. That is no proof against it.",
     NOT_TESTABLE: "These texts, or this model, do not hold what the test needs.",
 }
@@ -71,7 +74,9 @@ DEFINITIONS = (
     (
         "permutation over word types",
         "The kinds (content, function ...) are dealt out anew among the words, all tokens of a "
-        "word getting the same one; p = (1 + draws that reach the number) / (1 + draws).",
+        "word getting the same one; p = (1 + draws that reach the number) / (1 + draws). The "
+        "number is the statistic's distance from no effect over the root of the summed squares of "
+        "what each word weighs in that deal, for deals do not scatter alike.",
     ),
     (
         "p (Holm)",
@@ -80,14 +85,18 @@ DEFINITIONS = (
     ),
     (
         "p (BH)",
-        "Benjamini-Hochberg, over all rows of a table: of those below 0.05, about 5 % or fewer are "
-        "false findings. Milder than Holm; for what is exploratory.",
+        "Benjamini-Hochberg, over all rows of one table (scores; thresholds): of those below 0.05, "
+        "about 5 % or fewer are false findings. Milder than Holm; for what is exploratory.",
     ),
     (
         "primary test",
         "One for each claim, chosen before the data were seen; only these give verdicts.",
     ),
-    ("exploratory", "All else: it may suggest what to test on other texts, and proves nothing."),
+    (
+        "exploratory",
+        "All else, but the norms of all layers for C3 and R of the buckets for C5, whose rules "
+        "name them: it may suggest what to test on other texts, and proves nothing.",
+    ),
     ("R_H", "The part of the shift between two texts that the HIGH tokens of the first hold."),
     (
         "k/n",

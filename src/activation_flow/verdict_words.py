@@ -31,6 +31,11 @@ def lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
+def upper(words: str) -> str:
+    """Words that begin a sentence."""
+    return words[0].upper() + words[1:]
+
+
 def number(value: float | None) -> str:
     """Three decimals, with a real minus sign."""
     return "none" if value is None else f"{value:.3f}".replace("-", "−")

@@ -3,13 +3,12 @@
 The claims and their rules are declared in claims.py; nothing is computed here but comparisons.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
-from activation_flow import verdicts_content
-from activation_flow.audit_data import Interval, Tested
+from activation_flow import verdicts_content, verdicts_kinds
+from activation_flow.audit_data import Tested
 from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
@@ -17,11 +16,16 @@ from activation_flow.audit_tables import (
     SUPPORTED,
     Claim,
     Detail,
+    RatioRow,
 )
-from activation_flow.claims import ALPHA, DECLARED, HIGH_PLACE, Declared
+from activation_flow.claims import DECLARED, Declared
 from activation_flow.findings import Findings, Judged
 from activation_flow.multiplicity import holm
-from activation_flow.verdict_words import by_chance, found_above, in_100, number
+from activation_flow.verdict_words import by_chance, found_above, in_100, number, range_of
+
+MOST = 0.5  # of what is above chance
+KINDS = ("content", "function")
+WHERE_REPLACED = "R − k/n where a {kind} word is replaced"  # ratios.pair_details
 
 
 def claims(found: Findings) -> tuple[Claim, ...]:
@@ -58,7 +62,7 @@ def _claim(declared: Declared, tested: Tested, p: float | None, found: Findings)
         verdict, sentence, details = _JUDGES[declared.id](found, tested, p)
     return Claim(
         id=declared.id,
-        title=declared.title.format(layer=found.layer, next=found.next_layer),
+        title=_title(declared, found),
         place=declared.place,
         test=declared.test,
         rule=declared.rule,
@@ -76,9 +80,16 @@ def _claim(declared: Declared, tested: Tested, p: float | None, found: Findings)
     )
 
 
+def _title(declared: Declared, found: Findings) -> str:
+    """Of C7 only what can be tested on this model is named, as the model spells it."""
+    if declared.id == "C7" and found.places is not None:
+        return verdicts_kinds.title(found.places)
+    return declared.title.format(layer=found.layer, next=found.next_layer)
+
+
 def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
     rows = {(row.bucket, row.tokens): row for row in found.ratios if row.distance == "shift"}
-    every, unchanged = rows["HIGH", "all"], rows["HIGH", "unchanged"]
+    every = rows["HIGH", "all"]
     details = [
         Detail(
             name=f"{row.bucket}, {row.tokens} tokens: R − k/n",
@@ -95,8 +106,11 @@ def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
         f"HIGH tokens hold {in_100(every.ratio or 0)} % of the shift and are "
         f"{in_100(every.chance or 0)} % of the tokens"
     )
+    by_kind = "".join(f" {sentence}" for sentence in _by_kind(found.pair_details))
     if not found_above(tested, p, 0.0):
-        return NOT_SUPPORTED, f"{told}: {by_chance(tested.effect or 0.0)}.", details
+        return NOT_SUPPORTED, f"{told}: {by_chance(tested.effect or 0.0)}.{by_kind}", details
+    if failing := _unchanged(rows["HIGH", "unchanged"], rows.get(("HIGH", "replaced")), every):
+        return NO_BETTER, f"{told}; but {failing}.{by_kind}", details
     rivals = [
         name
         for bucket, name in (("rarest", "the rarest tokens"), ("nearest", "those next to the edit"))
@@ -104,85 +118,68 @@ def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
         and row.excess is not None
         and row.excess >= (every.excess or 0.0)
     ]
-    if unchanged.interval is None:
-        return NO_BETTER, f"{told}; but of the unchanged tokens nothing can be said.", details
-    if unchanged.interval[0] <= 0:
-        return (
-            NO_BETTER,
-            (
-                f"{told}; but of what moves in the unchanged tokens they hold "
-                f"{in_100(unchanged.ratio or 0)} %, where chance gives "
-                f"{in_100(unchanged.chance or 0)} %: it is the replaced word itself that moves."
-            ),
-            details,
-        )
     if rivals:
-        return (
-            NO_BETTER,
-            f"{told}; as many of {' or of '.join(rivals)} hold at least as much.",
-            (details),
+        held = f"as many of {' or of '.join(rivals)} hold at least as much"
+        return NO_BETTER, f"{told}; {held}.{by_kind}", details
+    return SUPPORTED, f"{told}; among the unchanged tokens, too, they hold more.{by_kind}", details
+
+
+def _unchanged(unchanged: RatioRow, replaced: RatioRow | None, every: RatioRow) -> str:
+    """Why the unchanged tokens alone do not show what all tokens do; "" where they do."""
+    if unchanged.interval is None:
+        return "of the unchanged tokens nothing can be said"
+    if unchanged.interval[0] > 0:
+        return ""
+    alone = (
+        f"among the unchanged tokens alone they hold {in_100(unchanged.ratio or 0)} % and are "
+        f"{in_100(unchanged.chance or 0)} %: {by_chance(unchanged.excess or 0.0)}"
+    )
+    part, whole = replaced.excess if replaced else None, every.excess
+    if part is None or whole is None or part <= MOST * whole:
+        return alone
+    return f"{alone}, and most of what is above chance is in the replaced tokens themselves"
+
+
+def _by_kind(pair_details: Sequence[Detail]) -> Iterator[str]:
+    """The two halves of made pairs apart: by design as many of either, and they may differ."""
+    of = {one.name: one.value for one in pair_details}
+    content, function = (of.get(WHERE_REPLACED.format(kind=kind)) for kind in KINDS)
+    if content is not None and function is not None:
+        apart = (
+            ": the mean of both hides that they differ in sign" if content * function < 0 else ""
         )
-    return SUPPORTED, f"{told}; among the unchanged tokens, too, they hold more.", details
-
-
-def _kinds(found: Findings, tested: Tested, p: float | None) -> Judged:
-    places, auc = found.places, tested.effect or 0.0
-    assert places is not None  # it was tested
-    details = [
-        Detail(
-            name=f"median place of {name}",
-            value=median,
-            null=50.0,
-            note=f"percentile among the words of its text; {places.tokens[name]:,} tokens",
+        yield (
+            f"Above chance they hold {number(content)} of the shift where a content word is "
+            f"replaced and {number(function)} where a function word is{apart}."
         )
-        for name, median in places.median.items()
-    ]
-    parts = [f"punctuation is weaker than words in {in_100(auc)} of 100 pairs from one text"]
-    holds = [found_above(tested, p, 0.5)]
-    if places.first:
-        median = places.median[places.first]
-        parts.append(f"{places.first} stands at percentile {median:.0f} of the words")
-        holds.append(median > HIGH_PLACE)
-    if places.last and places.last_weakest is not None:
-        share = places.last_weakest
-        parts.append(f"{places.last} is the weakest token in {in_100(share)} of 100 texts")
-        details.append(
-            Detail(name=f"texts in which {places.last} is the weakest token", value=share, null=0.5)
-        )
-        holds.append(share > 0.5)
-    why = [_why_punctuation_fails(auc, tested.interval)] + ["fails"] * (len(parts) - 1)
-    each = zip(parts, holds, why, strict=True)
-    told = [f"{part} ({'holds' if good else failing})" for part, good, failing in each]
-    sentence = "; ".join(told)
-    verdict = SUPPORTED if all(holds) else NOT_SUPPORTED
-    return verdict, f"{sentence[0].upper()}{sentence[1:]}.", details
-
-
-def _why_punctuation_fails(auc: float, interval: Interval | None) -> str:
-    """Whether it is the AUC itself, its interval or its p-value that fails."""
-    if auc <= 0.5 or interval is None or not all(map(isfinite, interval)):
-        return "fails"
-    if interval[0] <= 0.5:
-        ends = f"{in_100(interval[0])} to {in_100(interval[1])}"
-        return f"fails: with other punctuation marks it could be otherwise, {ends}"
-    return f"fails: p after Holm is not below {ALPHA}"
 
 
 def _skew(found: Findings, tested: Tested, p: float | None) -> Judged:
-    share = found.skew.positive or 0.0
+    share, mean = found.skew.positive or 0.0, tested.effect or 0.0
     details = [
         Detail(name="share of texts that are skewed to the right", value=share, null=0.5),
         Detail(name="skewness of all tokens at once", value=found.skew.pooled, null=0.0),
     ]
-    told = f"Strengths are skewed to the right in {in_100(share)} of 100 texts"
+    told = (
+        f"The skewness of the strengths of a text is {number(mean)} in the mean "
+        f"({range_of(tested.interval)}), to the right in {in_100(share)} of 100 texts"
+    )
     if found_above(tested, p, 0.0):
-        return SUPPORTED, f"{told}: a few tokens stand far above the rest.", details
+        far = (
+            ": a few tokens stand far above the rest"
+            if share > 0.5
+            else (": the mean is that of few texts, where single tokens stand far above the rest")
+        )
+        return SUPPORTED, f"{told}{far}.", details
     if tested.interval is not None and tested.interval[1] < 0:
-        left = "on average they are skewed to the left, a few tokens far below the rest"
-        return NOT_SUPPORTED, f"{told}; {left}.", details
-    side = "left" if (tested.effect or 0.0) < 0 else "right"
-    mean = f"on average they are skewed to the {side}, by no more than other words could undo"
-    return NOT_SUPPORTED, f"{told}; {mean}.", details
+        return (
+            NOT_SUPPORTED,
+            f"{told}; on the whole to the left, a few tokens far below the rest.",
+            details,
+        )
+    side = "left" if mean < 0 else "right"
+    noise = f"on the whole to the {side}, by no more than other words could undo"
+    return NOT_SUPPORTED, f"{told}; {noise}.", details
 
 
 _JUDGES: dict[str, Callable[[Findings, Tested, Any], Judged]] = {
@@ -191,7 +188,7 @@ _JUDGES: dict[str, Callable[[Findings, Tested, Any], Judged]] = {
     "C3": verdicts_content.layer,
     "C4": verdicts_content.consistently,
     "C5": _ratio,
-    "C7": _kinds,
+    "C7": verdicts_kinds.kinds,
     "C8": _skew,
     "C9": verdicts_content.against_next,
 }

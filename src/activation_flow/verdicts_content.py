@@ -3,27 +3,39 @@
 The rules are those that claims.py declares; nothing is computed but comparisons.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from activation_flow.audit_data import Interval, Tested
 from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED, Detail
 from activation_flow.claims import ALPHA, CONSISTENTLY, MARGIN
-from activation_flow.findings import Beside, Findings, Judged
-from activation_flow.verdict_words import by_chance, found_above, in_100, lower, number, range_of
+from activation_flow.findings import Baseline, Beside, Findings, Judged
+from activation_flow.verdict_words import (
+    by_chance,
+    found_above,
+    in_100,
+    lower,
+    number,
+    range_of,
+    upper,
+)
 
 
 def content(found: Findings, tested: Tested, p: float | None) -> Judged:
     """C1: content words above function words."""
     auc, copy = tested.effect or 0.0, found.shuffled
-    details = [*_of_copy(copy), *found.baselines]
+    details = [*_of_copy(copy), *_of_baselines(found.baselines)]
     stronger = "A content word is stronger than a function word"
     pairs = f"in {in_100(auc)} of 100 pairs from one text; chance gives 50"
+    above = "".join(f" {sentence}" for sentence in _higher(found.baselines))
     if found_above(tested, p, 0.5) and (copy is None or copy.interval[0] > 0):
-        return SUPPORTED, f"{stronger} {pairs}.", details
+        return SUPPORTED, f"{stronger} {pairs}.{above}", details
     if found_above(tested, p, 0.5) and copy is not None:
-        other = f"with shuffled weights, which have learnt nothing, in {in_100(copy.auc)}"
-        more = "" if copy.difference <= 0 else ", and the difference may be chance"
-        return NO_BETTER, f"{stronger} {pairs}; but in copies of the model {other}{more}.", details
+        other = (
+            f"on the texts that both have read it is so in {in_100(copy.own)}, and in copies of "
+            f"the model with shuffled weights, which have learnt nothing, in {in_100(copy.auc)}"
+        )
+        more = "" if copy.difference <= 0 else ": the difference may be chance"
+        return NO_BETTER, f"{stronger} {pairs}; but {other}{more}.{above}", details
     if tested.interval is not None and tested.interval[1] < 0.5:
         return (
             NOT_SUPPORTED,
@@ -34,37 +46,68 @@ def content(found: Findings, tested: Tested, p: float | None) -> Judged:
         other = "kinds dealt out blindly among the words may give as much"
     else:
         other = "with other texts and words it could as well be half"
-    return NOT_SUPPORTED, f"{stronger} {pairs}; {other}.", details
+    return NOT_SUPPORTED, f"{stronger} {pairs}; {other}.{above}", details
 
 
 def _of_copy(copy: Beside | None) -> Iterator[Detail]:
     if copy is not None:
         yield Detail(
-            name="strength in copies of the model with shuffled weights",
-            value=copy.auc,
-            null=0.5,
-            note=f"the model's own is above it by {number(copy.difference)} "
-            f"({range_of(copy.interval)}), same texts",
+            name="AUC less that in copies of the model with shuffled weights",
+            value=copy.difference,
+            interval=copy.interval,
+            null=0.0,
+            note=f"{number(copy.own)} and {number(copy.auc)}, of the same tokens",
         )
+
+
+def _of_baselines(baselines: Sequence[Baseline]) -> Iterator[Detail]:
+    for one in baselines:
+        yield Detail(
+            name=f"AUC less that of: {one.title}",
+            value=one.beside.difference,
+            interval=one.beside.interval,
+            null=0.0,
+            note=f"{number(one.beside.own)} and {number(one.beside.auc)}, of the same tokens",
+        )
+
+
+def _higher(baselines: Sequence[Baseline]) -> Iterator[str]:
+    """The baselines that order the same tokens better than strength does, if there are any."""
+    higher = sorted((one for one in baselines if one.beside.difference < 0), key=_difference)
+    if higher:
+        listed = [
+            f"{one.title} in {100 * one.beside.auc:.1f} (strength, of the same tokens, in "
+            f"{100 * one.beside.own:.1f}{_or_chance(one.beside.interval)})"
+            for one in higher
+        ]
+        yield f"By other scores it is so more often: {', '.join(listed)}."
+
+
+def _difference(one: Baseline) -> float:
+    return one.beside.difference
+
+
+def _or_chance(interval: Interval) -> str:
+    return "" if interval[1] < 0 else "; may be chance"
 
 
 def beyond(found: Findings, tested: Tested, p: float | None) -> Judged:
     """C2: beyond frequency, length and place."""
     gain, base, full = tested.effect or 0.0, found.beyond.base or 0.0, found.beyond.full or 0.0
     details = [
-        Detail(name="AUC of frequency, length and place", value=base, null=0.5),
+        Detail(name=f"AUC of {found.frequency}, length and place", value=base, null=0.5),
         Detail(name="AUC of these and strength", value=full, null=0.5),
     ]
     known = (
-        "How often a word occurs, how long it is and where it stands tell content from function "
-        f"words in {in_100(base)} of 100 pairs"
+        f"{upper(found.frequency)}, length and place tell content from function words in "
+        f"{in_100(base)} of 100 pairs"
     )
     if found_above(tested, p, 0.0) and gain >= MARGIN:
         return SUPPORTED, f"{known}; with strength it is {in_100(full)}.", details
     content = found_above(found.content, found.content.p, 0.5)
     adds = f"strength adds {number(gain)} to the AUC ({range_of(tested.interval)})"
     if found_above(tested, p, 0.0):
-        told = f"{known}. {adds[0].upper()}{adds[1:]}: real, but less than {MARGIN}."
+        told = f"{known}. {upper(adds)}: real, but less than {MARGIN}."
     else:
         told = f"{known}; {adds}: {_unsettled(tested.interval, 1 - base, p)}."
     return (NO_BETTER if content else NOT_SUPPORTED), told, details
@@ -141,37 +184,81 @@ def layer(found: Findings, tested: Tested, p: float | None) -> Judged:
 def consistently(found: Findings, tested: Tested, p: float | None) -> Judged:
     """C4: content words are HIGH."""
     high, recall = found.high, tested.effect or 0.0
-    details = [
+    told = f"Of 100 content tokens, {in_100(recall)} are HIGH{_out_of_reach(high.largest)}"
+    rare, as_well = _rarest(found)
+    details = _of_high(found)
+    if p is None or p >= ALPHA:
+        every = f"of 100 tokens of any word, {in_100(found.high_rate)}"
+        return NOT_SUPPORTED, f"{told}; {every}: {by_chance(recall - found.high_rate)}.", details
+    more = (
+        f"{told}; of 100 content and function words that are HIGH, "
+        f"{in_100(high.precision or 0)} are content words (HIGH or not: "
+        f"{in_100(high.base_rate or 0)})"
+    )
+    if as_well:
+        return NO_BETTER, f"{more}; but {rare}: no model is needed for that.", details
+    if found_above(tested, p, CONSISTENTLY):
+        return SUPPORTED, f"{told}: more are than are not{rare and f'; {rare}'}.", details
+    return NOT_SUPPORTED, f"{more}: over-represented, but not consistently HIGH.", details
+
+
+def _out_of_reach(largest: float | None) -> str:
+    """How many could be, where that bounds what is found."""
+    if largest is None or largest >= 1:
+        return ""
+    never = "" if largest > CONSISTENTLY else ": more than half is out of reach, whatever they are"
+    return f" (so few tokens of a text are that {in_100(largest)} at most could be{never})"
+
+
+def _rarest(found: Findings) -> tuple[str, bool]:
+    """What as many of the rarest tokens hold, in words, and whether they do as well as HIGH."""
+    high = found.high
+    if high.rarest is None or high.above_rarest is None:
+        return "", False
+    difference, interval = high.above_rarest
+    as_well = not interval[0] > 0
+    held = (
+        f"as many of the rarest tokens (by {found.frequency}) hold {in_100(high.rarest)} of 100 "
+        "content tokens"
+    )
+    may = ", and the difference may be chance" if as_well and difference > 0 else ""
+    return held + may, as_well
+
+
+def _of_high(found: Findings) -> list[Detail]:
+    high = found.high
+    rarest = f"share of content tokens among as many of the rarest, by {found.frequency}"
+    unknown = "" if high.rarest is not None else "frequencies are not known"
+    above, interval = high.above_rarest or (None, None)
+    return [
         Detail(
-            name="share of HIGH tokens that are content",
+            name="largest share of content tokens that can be HIGH",
+            value=high.largest,
+            note="if content tokens took every place that a text has",
+        ),
+        Detail(
+            name="share of HIGH content and function tokens that are content",
             value=high.precision,
             null=high.base_rate,
             note="null: share of content among content and function tokens",
         ),
         Detail(
-            name="lift of content in HIGH", value=high.lift, interval=high.lift_interval, null=1
+            name="share of all HIGH tokens that are content",
+            value=high.precision_of_all,
+            note="punctuation and tokens of no kind are counted, too",
         ),
         Detail(
-            name="share of content tokens among as many of the rarest",
-            value=high.rarest,
-            interval=high.rarest_interval,
-            note="" if high.rarest is not None else "frequencies are not known",
+            name="lift of content in HIGH", value=high.lift, interval=high.lift_interval, null=1
+        ),
+        Detail(name=rarest, value=high.rarest, interval=high.rarest_interval, note=unknown),
+        Detail(
+            name="share of content tokens that are HIGH, less that among the rarest",
+            value=above,
+            interval=interval,
+            null=0.0,
+            note=unknown,
         ),
     ]
-    told = f"Of 100 content tokens, {in_100(recall)} are HIGH"
-    if found_above(tested, p, CONSISTENTLY):
-        return SUPPORTED, f"{told}: more are than are not.", details
-    if p is None or p >= ALPHA:
-        every = f"of 100 tokens of any word, {in_100(found.high_rate)}"
-        return NOT_SUPPORTED, f"{told}; {every}: {by_chance(recall - found.high_rate)}.", details
-    more = (
-        f"{told}; HIGH tokens are content words in {in_100(high.precision or 0)} of 100 cases "
-        f"(all words: {in_100(high.base_rate or 0)})"
-    )
-    if high.rarest is not None and high.rarest >= recall:
-        rare = f"as many of the rarest tokens hold {in_100(high.rarest)} of 100 content tokens"
-        return NO_BETTER, f"{more}; but {rare}: no model is needed for that.", details
-    return NOT_SUPPORTED, f"{more}: over-represented, but not consistently HIGH.", details
 
 
 def against_next(found: Findings, tested: Tested, p: float | None) -> Judged:
