@@ -23,7 +23,7 @@ from activation_flow.threshold_sweep import Cut, high_tokens
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Material:
+class Evidence:
     """What is tested.
 
     Attributes:
@@ -53,7 +53,7 @@ class Material:
         return np.asarray(self.norms[self.at], dtype=np.float64)
 
 
-def findings(given: Material, scores: Sequence[Score], *, draws: int, seed: int) -> Findings:
+def findings(given: Evidence, scores: Sequence[Score], *, draws: int, seed: int) -> Findings:
     """Every test, once.
 
     Args:
@@ -89,7 +89,7 @@ def findings(given: Material, scores: Sequence[Score], *, draws: int, seed: int)
     )
 
 
-def _baselines(given: Material, scores: Sequence[Score]) -> Iterator[Baseline]:
+def _baselines(given: Evidence, scores: Sequence[Score]) -> Iterator[Baseline]:
     """Those of no layer or of the claims' own, beside strength on the tokens that both have."""
     for score in scores:
         if score.role == "baseline" and score.layer in (None, given.layers[given.at]):
@@ -98,7 +98,7 @@ def _baselines(given: Material, scores: Sequence[Score]) -> Iterator[Baseline]:
                 yield Baseline(title=score.title, beside=found)
 
 
-def _next(given: Material, draws: int, seed: int) -> Tested:
+def _next(given: Evidence, draws: int, seed: int) -> Tested:
     """This layer against the one above it, where that can be set beside it."""
     if given.at + 1 < len(given.layers):
         at, above = given.norms[given.at], given.norms[given.at + 1]

@@ -127,7 +127,7 @@ def audit(
     )
     slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
     moved, of_pairs = _moved(encoder, found, of_texts, main, watch)
-    judged = audit_tests.Material(
+    judged = audit_tests.Evidence(
         tokens=measured.tokens,
         layers=layers,
         at=layers.index(main),
@@ -300,7 +300,7 @@ def _moved(
 
 
 def _controls(
-    judged: audit_tests.Material, rows: Sequence[ScoreRow], draws: int, seed: int
+    judged: audit_tests.Evidence, rows: Sequence[ScoreRow], draws: int, seed: int
 ) -> Iterator[Control]:
     copies, layers, tokens = judged.shuffled, judged.layers, judged.tokens
     note = (
