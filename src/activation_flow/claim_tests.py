@@ -126,7 +126,7 @@ def mean_of_pairs(grouped: Grouped, values: PerToken) -> tuple[float, Crossed]:
         sums = np.bincount(of_theirs, values[theirs & known], n)[of_mine]
         total[mine & known] = sign * (weight[mine & known] * values[mine & known] - sums)
     pairs = weight.sum() / 2
-    mean = float(np.nansum(total)) / 2 / pairs
+    mean = float(np.nansum(total) / 2 / pairs)
     contributions = np.where(weight > 0, (total - weight * mean) / pairs, np.nan)
     return mean, crossed(contributions, grouped.text, grouped.type_, weight=weight, paired=True)
 

@@ -78,7 +78,7 @@ def excess_over_chance(
 
     >>> pair, bucket = np.array([0, 0, 0, 0]), np.array([True, False, False, False])
     >>> found = excess_over_chance(pair, np.arange(4), bucket, np.array([3.0, 1.0, 1.0, 1.0]))
-    >>> found.ratio, found.chance, found.excess
+    >>> round(found.ratio, 9), round(found.chance, 9), round(found.excess, 9)
     (0.5, 0.25, 0.25)
     """
     _, number, n = np.unique(pair, return_inverse=True, return_counts=True)
