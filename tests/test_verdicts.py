@@ -14,6 +14,7 @@ from activation_flow.audit_tables import (
     NOT_TESTABLE,
     SUPPORTED,
     VERDICTS,
+    ConfoundRow,
     Detail,
     RatioRow,
 )
@@ -88,6 +89,17 @@ ALL = Findings(
     baselines=(),
     shuffled=Beside(auc=0.52, difference=0.28, interval=(0.1, 0.4)),
     beyond=Beyond(tested=outcome(0.03, 0.02, 0.04), base=0.9, full=0.93),
+    stratified=(
+        ConfoundRow(
+            group="stratified",
+            name="AUC within frequency tenths",
+            value=0.6,
+            interval=(0.5, 0.7),
+            null=0.5,
+            kept=0.031,
+            n=40,
+        ),
+    ),
     standout=BEST,
     high=HIGH,
     high_rate=0.4,
@@ -115,6 +127,10 @@ def judged(found, id):
     (claim,) = [claim for claim in claims(found) if claim.id == id]
     check(claim.sentence)
     return claim.verdict, claim.sentence
+
+
+def details_of(found, id):
+    return next(claim for claim in claims(found) if claim.id == id).details
 
 
 def check(sentence):
@@ -497,6 +513,14 @@ def test_the_title_has_the_spelling_of_the_model():
     claim = claims(replace(ALL, places=seen))[5]
     assert claim.title == "<s> is high, punctuation low, </s> lowest"
     assert "[CLS]" not in claim.sentence
+
+
+def test_beside_c2_stands_strength_among_words_of_like_frequency():
+    (row,) = [d for d in details_of(ALL, "C2") if "tenths" in d.name]
+    assert (row.value, row.interval, row.note) == (0.6, (0.5, 0.7), "3.1% of the pairs kept")
+    none = replace(ALL.stratified[0], value=None, interval=None, kept=None)
+    (row,) = [d for d in details_of(replace(ALL, stratified=(none,)), "C2") if "tenths" in d.name]
+    assert (row.value, row.note) == (None, "no pair is left")
 
 
 def test_skew_and_next_layer():

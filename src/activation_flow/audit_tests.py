@@ -11,6 +11,7 @@ import numpy as np
 from activation_flow import audit_rows, claim_tests, ratios
 from activation_flow.audit_data import AuditTokens, PerToken, Score, Tested
 from activation_flow.audit_pairs import Moved
+from activation_flow.audit_tables import ConfoundRow
 from activation_flow.claim_tests_confounds import beyond_confounds
 from activation_flow.claim_tests_high import consistently_high
 from activation_flow.claim_tests_layers import layer_stands_out
@@ -53,12 +54,20 @@ class Evidence:
         return np.asarray(self.norms[self.at], dtype=np.float64)
 
 
-def findings(given: Evidence, scores: Sequence[Score], *, draws: int, seed: int) -> Findings:
+def findings(
+    given: Evidence,
+    scores: Sequence[Score],
+    confounds: Sequence[ConfoundRow],
+    *,
+    draws: int,
+    seed: int,
+) -> Findings:
     """Every test, once.
 
     Args:
         given: what is tested.
         scores: all that stand beside strength.
+        confounds: what is left of strength beside its confounds.
         draws: of every permutation test.
         seed: of these.
     """
@@ -76,6 +85,7 @@ def findings(given: Evidence, scores: Sequence[Score], *, draws: int, seed: int)
         baselines=tuple(_baselines(given, scores)),
         shuffled=audit_rows.beside(strength, copies, tokens),
         beyond=beyond_confounds(tokens, strength, **often),
+        stratified=tuple(row for row in confounds if row.group == "stratified"),
         standout=layer_stands_out(tokens, given.norms, given.at, seed=seed),
         high=consistently_high(tokens, high, **often),
         high_rate=float(high[compared].mean()) if compared.any() else float("nan"),

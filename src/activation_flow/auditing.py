@@ -140,7 +140,8 @@ def audit(
     scores = [*measured.fast.scores, *slow.scores]
     rows = audit_rows.score_rows(scores, measured.tokens)
     watch("tests", 0, 2)
-    findings = audit_tests.findings(judged, scores, draws=draws, seed=seed)
+    beside = confounds(measured.tokens, judged.strength)
+    findings = audit_tests.findings(judged, scores, beside, draws=draws, seed=seed)
     watch("tests", 1, 2)
     result = AuditResult(
         provenance=encoder.provenance(
@@ -164,7 +165,7 @@ def audit(
         dimensions=slow.explained.dimensions,
         thresholds=threshold_sweep.thresholds(measured.tokens, judged.strength, moved=moved),
         ratios=findings.ratios,
-        confounds=confounds(measured.tokens, judged.strength),
+        confounds=beside,
         counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
         notes=(
             *_on_draws(draws),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activation_flow.audit_data import Interval, Tested
-from activation_flow.audit_tables import Detail, RatioRow
+from activation_flow.audit_tables import ConfoundRow, Detail, RatioRow
 from activation_flow.claim_tests_confounds import Beyond
 from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Standout
@@ -60,6 +60,8 @@ class Findings:
         baselines: beside C1, each baseline of no layer, or of this one.
         shuffled: the copy of the model with shuffled weights; None where there was none.
         beyond: of C2.
+        stratified: beside C2, strength against confounds held alike: AUC among words of like
+            frequency, and how many pairs that leaves.
         standout: of C3.
         high: of C4.
         high_rate: share of HIGH among content and function tokens.
@@ -80,6 +82,7 @@ class Findings:
     baselines: tuple[Baseline, ...]
     shuffled: Beside | None
     beyond: Beyond
+    stratified: tuple[ConfoundRow, ...]
     standout: Standout
     high: Consistent
     high_rate: float

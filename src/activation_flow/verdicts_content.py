@@ -97,6 +97,16 @@ def beyond(found: Findings, tested: Tested, p: float | None) -> Judged:
     details = [
         Detail(name=f"AUC of {found.frequency}, length and place", value=base, null=0.5),
         Detail(name="AUC of these and strength", value=full, null=0.5),
+        *(
+            Detail(
+                name=f"strength: {row.name}",
+                value=row.value,
+                interval=row.interval,
+                null=row.null,
+                note="no pair is left" if row.kept is None else f"{row.kept:.1%} of the pairs kept",
+            )
+            for row in found.stratified
+        ),
     ]
     known = (
         f"{upper(found.frequency)}, length and place tell content from function words in "
