@@ -22,7 +22,7 @@ settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Engine folders go into a folder of the test session; models of the hub are out of reach.
 
     Of the session, so that it is there before what modules share.
@@ -36,6 +36,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("HF_HOME", str(base / "hub"))
         patch.setenv("HF_HUB_OFFLINE", "1")
         yield cache
+
+
+@pytest.fixture(autouse=True)
+def own_cache(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same again for each test: a module may have set another one for its workers."""
+    monkeypatch.setenv("AFN_CACHE", str(session_cache))
+    return session_cache
 
 
 @pytest.fixture

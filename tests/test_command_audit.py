@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from activation_flow import audit_defaults
+from activation_flow import audit_defaults, cli
 from activation_flow.auditing import audit
 from activation_flow.command_audit import _check_inputs, audit_command
 from activation_flow.data import ActivationFlowError
@@ -33,7 +33,7 @@ def test_standard_input_and_files_of_a_home_folder_are_taken(
 
 
 def test_options_are_by_default_what_they_are_in_python() -> None:
-    context = audit_command.make_context("audit", ["-m", "minilm", "a.txt"])
+    context = audit_command.make_context("audit", ["-m", "minilm", "a.txt"], **cli.WIDE)
     of_python = inspect.signature(audit).parameters
     names = [name for name in of_python if name in context.params and name != "corpus"]
     assert len(names) > 10
@@ -41,5 +41,5 @@ def test_options_are_by_default_what_they_are_in_python() -> None:
 
 
 def test_its_help_says_which_models_are_copied() -> None:
-    said = " ".join(CliRunner().invoke(audit_command, ["--help"]).output.split())
+    said = " ".join(CliRunner().invoke(cli.app, ["audit", "--help"]).output.split())
     assert f"up to {audit_defaults.SMALL // 10**6} million parameters" in said
