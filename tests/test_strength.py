@@ -11,7 +11,7 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.strength import (
     AGGREGATES,
     QUANTILE_METHODS,
-    TIE,
+    TIED,
     aggregate,
     bucket,
     moments,
@@ -97,7 +97,7 @@ def plain_ranks(values: list[float]) -> list[int]:
     out = [0] * len(values)
     for place, i in enumerate(order):
         above = order[place - 1] if place else None
-        tied = above is not None and values[above] - values[i] <= TIE * abs(values[above])
+        tied = above is not None and values[above] - values[i] <= TIED * abs(values[above])
         out[i] = out[above] if tied else place + 1
     return out
 

@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from activation_flow.crossed import crossed
 from activation_flow.data import ActivationFlowError
-from activation_flow.stats import TIED, auc
+from activation_flow.stats import auc
+from activation_flow.strength import TIED
 from activation_flow.within import Grouped, auc_row, difference, standing, within_auc
 
 some_tokens = st.lists(

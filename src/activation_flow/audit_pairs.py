@@ -4,7 +4,7 @@ The steps are those of two_texts.py, so that every shift, and R_H of every pair,
 ``Encoder.shift``. Nothing is tested here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from activation_flow.analysis import Buckets
 from activation_flow.analysis_hidden import in_groups, measure
 from activation_flow.audit_data import PerToken
 from activation_flow.audit_texts import Left
+from activation_flow.audit_tokens import joined
 from activation_flow.data import Ids, Mask, Names
 from activation_flow.moments import Moments
-from activation_flow.stats import TIED
+from activation_flow.strength import TIED
 from activation_flow.text_pairs import TextPairs
 from activation_flow.two_texts import Comparing, Side, Sides
 
@@ -244,12 +245,12 @@ def _arrays(
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
     all_pair = np.repeat(np.arange(len(texts)), sizes)
     text = _numbers([pairs.a[item.found.number - 1] for item in items])
-    all_strength = _joined((one.strength[0] for one in judged), np.float64)
-    all_high = _joined((one.bucket[0] == "HIGH" for one in judged), bool)
+    all_strength = joined((one.strength[0] for one in judged), np.float64)
+    all_high = joined((one.bucket[0] == "HIGH" for one in judged), bool)
     chosen = [item.found.rows.paired & ~_special_rows(item.found) for item in items]
     found = [(item, item.found.rows, use) for item, use in zip(items, chosen, strict=True)]
     begins = np.cumsum(sizes) - sizes
-    row = _joined(
+    row = joined(
         (first + rows.a_index[use] for first, (_, rows, use) in zip(begins, found, strict=True)),
         np.int64,
     )
@@ -258,24 +259,24 @@ def _arrays(
             "pair": all_pair[row],
             "text": text[all_pair[row]],
             "type": audit_tokens.types(texts)[row],
-            "kind": _joined((text.kind for text in texts), "<U11")[row],
+            "kind": joined((text.kind for text in texts), "<U11")[row],
             "strength": all_strength[row],
             "high": all_high[row],
-            "replaced": _joined((rows.change[use] == "replaced" for _, rows, use in found), bool),
-            "distance_to_edit": _joined(
+            "replaced": joined((rows.change[use] == "replaced" for _, rows, use in found), bool),
+            "distance_to_edit": joined(
                 (distance_to_edit(rows)[use] for _, rows, use in found), np.int64
             ),
-            "shift": _joined((item.found.shift[0, use] for item, _, use in found), np.float64),
-            "cosine": _joined(
+            "shift": joined((item.found.shift[0, use] for item, _, use in found), np.float64),
+            "cosine": joined(
                 (item.found.cosine_distance[0, use] for item, _, use in found), np.float64
             ),
-            "standardised": _joined((item.standardised[use] for item, _, use in found), np.float64),
+            "standardised": joined((item.standardised[use] for item, _, use in found), np.float64),
             "all_pair": all_pair,
             "all_strength": all_strength,
-            "all_special": _joined((text.special for text in texts), bool),
+            "all_special": joined((text.special for text in texts), bool),
             "row": row,
         },
-        _joined((text.ids for text in texts), np.int64),
+        joined((text.ids for text in texts), np.int64),
         all_high,
     )
 
@@ -290,7 +291,3 @@ def _special_rows(found: two_texts.Moved) -> Mask:
     """True for the rows whose token of the first text is special."""
     marked: Mask = found.a[1].special[found.rows.a_index] & (found.rows.a_index >= 0)
     return marked
-
-
-def _joined(arrays: Iterable[np.ndarray], dtype: Any) -> np.ndarray:
-    return np.concatenate([np.zeros(0, dtype), *arrays])

@@ -3,7 +3,7 @@
 No file, no model, no statistic. What a word type is, is said here and nowhere else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,14 +32,14 @@ def flattened(texts: Sequence[TokenizedText]) -> AuditTokens:
     sizes = [len(text) for text in texts]
     return AuditTokens(
         text=np.repeat(np.arange(len(texts)), sizes),
-        index=_joined([np.arange(size) for size in sizes], np.int64),
-        token=_joined([text.tokens for text in texts], object),
-        id=_joined([text.ids for text in texts], np.int64),
-        kind=_joined([text.kind for text in texts], "<U11"),
+        index=joined([np.arange(size) for size in sizes], np.int64),
+        token=joined([text.tokens for text in texts], object),
+        id=joined([text.ids for text in texts], np.int64),
+        kind=joined([text.kind for text in texts], "<U11"),
         type=types(texts),
-        length=_joined([lengths_of(text) for text in texts], np.int64),
-        subword=_joined([~word_starts(text) for text in texts], bool),
-        position=_joined([positions(text) for text in texts], np.float64),
+        length=joined([lengths_of(text) for text in texts], np.int64),
+        subword=joined([~word_starts(text) for text in texts], bool),
+        position=joined([positions(text) for text in texts], np.float64),
         frequency=np.full(sum(sizes), np.nan),
         n_texts=len(texts),
     )
@@ -88,5 +88,6 @@ def positions(text: TokenizedText) -> PerToken:
     return found
 
 
-def _joined(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
+def joined(arrays: Iterable[np.ndarray], dtype: Any) -> np.ndarray:
+    """One after the other; of none, an empty array of that type."""
     return np.concatenate([np.zeros(0, dtype), *arrays])

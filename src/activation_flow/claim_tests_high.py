@@ -14,7 +14,8 @@ from activation_flow.claim_tests import WORDS, sizes, untested, why_untestable
 from activation_flow.crossed import Crossed, crossed, interval
 from activation_flow.data import Ids, Mask
 from activation_flow.permuting import DRAWS, how_dealt, share_p
-from activation_flow.stats import TIE, TIED
+from activation_flow.stats import TIE
+from activation_flow.strength import TIED
 from activation_flow.within import SHARE, by_kind
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ import numpy as np
 
 from activation_flow.audit_data import AuditTokens, PerToken
 from activation_flow.data import Ids, Mask
-from activation_flow.stats import TIED
-from activation_flow.strength import percentile, rank
+from activation_flow.strength import TIED, percentile, rank
 
 if TYPE_CHECKING:
     from jaxtyping import Int

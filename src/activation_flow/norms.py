@@ -19,7 +19,7 @@ from activation_flow.data import Mask, Strength
 from activation_flow.eager import Sample
 from activation_flow.encoder import Encoder
 from activation_flow.norm_tally import WORDS, Tally, groups_of
-from activation_flow.stats import TIED
+from activation_flow.strength import TIED
 
 if TYPE_CHECKING:
     from activation_flow.tap import Tap

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activation_flow.stats import TIED
+from activation_flow.strength import TIED
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -16,7 +16,7 @@ import numpy as np
 from activation_flow.audit_data import PerToken
 from activation_flow.data import Ids
 from activation_flow.moments import Moments, PerDim, States
-from activation_flow.stats import TIED
+from activation_flow.strength import TIED
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -151,18 +151,6 @@ def summed_shares(vectors: States) -> tuple[PerDim, int]:
     some = total > 0
     sums: PerDim = np.divide(1, total, where=some, out=np.zeros_like(total)) @ squares
     return sums, int(some.sum())
-
-
-def top_share(sums: PerDim, n: int) -> tuple[float, float] | None:
-    """Mean share of the 1 and of the 3 dimensions that carry most; None if of no token.
-
-    >>> top_share(np.array([0.25, 1.0, 0.5, 0.25]), 2)
-    (0.5, 0.875)
-    """
-    if not n:
-        return None
-    largest = np.sort(sums)[::-1] / n
-    return float(largest[0]), float(largest[:3].sum())
 
 
 def type_residual(values: PerToken, type_: Ids) -> PerToken:

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from activation_flow import score_vectors
+from activation_flow import norm_formulas, score_vectors
 from activation_flow.audit_data import AuditTokens
 from activation_flow.data import Ids
 from activation_flow.moments import Moments, PerDim, States
@@ -54,9 +54,9 @@ class Halves:
         self._spent: defaultdict[tuple[str, int], float] = defaultdict(float)
 
     def share(self, name: str, layer: int) -> tuple[float, float] | None:
-        """Of the squared length of a variant: ``score_vectors.top_share``."""
-        found = self._shares.get((name, layer))
-        return found and score_vectors.top_share(*found)
+        """Of the squared length of a variant: ``norm_formulas.top_share``; None if of no token."""
+        sums, n = self._shares.get((name, layer), (None, 0))
+        return norm_formulas.top_share(sums / n) if sums is not None and n else None
 
     def seconds(self, name: str, layer: int) -> float:
         """What the arithmetic of a variant has taken at one layer, its fit included."""

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow.data import ActivationFlowError
+from activation_flow.strength import TIED
 
 EXACT_UP_TO = 20_000  # ways to choose; more are sampled
 TIE = 1e-9  # of the sum of all values: arithmetic noise must not decide an order
-TIED = 1e-6  # relatively: two values this close are tied in every rank statistic
 CELLS = 2**20  # numbers that are shuffled at once: bounds the memory
 KEPT_CELLS = 2**18  # numbers of one set of draws that is kept, at most
 CONFIDENCE = 0.95

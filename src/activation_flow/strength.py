@@ -18,7 +18,7 @@ from activation_flow.data import (
 
 # Two strengths closer than this, relatively, are tied in every rank and rank statistic:
 # arithmetic noise must not decide an order.
-TIE = 1e-6
+TIED = 1e-6  # relatively: two values this close are tied in every rank statistic
 
 QUANTILE_METHODS = (
     "midpoint",
@@ -136,7 +136,7 @@ def rank(strength: Strength, takes_part: Mask, text: Ids | None = None) -> Rank:
     for row, out in zip(strength.astype(np.float64), ranks, strict=True):
         order = index[np.lexsort((-row[index], whose))]
         falling = row[order]
-        apart = -np.diff(falling, prepend=np.inf) > TIE * np.abs(np.roll(falling, 1))
+        apart = -np.diff(falling, prepend=np.inf) > TIED * np.abs(np.roll(falling, 1))
         out[order] = np.maximum.accumulate(np.where(begins | apart, places, 0)) - before + 1
     return ranks
 
@@ -172,7 +172,7 @@ def percentile(strength: Strength, rank: Rank, text: Ids | None = None) -> Stren
         first = np.cumsum(n)[whose[others]] - own
         step = np.arange(len(one)) - np.repeat(np.cumsum(own) - own, own)
         with_whom = row[ranked[np.repeat(first, own) + step]]
-        slack = TIE * np.abs(row[one])
+        slack = TIED * np.abs(row[one])
         below = np.bincount(one, with_whom < row[one] - slack, minlength=len(row))
         up_to = np.bincount(one, with_whom <= row[one] + slack, minlength=len(row))
         placed = others[own > 0]
@@ -208,7 +208,7 @@ def moments(values: Strength, takes_part: Mask, text: Ids) -> tuple[Strength, St
     average = mean(kept)
     apart = kept - average[:, whose]
     second, third = mean(apart**2), mean(apart**3)
-    differ = second > (TIE * average) ** 2  # else the skew would be one of rounding errors
+    differ = second > (TIED * average) ** 2  # else the skew would be one of rounding errors
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = np.where(n > 1, np.sqrt(second * (n / (n - 1))), np.nan)
         skew = np.where(differ, third / second**1.5, np.nan)

@@ -15,7 +15,8 @@ import numpy as np
 from activation_flow.audit_data import AuditTokens, Interval, PerToken
 from activation_flow.crossed import Crossed, crossed, interval, p_apart
 from activation_flow.data import ActivationFlowError, Ids, Mask
-from activation_flow.stats import TIED, auc
+from activation_flow.stats import auc
+from activation_flow.strength import TIED
 
 if TYPE_CHECKING:
     from jaxtyping import Float
