@@ -59,12 +59,12 @@ def summary_command(
     Of a run with --pairs or --prompt: how far the anchor and the tokens move from one text, or
     prompt, to the other, with 95 % intervals over texts, and which kinds of token move.
     """
-    from activation_flow import output, report_shift_summary, report_summary, result_run
+    from activation_flow import output, report_shift_summary, report_summary
     from activation_flow.result_summary import Summary
     from activation_flow.run import Run
 
     if save is not None:
-        output.check_path(save, result_run.ENDINGS)
+        output.check_path(save, output.WHOLE)
     summary = Run(folder).summary(
         ",".join(layers) or None, min_count=min_count, top=top, types=types
     )

@@ -3,12 +3,15 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from activation_flow.data import ActivationFlowError
 
+# What is told as a whole, an audit or a run: its document, its main table, its page, its picture.
+WHOLE = (".json", ".csv", ".parquet", ".html", ".png", ".svg")
 BESIDE = ".afn-"  # before the name of a file that is being written
 
 
@@ -95,3 +98,43 @@ def _beside(path: Path) -> Path:
 
 def _cannot_write(path: Path, problem: OSError) -> ActivationFlowError:
     return ActivationFlowError(f"{path} cannot be written: {problem.strerror or problem}")
+
+
+class Whole(Protocol):
+    """A document, a table and a picture of one thing."""
+
+    def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def to_arrow(self) -> Any: ...  # noqa: D102
+    def chart(self) -> Any: ...  # noqa: D102
+
+
+def save_whole(found: Whole, path: str | Path, page: Callable[[], str]) -> None:
+    """Write the document to .json, the table to .csv or .parquet, pictures to .html .png .svg.
+
+    Args:
+        found: what is written.
+        path: of the file.
+        page: makes the page, if it is that which is asked for.
+
+    Raises:
+        ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
+    """
+    path = check_path(path, WHOLE)
+    with replacing(path) as temporary:
+        match path.suffix.lower():
+            case ".json":
+                write_json(found.to_dict(), temporary)
+            case ".csv":
+                from pyarrow import csv
+
+                csv.write_csv(found.to_arrow(), temporary)
+            case ".parquet":
+                from pyarrow import parquet
+
+                parquet.write_table(found.to_arrow(), temporary, compression="zstd")
+            case ".html":
+                temporary.write_text(page(), encoding="utf-8")
+            case _:
+                from activation_flow import drawing
+
+                drawing.save(found.chart(), temporary)

@@ -20,7 +20,7 @@ from activation_flow.audit_tables import (
     ThresholdRow,
 )
 from activation_flow.data import ActivationFlowError, Provenance
-from activation_flow.output import check_path, replacing, write_json
+from activation_flow.output import save_whole
 from activation_flow.table_columns import HEAD, Columns, schema
 
 if TYPE_CHECKING:
@@ -168,9 +168,12 @@ class AuditResult:
         Raises:
             ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
         """
-        path = check_path(path, ENDINGS)
-        with replacing(path) as temporary:
-            _WRITERS[path.suffix.lower()](self, temporary)
+        save_whole(self, path, self._html_page)
+
+    def _html_page(self) -> str:
+        from activation_flow import html_audit
+
+        return html_audit.html_page(self)
 
     def __repr__(self) -> str:
         from activation_flow import report_audit
@@ -185,42 +188,3 @@ class AuditResult:
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
         """What notebooks show; nothing of it loads from a network."""
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-def _json(found: AuditResult, path: Path) -> None:
-    write_json(found.to_dict(), path)
-
-
-def _csv(found: AuditResult, path: Path) -> None:
-    from pyarrow import csv
-
-    csv.write_csv(found.to_arrow(), path)
-
-
-def _parquet(found: AuditResult, path: Path) -> None:
-    from pyarrow import parquet
-
-    parquet.write_table(found.to_arrow(), path, compression="zstd")
-
-
-def _html(found: AuditResult, path: Path) -> None:
-    from activation_flow import html_audit
-
-    path.write_text(html_audit.html_page(found), encoding="utf-8")
-
-
-def _picture(found: AuditResult, path: Path) -> None:
-    from activation_flow import drawing
-
-    drawing.save(found.chart(), path)
-
-
-_WRITERS = {
-    ".json": _json,
-    ".csv": _csv,
-    ".parquet": _parquet,
-    ".html": _html,
-    ".png": _picture,
-    ".svg": _picture,
-}
-ENDINGS = (*_WRITERS,)

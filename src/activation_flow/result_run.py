@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activation_flow.data import ActivationFlowError, Provenance
-from activation_flow.output import check_path, replacing, write_json
+from activation_flow.output import save_whole
 from activation_flow.table_columns import HEAD
 
 if TYPE_CHECKING:
@@ -80,9 +80,12 @@ class OfRun:
         Raises:
             ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
         """
-        path = check_path(path, ENDINGS)
-        with replacing(path) as temporary:
-            _WRITERS[path.suffix.lower()](self, temporary)
+        save_whole(self, path, self._html_page)
+
+    def _html_page(self) -> str:
+        from activation_flow import html_summary
+
+        return html_summary.html_page(self)
 
     def chart(self, *, layer: int | None = None) -> Any:
         """The picture of the run: a Vega-Altair chart.
@@ -105,42 +108,3 @@ class OfRun:
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
         """What notebooks show; nothing of it loads from a network."""
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-def _json(found: OfRun, path: Path) -> None:
-    write_json(found.to_dict(), path)
-
-
-def _csv(found: OfRun, path: Path) -> None:
-    from pyarrow import csv
-
-    csv.write_csv(found.table, path)
-
-
-def _parquet(found: OfRun, path: Path) -> None:
-    from pyarrow import parquet
-
-    parquet.write_table(found.to_arrow(), path, compression="zstd")
-
-
-def _html(found: OfRun, path: Path) -> None:
-    from activation_flow import html_summary
-
-    path.write_text(html_summary.html_page(found), encoding="utf-8")
-
-
-def _picture(found: OfRun, path: Path) -> None:
-    from activation_flow import drawing
-
-    drawing.save(found.chart(), path)
-
-
-_WRITERS = {
-    ".json": _json,
-    ".csv": _csv,
-    ".parquet": _parquet,
-    ".html": _html,
-    ".png": _picture,
-    ".svg": _picture,
-}
-ENDINGS = (*_WRITERS,)
