@@ -39,6 +39,8 @@ ORDER = (
     "result_hidden",
     "audit_data",
     "audit_tables",
+    "explanation_tables",
+    "units",
     "claims",
     "crossed",
     "multiplicity",

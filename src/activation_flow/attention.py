@@ -243,6 +243,7 @@ class _Tally:
             seconds_per_1000_tokens=seconds * 1000 / len(self.sampled),
             role="baseline",
             note=note,
+            pooling="sum",
         )
 
 

@@ -83,6 +83,10 @@ class Score:
             carry most of it; None where it is no norm.
         note: definition, fit split, λ, rule: what a reader needs to make it again.
         missing: why it is not available; values are all NaN then. "" where it is.
+        pooling: how the value of a word follows from those of its pieces: ``max``, or ``sum`` of
+            what is a share of something (attention, gradients).
+        gap: of integrated gradients, the completeness gap: by how much what the tokens get differs
+            from what they share, Σ|…| / Σ|…| over texts; None of other scores.
     """
 
     name: str
@@ -94,6 +98,8 @@ class Score:
     top_share: tuple[float, float] | None = None
     note: str = ""
     missing: str = ""
+    pooling: str = "max"
+    gap: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 TEXTS = 5000  # at most so many are audited; of more a uniform sample
 SAMPLE = 400  # texts for what is slow, and pairs of texts
+EXPLAINED = 100  # texts for what takes gradients or a pass for every word
+PERTURBED = 64  # of these, texts from which words are removed in many orders
 DRAWS = 2000  # of every permutation test
 FREQUENCY = "vocabulary"  # where frequencies of tokens come from
 # Copies with shuffled weights are made of models of up to so many parameters unless asked for.

@@ -43,6 +43,7 @@ def _row(score: Score, tokens: AuditTokens) -> ScoreRow:
         top_share=score.top_share,
         note=score.note,
         missing=missing,
+        gap=score.gap,
     )
 
 

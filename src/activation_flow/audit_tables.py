@@ -40,7 +40,7 @@ class Claim:
     """A claim of the paper and what became of it.
 
     Attributes:
-        id: ``C1`` ... ``C9``.
+        id: ``C1`` ... ``C11``.
         title: the claim, in a few words.
         place: where the paper makes it.
         test: the primary test as declared beforehand: statistic, null, direction.
@@ -96,6 +96,7 @@ class ScoreRow:
         top_share: as in ``Score``.
         note: as in ``Score``.
         missing: why there is no number.
+        gap: as in ``Score``.
     """
 
     score: str
@@ -113,6 +114,7 @@ class ScoreRow:
     top_share: tuple[float, float] | None
     note: str
     missing: str
+    gap: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

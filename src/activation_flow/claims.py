@@ -1,7 +1,6 @@
 """What the paper claims, and how each claim is put to the test: declared before any number is seen.
 
-Words only. The tests are in claim_tests*.py, the verdicts in verdicts.py. C6 (better than
-attention) and C10, C11 need gradients, people's labels or tasks.
+Words only. The tests are in claim_tests*.py, the verdicts in verdicts.py.
 """
 
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ MARGIN = 0.01  # of AUC: what strength must add to frequency, length and place t
 CONSISTENTLY = 0.5  # a kind is "consistently" HIGH if more of its tokens are than are not
 HIGH_PLACE = 75  # percentile: above the upper quartile of its text
 FEWEST_TEXTS, FEWEST_TYPES = 10, 5  # texts that hold both kinds; word types of each kind
+FEWEST_PROMPTS = 5  # besides the bare text: of 5! orders one is the most that they can say
 
 _OVER = "95 % intervals are over texts and word types at once (crossed)."
 _PERMUTED = (
@@ -114,6 +114,24 @@ DECLARED = (
         null=0.0,
     ),
     Declared(
+        id="C6",
+        title="Strength explains better than attention",
+        place="1.1, 3.1.4, 4",
+        test="Two paired differences, the norm's less that of attention received (mean of all "
+        "layers), of the same texts. Faithfulness: comprehensiveness, the mean over k = 1 .. ⌈n/2⌉ "
+        "of how far the model's output moves when the first k of n words are removed, from 0 (the "
+        "lowest that random orders give) to 1 (the highest). Plausibility, where --rationales "
+        "gives words that people marked: average precision. Each above 0; p: of its t over texts "
+        "and word types at once. Where there are both, both must hold: effect and p are those of "
+        "the one with the larger p.",
+        rule="supported: p after Holm below 0.05 and the interval above 0, and, in each of the "
+        "measures, better than gradients, integrated gradients, frequency and layer 0, too (the "
+        "interval of the difference above 0); no better than its baseline: better than attention, "
+        "but not than one of these; else not supported.",
+        effect_name="norm − attention",
+        null=0.0,
+    ),
+    Declared(
         id="C7",
         # As the paper has it; an audit names the parts it tests, as its model spells them.
         title="[CLS] is high, punctuation low, [SEP] lowest",
@@ -148,5 +166,34 @@ DECLARED = (
         rule="supported: p after Holm below 0.05 and the interval above 0; else not supported.",
         effect_name="content − function, in standard deviations",
         null=0.0,
+    ),
+    Declared(
+        id="C10",
+        title="Prompts that shift a text more make its labels easier to read",
+        place="3.2.3, 4",
+        test=f"With --labels and at least {FEWEST_PROMPTS} prompts, on the anchor's vector at the "
+        "layer of the claims. Gain of a prompt: accuracy of a logistic probe under it less that "
+        "on the bare text, cross-validated, the same folds for all. Effect: Spearman's ρ over the "
+        "prompts between the mean shift of the anchor from the bare text and the gain; above 0. "
+        "p: share of the orders of the prompts with as large a ρ, all orders where they are few.",
+        rule="supported: p after Holm below 0.05 and the interval (texts drawn anew) above 0; no "
+        "better than its baseline: so, but no prompt has a gain whose interval is above 0; else "
+        "not supported.",
+        effect_name="ρ of shift and gain",
+        null=0.0,
+    ),
+    Declared(
+        id="C11",
+        title="Sentiment words are stronger than other content words",
+        place="1.4",
+        test="With --salient, a list of words, over the audited texts, or with --rationales, the "
+        "marked content words: AUC over pairs of a salient and another content word of the same "
+        "tenth of frequency, by strength in standard deviations of its text; above 0.5. p: of its "
+        "t over texts and word types at once.",
+        rule="supported: p after Holm below 0.05 and the interval above 0.5, and not merely as the "
+        "embeddings have it: at layer 0 the same is lower (the interval of the difference above "
+        "0); no better than its baseline: above 0.5, but layer 0 does as well; else not supported.",
+        effect_name="AUC at equal frequency",
+        null=0.5,
     ),
 )

@@ -21,6 +21,7 @@ from activation_flow.audit_tables import (
 )
 from activation_flow.data import Provenance
 from activation_flow.document_parts import Json
+from activation_flow.explanation_tables import FaithfulRow, PlausibleRow, ProbeRow, StableRow
 from activation_flow.result_audit import SCHEMA, AuditResult
 
 # The tables of an audit, in the order of the document, and what a row of each is.
@@ -33,8 +34,18 @@ ROWS: dict[str, Any] = {
     "thresholds": ThresholdRow,
     "ratios": RatioRow,
     "confounds": ConfoundRow,
+    "faithful": FaithfulRow,
+    "plausible": PlausibleRow,
+    "probes": ProbeRow,
+    "stable": StableRow,
 }
-_PAIRS = ("interval", "top_share")  # two numbers, or null
+LATER = ("faithful", "plausible", "probes", "stable")  # older documents have none
+# Two numbers, or null.
+_PAIRS = (
+    *("interval", "top_share", "comprehensiveness_interval", "sufficiency_interval"),
+    *("normalised_interval", "difference_interval", "gain_interval"),
+    *("tau_interval", "jaccard_interval"),
+)
 
 
 def to_dict(found: AuditResult) -> Json:
@@ -73,7 +84,8 @@ def from_dict(document: Json) -> AuditResult:
         TypeError: something else is in its place.
     """
     head = {name: document[name] for name in Provenance.__dataclass_fields__}
-    tables = {name: tuple(_row(kind, row) for row in document[name]) for name, kind in ROWS.items()}
+    known = {**dict.fromkeys(LATER, ()), **document}
+    tables = {name: tuple(_row(kind, row) for row in known[name]) for name, kind in ROWS.items()}
     return AuditResult(
         provenance=Provenance(**head),
         layer=document["layer"],

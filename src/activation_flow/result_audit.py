@@ -20,6 +20,7 @@ from activation_flow.audit_tables import (
     ThresholdRow,
 )
 from activation_flow.data import ActivationFlowError, Provenance
+from activation_flow.explanation_tables import FaithfulRow, PlausibleRow, ProbeRow, StableRow
 from activation_flow.output import save_whole
 from activation_flow.table_columns import HEAD, Columns, schema
 
@@ -66,6 +67,10 @@ class AuditResult:
         thresholds: the HIGH bucket under other cuts.
         ratios: R_H and its rivals beside chance.
         confounds: frequency, length, sub-words, position.
+        faithful: how much the model's output hangs on the words that each score puts first.
+        plausible: how well each score finds the words that people marked.
+        probes: how well labels can be read under each prompt, layer by layer.
+        stable: how much of the order is left where texts are changed a little.
         counts: how many there are of what: ``texts``, ``duplicates``, ``failed``, ``tokens``,
             ``content``, ``function``, ``punctuation``, ``special``, ``unknown``, ``types``,
             ``sample`` (texts), ``pairs`` ...
@@ -84,6 +89,10 @@ class AuditResult:
     thresholds: tuple[ThresholdRow, ...] = ()
     ratios: tuple[RatioRow, ...] = ()
     confounds: tuple[ConfoundRow, ...] = ()
+    faithful: tuple[FaithfulRow, ...] = ()
+    plausible: tuple[PlausibleRow, ...] = ()
+    probes: tuple[ProbeRow, ...] = ()
+    stable: tuple[StableRow, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
     input: str = ""
@@ -94,7 +103,7 @@ class AuditResult:
         return {claim.id: claim.verdict for claim in self.claims}
 
     def claim(self, id: str) -> Claim:
-        """One claim, "C1" to "C9".
+        """One claim, "C1" to "C11".
 
         Raises:
             ActivationFlowError: it is not one of this audit's.
