@@ -1,4 +1,4 @@
-"""Which parts of an audit are asked for, and what each needs to be measured. Words and sets only."""
+"""Which parts of an audit are asked for, and what each needs to be measured: words and sets."""
 
 from collections.abc import Iterable, Sequence
 

@@ -166,7 +166,7 @@ def audit(
         thresholds=threshold_sweep.thresholds(measured.tokens, judged.strength, moved=moved),
         ratios=findings.ratios,
         confounds=beside,
-        counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
+        counts={**found.counts, **measured.counts, "sample": len(slow.chosen), **of_pairs},
         notes=(
             *_on_draws(draws),
             *found.notes,
