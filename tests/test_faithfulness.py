@@ -12,6 +12,7 @@ from scipy.stats import kendalltau
 from activation_flow.faithfulness import (
     STEPS,
     agreement,
+    areas,
     chosen,
     first,
     grid,
@@ -72,8 +73,11 @@ def test_what_is_removed(n: int, seed: int) -> None:
     sets = removed_sets(among)
     flat = [set(row[:k]) for row in orders for k in ks]
     every = set(range(n))
-    wanted = [*flat, *(every - one for one in flat), *({w} for w in range(n))]
+    wanted = [*flat, *(every - one for one in flat)]
     assert [set(np.flatnonzero(one)) for one in sets] == wanted
+    moved = source.random(len(sets))
+    means = [np.mean(moved[k : k + len(ks)]) for k in range(0, len(sets), len(ks))]
+    np.testing.assert_allclose(areas(moved, 3), [means[:3], means[3:]])
 
 
 def test_bounds() -> None:
@@ -96,3 +100,4 @@ def test_agreement_is_kendalls(values: np.ndarray, seed: int) -> None:
 
 def test_agreement_of_a_constant_is_unknown() -> None:
     assert np.isnan(agreement(np.full(4, 2.0), np.arange(4.0)))
+    assert np.isnan(agreement(np.arange(4.0), np.array([1.0, np.nan, 3.0, 2.0])))

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     PerOrderWord = Float[np.ndarray, "orders words"]
     Orders = Int[np.ndarray, "orders words"]
     First = Bool[np.ndarray, "orders ks words"]
-    Curves = Float[np.ndarray, "orders ks"]
+    PerSet = Float[np.ndarray, "sets"]
+    PerMeasureOrder = Float[np.ndarray, "2 orders"]
 else:
-    PerWord = PerOrder = PerOrderWord = Orders = First = Curves = np.ndarray
+    PerWord = PerOrder = PerOrderWord = Orders = First = PerSet = PerMeasureOrder = np.ndarray
 
 STEPS = 10  # of more numbers of words, so many are tried, spread evenly
 EQUAL = 1e-9  # random orders of a text that differ by less do not differ
@@ -100,22 +101,44 @@ def normalised(areas: PerOrder, random: PerOrder) -> PerOrder:
 
 
 def agreement(values: PerWord, effects: PerWord) -> float:
-    """Kendall's τ-b of a score with what removing each word alone does; NaN if one is constant.
+    """Kendall's τ-b of a score with what removing each word alone does.
+
+    NaN if one of them is constant, or not known of all words.
 
     >>> round(agreement(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])), 3)
     0.333
     """
     from scipy.stats import kendalltau
 
+    if not np.isfinite(values + effects).all():
+        return np.nan
     return float(kendalltau(tie_groups(values), tie_groups(effects)).statistic)
 
 
 def removed_sets(among: First) -> Mask:
-    """All sets of words that are removed: the first k, then all others, then each word alone.
+    """All sets of words that are removed: the first k of each order, then all others.
 
     Returns:
-        [sets words]: orders x ks, again orders x ks, and words many.
+        [sets words]: orders x ks many, twice.
+
+    >>> removed_sets(first(np.array([[2, 0, 1]]), np.array([1]))).astype(int)
+    array([[0, 0, 1],
+           [1, 1, 0]])
     """
-    n = among.shape[-1]
-    flat = among.reshape(-1, n)
-    return np.concatenate([flat, ~flat, np.eye(n, dtype=bool)])
+    flat = among.reshape(-1, among.shape[-1])
+    return np.concatenate([flat, ~flat])
+
+
+def areas(moved: PerSet, n_orders: int) -> PerMeasureOrder:
+    """Comprehensiveness and sufficiency of each order: means over k of what its sets moved.
+
+    Args:
+        moved: by each set, as ``removed_sets`` has them.
+        n_orders: how many orders these are of.
+
+    >>> areas(np.array([1.0, 3.0, 0.0, 1.0]), n_orders=1)
+    array([[2. ],
+           [0.5]])
+    """
+    found: PerMeasureOrder = moved.reshape(2, n_orders, -1).mean(axis=-1)
+    return found
