@@ -6,6 +6,8 @@ The numbers are near those of a small post-LayerNorm encoder; the words are part
 from dataclasses import replace
 from typing import Any
 
+from explained_results import faithful_rows, plausible_rows, probe_rows, stable_rows
+
 from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
@@ -59,10 +61,15 @@ def audit_result(**changes: Any) -> AuditResult:
         thresholds=_thresholds(),
         ratios=_ratios(),
         confounds=_confounds(),
+        faithful=faithful_rows(),
+        plausible=plausible_rows(),
+        probes=probe_rows(),
+        stable=stable_rows(),
         counts={
             **{"texts": 732, "duplicates": 25, "failed": 1, "tokens": 15204, "content": 6120},
             **{"function": 4105, "punctuation": 1893, "special": 1464, "unknown": 1622},
             **{"types": 2417, "sample": 400, "pairs": 689},
+            **{"explained": 100, "perturbed": 64, "rationales": 1131, "labels": 400},
         },
         notes=(
             "Kinds come from a list of English function words: on gold tags about 3 % of content "
@@ -91,6 +98,15 @@ def hostile_result() -> AuditResult:
             replace(one, title=EVIL, sentence=HIDDEN + EVIL, interval=None) for one in made.claims
         ),
         controls=tuple(replace(row, control=EVIL, auc=NONE) for row in made.controls),
+        faithful=tuple(
+            replace(row, title=HIDDEN + row.title, output=EVIL, normalised_interval=(NONE, NONE))
+            for row in made.faithful
+        ),
+        plausible=tuple(replace(row, title=EVIL, chance=NONE) for row in made.plausible),
+        probes=tuple(
+            replace(row, prompt=row.prompt and HIDDEN + EVIL + row.prompt) for row in made.probes
+        ),
+        stable=tuple(replace(row, change=EVIL + row.change, tau=NONE) for row in made.stable),
         input=EVIL,
     )
 
@@ -181,6 +197,19 @@ def _claims() -> tuple[Claim, ...]:
             "they were hold what chance gives.",
         ),
         _claim(
+            "C6",
+            "Strength explains better than attention",
+            NO_BETTER,
+            (0.082, 0.051, 0.113),
+            effect_name="norm − attention",
+            null=0.0,
+            sentence="Words of a high norm matter more to the model than those that attention "
+            "points at, but gradients find these words better.",
+            details=(
+                Detail(name="faithfulness, norm − gradients", value=-0.028, interval=(-0.06, 0.01)),
+            ),
+        ),
+        _claim(
             "C7",
             "[CLS] is high, punctuation low, [SEP] lowest",
             NOT_SUPPORTED,
@@ -210,6 +239,29 @@ def _claims() -> tuple[Claim, ...]:
             p_holm=None,
             n={},
             sentence="Layer 5 was not measured, so nothing can be said.",
+        ),
+        _claim(
+            "C10",
+            "Prompts that shift a text more make its labels easier to read",
+            NOT_SUPPORTED,
+            (0.6, -0.31, 0.89),
+            effect_name="ρ of shift and gain",
+            null=0.0,
+            n={"prompts": 6, "texts": 400},
+            p=0.121,
+            p_holm=0.242,
+            sentence="Of six prompts, those that shift more help a little more; chance would give "
+            "as much once in eight.",
+        ),
+        _claim(
+            "C11",
+            "Sentiment words are stronger than other content words",
+            NOT_SUPPORTED,
+            (0.518, 0.487, 0.549),
+            effect_name="AUC at equal frequency",
+            p=0.112,
+            p_holm=0.242,
+            sentence="At equal frequency a sentiment word is the stronger one in 52 of 100 cases.",
         ),
     )
 
@@ -270,6 +322,12 @@ def _scores() -> tuple[ScoreRow, ...]:
         _score("layer_0_norm", "norm at layer 0 (embeddings)", "baseline", None, 0.941),
         _score("subword", "is a later piece of a word", "baseline", None, 0.541),
         _score("length", "length", "baseline", None, 0.934),
+        _score(
+            *("integrated", "integrated gradients", "baseline", None, 0.702),
+            seconds_per_1000_tokens=37.8,
+            gap=0.0121,
+            note="midpoint rule, 50 steps",
+        ),
         _score("position", "position in the text", "baseline", None, 0.523),
         _score("random", "random numbers", "control", None, 0.499, note="200 draws, seed 0"),
         _score(

@@ -40,6 +40,11 @@ _COUNTS = {
     "unknown": "of unknown kind",
     "types": "word types",
     "sample": "texts in the sample of slow scores",
+    "explained": "texts for gradients",
+    "perturbed": "texts from which words are removed",
+    "rationales": "texts with marked words",
+    "labels": "texts with labels",
+    "paraphrases": "pairs of a text and its paraphrase",
     "pairs": "pairs of texts",
     "pairs_asked": "pairs asked for",
     "pairs_failed": "pairs that could not be compared",
@@ -49,11 +54,16 @@ _COUNTS = {
 _GROUPS = {
     "texts": (
         *("rows", "blank", "rejected", "duplicates", "distinct", "sampled", "refused", "failed"),
-        *("texts", "long", "windows", "sample"),
+        *("texts", "long", "windows", "sample", "explained", "perturbed"),
     ),
     "tokens": ("tokens", "content", "function", "punctuation", "special", "unknown", "types"),
     "pairs": ("pairs_asked", "pairs"),
+    "rationales": ("rationales",),
+    "labels": ("labels",),
+    "paraphrases": ("paraphrases",),
 }
+# Groups that all counts are told in whose names begin so; what is in none is of tokens.
+_BEGIN = ("pairs", "rationales", "labels", "paraphrases")
 _SAME_AS = {"distinct": "texts", "sampled": "texts", "windows": "texts", "pairs_asked": "pairs"}
 
 
@@ -81,11 +91,11 @@ def sizes(found: AuditResult) -> Iterator[str]:
     told = {name: n for name, n in counts.items() if n and n != counts.get(_SAME_AS.get(name, ""))}
     for group, names in _GROUPS.items():
         mine = [name for name in names if name in told]
-        if group == "pairs":
+        if group in _BEGIN:
             mine += [name for name in told if name.startswith(group) and name not in mine]
         if group == "tokens":  # whatever else is counted
             known = {name for names in _GROUPS.values() for name in names}
-            mine += [n for n in told if n not in known and not n.startswith("pairs")]
+            mine += [n for n in told if n not in known and not n.startswith(_BEGIN)]
         if mine:
             parts = (counted(_COUNTS.get(name, name), told[name]) for name in mine)
             yield f"{group}: {', '.join(parts)}"

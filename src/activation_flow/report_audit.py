@@ -3,7 +3,7 @@
 Computes nothing; the words are those of picture_audit, the layout that of terminal.py.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +30,10 @@ from activation_flow.picture_audit import (
     topic,
     where_text,
 )
+from activation_flow.report_audit_explained import Cells, sections
 from activation_flow.result_audit import AuditResult
-from activation_flow.sentences_audit import (
-    norm_sentences,
-    summary_line,
-)
+from activation_flow.sentences_audit import norm_sentences, summary_line
+from activation_flow.sentences_explained import cost_line
 from activation_flow.terminal import GAP, GREY, Column, Page, fit, packed, width_of
 
 if TYPE_CHECKING:
@@ -49,14 +48,12 @@ _MORE = (
 _VERDICT, _EFFECT, _P = 15, 24, 7  # columns of the console
 _TITLE = 16  # the least of them for a claim; narrower consoles get one thing below the other
 _TOPIC = 44  # of a claim in one line, at most
-_LEAST = 18  # of the names in a table
+_LEAST = 16  # of the names in a table
 _COLUMNS = (
     "texts: some scores are of a sample, compare those of as many; top 1/3: of norms, the share of "
     "the squared norm in its largest and its three largest dimensions; s/1,000: seconds per 1,000 "
     "tokens, – where no pass of its own is needed"
 )
-
-_Cells = dict[str, Callable[[Any], str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +79,7 @@ class AuditPage(Page):
         else:
             yield from self._claims(width)
             yield from self._scores(width)
+            yield from self._explained(width)
             yield from self._controls(width)
             yield from self._normalisation()
             if self.everything:
@@ -144,7 +142,7 @@ class AuditPage(Page):
         where = self.found.provenance.layer_name(self.found.layer)
         yield self.text(f"Scores, {where} (exploratory)", "bold")
         yield self.text("AUC: a content word above a function word of its text; 0.5 is chance")
-        columns: _Cells = {
+        columns: Cells = {
             "score": lambda row: row.title,
             "AUC [95 %]": _auc,
             "texts": lambda row: f"{row.texts:,}",
@@ -153,13 +151,27 @@ class AuditPage(Page):
         }
         yield from self._tables(columns, rows, width)
         yield self.text(_COLUMNS, GREY)
+        if said := cost_line(self.found):
+            yield self.text(visible(said))
+
+    def _explained(self, width: int) -> "Iterator[RenderableType]":
+        """Explanations, prompts, stability: those that were measured."""
+        for one in sections(self.found, self.everything):
+            if one.title:
+                yield self.text(f"\n{one.title}", "bold")
+            if one.about:
+                yield self.text(visible(one.about))
+            if one.rows:
+                yield from self._tables(one.columns, one.rows, width)
+            for note in one.notes:
+                yield self.text(visible(note), GREY)
 
     def _controls(self, width: int) -> "Iterator[RenderableType]":
         rows = self.found.controls if self.everything else controls_at(self.found)
         if not rows:
             return
         yield self.text("\nControls: here nothing must be found", "bold")
-        columns: _Cells = {
+        columns: Cells = {
             "control": lambda row: f"{row.control}: {row.score}",
             "layer": lambda row: where_text(self.found, row.layer),
             "AUC [95 %]": lambda row: control_text(row)[0],
@@ -182,7 +194,7 @@ class AuditPage(Page):
     def _sweeps(self, width: int) -> "Iterator[RenderableType]":
         """What is exploratory."""
         found = self.found
-        sweeps: tuple[tuple[str, _Cells, Sequence[Any]], ...] = (
+        sweeps: tuple[tuple[str, Cells, Sequence[Any]], ...] = (
             ("Thresholds (exploratory)", _THRESHOLDS, swept(found)),
             ("R_H beside chance (exploratory, but for what C5 rests on)", _RATIOS, surplus(found)),
             ("Confounds (exploratory)", _CONFOUNDS, found.confounds),
@@ -198,7 +210,7 @@ class AuditPage(Page):
                 yield self.text(f"\n{title}", "bold")
                 yield from self._tables(columns, rows, width)
 
-    def _layered(self) -> _Cells:
+    def _layered(self) -> Cells:
         return {
             "score": lambda row: row.title,
             "layer": lambda row: where_text(self.found, row.layer),
@@ -214,17 +226,21 @@ class AuditPage(Page):
                 continue
             yield self.text(visible(line))
 
-    def _tables(self, cells: _Cells, rows: Sequence[Any], width: int) -> "Iterator[RenderableType]":
+    def _tables(self, cells: Cells, rows: Sequence[Any], width: int) -> "Iterator[RenderableType]":
         """In as many tables as the width asks for; the names stand in each, and wrap."""
         names, *values = _columns(cells, rows)
         room = max(width - width_of(values) - GAP, min(_LEAST, width // 2))
         short = replace(names, cells=[fit(name, room) for name in names.cells])
         # subtle: rich takes what is missing from the widest column first, which holds the names.
         for _, *columns in packed([short], values, width):
-            yield self.table([names, *columns])
+            table = self.table([names, *columns])
+            if width_of(columns) + GAP + _LEAST <= width:  # else names would leave them no room
+                for column in table.columns[1:]:
+                    column.no_wrap = True
+            yield table
 
 
-def _columns(cells: _Cells, rows: Sequence[Any]) -> list[Column]:
+def _columns(cells: Cells, rows: Sequence[Any]) -> list[Column]:
     columns = []
     for head, fill in cells.items():
         texts = [visible(fill(row)) for row in rows]
@@ -236,7 +252,7 @@ def _auc(row: ScoreRow) -> str:
     return "not available" if row.missing else effect_text(row.auc, row.interval)
 
 
-_THRESHOLDS: _Cells = {
+_THRESHOLDS: Cells = {
     "scope": lambda row: row.scope,
     "q": lambda row: f"{row.quantile:g}",
     "HIGH": lambda row: f"{row.high:,}",
@@ -244,17 +260,17 @@ _THRESHOLDS: _Cells = {
     "P(content)": lambda row: share_text(row.base_rate),
     "P(HIGH | content)": lambda row: share_text(row.recall),
 }
-_RATIOS: _Cells = {
+_RATIOS: Cells = {
     "tokens: bucket": lambda row: f"{row.tokens}: {row.bucket}",
     "R − k/n [95 %]": lambda row: effect_text(row.excess, row.interval),
     "pairs": lambda row: f"{row.pairs:,}",
 }
-_CONFOUNDS: _Cells = {
+_CONFOUNDS: Cells = {
     "what": lambda row: row.name,
     "value [95 %]": lambda row: effect_text(row.value, row.interval),
     "kept": lambda row: "all" if row.kept is None else share_text(row.kept),
 }
-_DIMENSIONS: _Cells = {
+_DIMENSIONS: Cells = {
     "kind": lambda row: kind_text(row.kind),
     "dimension": lambda row: str(row.dim),
     "share": lambda row: share_text(row.share),
