@@ -7,7 +7,6 @@ from activation_flow.audit_options import Options
 from activation_flow.labelled import Labelled
 from activation_flow.material import Material
 from activation_flow.rationales import Marked
-from activation_flow.salient_words import SalientWords
 from activation_flow.text_pairs import TextPairs
 
 
@@ -25,7 +24,7 @@ class Files:
 
     pairs: TextPairs | None
     marked: Marked | None
-    salient: SalientWords | None
+    salient: frozenset[str] | None
     labelled: Labelled | None
     paraphrases: TextPairs | None
 

@@ -15,7 +15,6 @@ from activation_flow import (
     plausible,
     scoring_norms,
     texts_beside,
-    units,
 )
 from activation_flow.audit_data import Score
 from activation_flow.material import Material
@@ -101,7 +100,7 @@ def judge(
         stage=_STAGE,
     )
     slow = audit_slow.slow(encoder, ready.encoded, ready.tokens, asked, watch)
-    words = units.of_spans(ready.encoded, ready.tokens, [marked.spans[k] for k in ready.kept])
+    words, marks = plausible.units_of(marked, ready.encoded, ready.tokens)
     scores = [*fast.scores, *slow.scores]
     notes = [*marked.notes, *ready.notes, *slow.notes]
     if "explained" in options.needed:
@@ -124,7 +123,6 @@ def judge(
         scores += explained.scores
         notes += explained.notes
     judged = audit_explained.judged(scores, main, layers=True)
-    marks = np.array([mark for k in ready.kept for mark in marked.marked[k]], dtype=bool)
     return OfMarked(
         plausible=plausible.plausible(judged, words, marks),
         scores=judged,

@@ -13,7 +13,8 @@ from activation_flow import (
     audit_pairs,
     audit_slow,
     material,
-    probing,
+    prompt_gains,
+    salient,
     stable,
     units,
 )
@@ -25,7 +26,8 @@ from activation_flow.audit_options import Options
 from activation_flow.audit_pairs import Moved
 from activation_flow.audit_slow import Slow
 from activation_flow.material import Material
-from activation_flow.probing import Probed
+from activation_flow.prompt_gains import Probed
+from activation_flow.salient import SalientUnits
 from activation_flow.stable import Stable
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Got:
     slow: Slow
     explained: Explained | None
     marked: OfMarked | None
+    salient: SalientUnits | None
     moved: Moved | None
     probed: Probed | None
     stable: Stable | None
@@ -72,11 +75,13 @@ class Passes:
             watch=self.watch,
         )
         slow = self._slow(measured)
+        marked = self._marked()
         return Got(
             measured=measured,
             slow=slow,
             explained=self._explained(measured, slow) if "explained" in needed else None,
-            marked=self._marked(),
+            marked=marked,
+            salient=self._salient(measured, marked),
             moved=self._moved(),
             probed=self._probed(),
             stable=self._stable(measured) if "stability" in needed else None,
@@ -128,6 +133,22 @@ class Passes:
             self.watch,
         )
 
+    def _salient(self, measured: Measured, marked: OfMarked | None) -> SalientUnits | None:
+        """A list goes before marks: it was made for it."""
+        if "C11" not in self.options.parts:
+            return None
+        if self.files.salient is not None:
+            return salient.of_list(
+                self.files.salient,
+                str(self.options.salient),
+                measured.encoded,
+                measured.tokens,
+                units.of_words(measured.encoded, measured.tokens),
+                measured.fast.scores,
+                self.main,
+            )
+        return None if marked is None else salient.of_marks(marked, self.main)
+
     def _moved(self) -> Moved | None:
         """How far tokens move between the texts of the pairs."""
         if self.files.pairs is None:
@@ -144,16 +165,16 @@ class Passes:
     def _probed(self) -> Probed | None:
         if self.files.labelled is None:
             return None
-        return probing.probe_all(
+        return prompt_gains.probe_all(
             self.encoder,
             self.files.labelled,
             self.options.asked_prompts,
-            self.layers,
-            self.main,
+            layers=self.layers,
+            main=self.main,
             template=self.options.template,
             seed=self.options.seed,
             draws=self.options.draws,
-            progress=lambda done, n: self.watch("prompts", done, n),
+            progress=self.watch,
         )
 
     def _stable(self, measured: Measured) -> Stable:

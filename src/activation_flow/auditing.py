@@ -36,6 +36,7 @@ from activation_flow.audit_tables import Control, ScoreRow
 from activation_flow.claims import ALPHA, DECLARED
 from activation_flow.confounds import confounds
 from activation_flow.data import ActivationFlowError
+from activation_flow.explanations import Explanations
 from activation_flow.material import Material, Source
 from activation_flow.result_audit import AuditResult
 from activation_flow.templates import DEFAULT
@@ -162,9 +163,10 @@ def _result(
         shuffled=got.slow.shuffled,
         moved=got.moved,
         cls_id=encoder.cls_id,
-        explained=got.explained,
-        marked=got.marked,
-        salient=None,
+        explanations=Explanations(
+            explained=got.explained, marked=got.marked if "C6" in parts else None, main=main
+        ),
+        salient=got.salient,
         probed=got.probed,
     )
     rows = audit_rows.score_rows(scores, tokens)
@@ -224,7 +226,10 @@ def _notes(found: Material, got: Got, draws: int) -> Iterator[str]:
     yield from got.measured.notes
     yield from got.measured.fast.notes
     yield from got.slow.notes
-    for part in (got.explained, got.marked, got.moved, got.probed, got.stable):
+    for part in (
+        *(got.explained, got.marked, got.salient, got.moved),
+        *(got.probed, got.stable),
+    ):
         if part is not None:
             yield from part.notes
     if got.moved is not None:
