@@ -149,7 +149,6 @@ ORDER = (
     "perturbed_texts",
     "audit_pairs",
     "stable",
-    "audit_tests",
     "audit_slow",
     "texts_beside",
     "audit_options",
