@@ -20,7 +20,7 @@ from activation_flow.templates import DEFAULT
 
 _LEAST = {"sample": 1, "texts": 1, "explained": 1, "perturbed": 1, "draws": 1, "seed": 0}
 _FILES = ("pairs", "rationales", "labels", "paraphrases")  # each of which may be "-"
-# What a file is for, and the option that turns that off.
+# The parts that an option is for.
 _FOR = {"rationales": ("C6", "C11"), "salient": ("C11",), "labels": ("C10",)}
 _FOR |= {"prompts": ("C10",), "pairs": ("C5",), "paraphrases": (audit_parts.STABILITY,)}
 
@@ -60,12 +60,16 @@ class Options:
         for name, least in _LEAST.items():
             if (value := getattr(self, name)) < least:
                 raise ActivationFlowError(f"{name}={value} is not at least {least}")
+        parts_run = {*self.parts}
         for name, parts in _FOR.items():
-            if getattr(self, name) is not None and not {*parts} & {*self.parts}:
+            if getattr(self, name) is not None and not {*parts} & parts_run:
                 raise ActivationFlowError(
                     f"{name} is for {' and '.join(parts)}, which only={self.only!r} leaves out"
                 )
-        Prompting.of(self.asked_prompts, baseline=True, template=self.template)
+        if self.prompts is not None and self.labels is None:
+            raise ActivationFlowError("prompts are put before labelled texts; give labels, too")
+        prompts = PROMPTS if self.prompts is None else self.prompts
+        Prompting.of(prompts, baseline=True, template=self.template)
 
     def check_input(self, corpus: object) -> None:
         """Refuse to read standard input twice.

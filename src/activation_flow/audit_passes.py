@@ -98,9 +98,7 @@ class Passes:
             norms=measured.fast.norms,
             parts=frozenset(parts),
         )
-        return audit_slow.slow(
-            self.encoder, measured.encoded, measured.tokens, asked, self.watch
-        )
+        return audit_slow.slow(self.encoder, measured.encoded, measured.tokens, asked, self.watch)
 
     def _explained(self, measured: Measured, slow: Slow) -> Explained:
         asked = audit_explained.Asked(

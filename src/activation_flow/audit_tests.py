@@ -110,14 +110,14 @@ def findings(
         frequency=tokens.frequency_name.removeprefix("rarity by "),
         baselines=tuple(_baselines(given, scores)) if "C1" in asked else (),
         shuffled=audit_rows.beside(strength, copies, tokens),
-        beyond=beyond_confounds(tokens, strength, **often) if "C2" in asked else Beyond(tested=none),
+        beyond=beyond_confounds(tokens, strength, **often)
+        if "C2" in asked
+        else Beyond(tested=none),
         stratified=tuple(row for row in confounds if row.group == "stratified"),
         standout=layer_stands_out(tokens, given.norms, given.at, seed=seed)
         if "C3" in asked
         else Standout(tested=none),
-        high=consistently_high(tokens, high, **often)
-        if "C4" in asked
-        else Consistent(tested=none),
+        high=consistently_high(tokens, high, **often) if "C4" in asked else Consistent(tested=none),
         high_rate=float(high[compared].mean()) if compared.any() else float("nan"),
         ratio=none if moved is None else above_chance(moved),
         ratios=() if moved is None else ratios.ratios(moved),

@@ -37,9 +37,7 @@ COUNT = click.IntRange(1)
     help="Words that people marked: .jsonl of words and rationale (0/1), e-SNLI's .csv, or -. For "
     "C6 and C11.",
 )
-@click.option(
-    "--salient", metavar="FILE", help="Words that should stand out, one a line. For C11."
-)
+@click.option("--salient", metavar="FILE", help="Words that should stand out, one a line. For C11.")
 @click.option(
     "--labels", metavar="FILE", help="Labelled texts: .jsonl .csv .tsv of text and label. For C10."
 )
