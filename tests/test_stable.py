@@ -118,11 +118,15 @@ def test_it_is_what_two_strengths_say(shared_minilm):
 
 def test_a_model_that_reads_case_moves_under_it(tiny):
     encoder = af.Encoder.from_pretrained(tiny("roberta"), engine="torch", threads=1)
-    found = stable(encoder, ["Who is the prime minister of Canada?", "THE DOG RAN."], (2,), 2)
+    texts = ["the Dog ran; the Dog ran.", "a Dog ran"]  # a D is a piece of its own
+    found = stable(encoder, texts, (1, 2), 2, seed=3)
+    check(encoder, texts, (1, 2), "case", found)
     row = found.rows[0]
     assert (row.change, row.same) == ("case", 0.0)
     assert row.tau < 1
-    assert found.counts["case"]["aligned"] > 0
+    assert "equal but for case" in row.note
+    counts = found.counts["case"]
+    assert (counts["texts"], counts["unaligned"]) == (2, 0)  # a D stands for a d
 
 
 def test_the_order_of_the_texts_and_the_other_texts_change_nothing(tiny_encoder):
@@ -193,7 +197,7 @@ def test_given_pairs_count_as_paraphrases(tiny_encoder):
 
 def test_pairs_of_people(shared_minilm):
     path = str(data_file("cad-nli/minimal_pairs_dev.jsonl"))
-    pairs = text_pairs.read(path, sample=12)
+    pairs = text_pairs.read(path, sample=6)
     found = stable(shared_minilm, [], (4,), 4, paraphrases=pairs)
     row, counts = found.rows[-1], found.counts["paraphrase"]
     shifted = shared_minilm.shift(pairs.a, pairs.b, layers=4)
@@ -201,4 +205,4 @@ def test_pairs_of_people(shared_minilm):
     assert counts["aligned"] == sum(n for n in same if n >= 3)
     assert counts["short"] == sum(n < 3 for n in same)
     assert -1 <= row.tau_interval[0] < row.tau <= 1
-    assert row.texts == counts["texts"] == 12 - counts["short"]
+    assert row.texts == counts["texts"] == 6 - counts["short"]
