@@ -90,5 +90,5 @@ def test_standard_input_is_read_once():
     Options().check_input(["a", "-"])
     with pytest.raises(ActivationFlowError, match="the corpus and pairs cannot all be standard in"):
         Options(pairs="-").check_input("-")
-    with pytest.raises(ActivationFlowError, match=r"pairs and rationales and labels .* all but one"):
+    with pytest.raises(ActivationFlowError, match=r"pairs and rationales and .* all but one"):
         Options(pairs="-", rationales="-", labels="-").check_input("a.txt")

@@ -11,8 +11,9 @@ from architectures import TEXTS
 from audit_tokens import tokens_of
 
 import activation_flow as af
-from activation_flow import audit_slow, eager, norms, shuffled
-from activation_flow.audit_slow import COPIES, Asked
+from activation_flow import audit_defaults, audit_slow, eager, norms, shuffled
+from activation_flow.audit_defaults import COPIES
+from activation_flow.audit_slow import Asked
 
 LAYERS = (0, 1, 2, 3)
 ASKED = Asked(layers=LAYERS, main=2, sample=4, seed=5, controls=False)
@@ -69,7 +70,7 @@ def test_controls(bert, monkeypatch):
     assert {stage for stage, *_ in told} == {"norms", "attention"}
     asked = replace(ASKED, controls=None, sample=1)
     assert len(found_by(bert, asked)[0].shuffled) == COPIES
-    monkeypatch.setattr(audit_slow, "SMALL", 1000)  # parameters
+    monkeypatch.setattr(audit_defaults, "SMALL", 1000)  # parameters
     slow, *_ = found_by(bert, asked)
     assert slow.shuffled == ()
     assert "parameters, more than 1,000 (--controls makes them)" in slow.notes[-1]
@@ -179,3 +180,13 @@ def test_strengths_of_the_audit_are_set_beside_the_formula(bert):
     off = {row.layer: row.audited_error for row in slow.explained.norms}
     assert off[2] == pytest.approx(0.5, abs=1e-5)
     assert off[1] < 1e-5
+
+
+def test_only_the_parts_that_are_asked_for(bert):
+    slow, _, told = found_by(bert, replace(ASKED, parts=frozenset({"attention"}), stage="files: "))
+    assert {score.name for score in slow.scores} == {"attention", "rollout"}
+    assert (slow.explained.norms, slow.shuffled, slow.notes) == ((), (), (slow.attention.note,))
+    assert {stage for stage, *_ in told} == {"files: attention"}
+    nothing, _, told = found_by(bert, replace(ASKED, parts=frozenset()))
+    assert (nothing.scores, nothing.notes, told) == ([], (), [])
+    assert nothing.chosen == slow.chosen

@@ -11,8 +11,8 @@ import numpy as np
 from activation_flow import audit_rows, ratios
 from activation_flow.audit_data import AuditTokens, PerToken, Score, Tested
 from activation_flow.audit_pairs import Moved
-from activation_flow.audit_tables import ConfoundRow
 from activation_flow.audit_parts import CLAIMS
+from activation_flow.audit_tables import ConfoundRow
 from activation_flow.claim_tests import (
     content_above_function,
     more_than_next,
@@ -33,7 +33,6 @@ from activation_flow.kind_places import kind_places
 from activation_flow.prompt_gains import Probed
 from activation_flow.salient import SalientUnits
 from activation_flow.threshold_sweep import Cut, high_tokens
-
 
 NO_LABELS = "it takes labelled texts (--labels)"
 NO_SALIENT = "it takes words that people marked (--rationales), or a list of words (--salient)"

@@ -14,7 +14,6 @@ from activation_flow import perturbing
 from activation_flow.audit_data import AuditTokens, Score
 from activation_flow.claim_tests_better import Mean, mean_over_texts
 from activation_flow.data import ActivationFlowError, Ids
-from activation_flow.explanation_tables import FaithfulRow
 from activation_flow.faithful_text import FEWEST, Judged, judge, measures
 from activation_flow.faithfulness import STEPS
 from activation_flow.heads import Headed

@@ -87,7 +87,7 @@ class Passes:
             yield self._blocks.pop()
 
     def norms(self) -> Iterator[tuple[Ids, Strength]]:
-        """Places of the tokens of each text, and their norms at the norm layers, if all are finite."""
+        """Of each text the places of its tokens, and their norms, if all of them are finite."""
         for done, (i, norms, _) in enumerate(self._encoder.run(self._encoded, self.norm_layers), 1):
             if self._progress is not None:
                 self._progress(done, len(self._encoded))

@@ -9,6 +9,7 @@ from typing import Any
 
 from activation_flow import verdicts_better, verdicts_content, verdicts_kinds, verdicts_prompts
 from activation_flow.audit_data import Tested
+from activation_flow.audit_parts import CLAIMS
 from activation_flow.audit_tables import (
     NO_BETTER,
     NOT_SUPPORTED,
@@ -18,7 +19,6 @@ from activation_flow.audit_tables import (
     Detail,
     RatioRow,
 )
-from activation_flow.audit_parts import CLAIMS
 from activation_flow.claims import DECLARED, Declared
 from activation_flow.findings import Findings, Judged
 from activation_flow.multiplicity import holm
