@@ -41,6 +41,7 @@ ORDER = (
     "audit_tables",
     "explanation_tables",
     "units",
+    "plausibility",
     "claims",
     "crossed",
     "multiplicity",
