@@ -14,8 +14,16 @@ import numpy as np
 
 from activation_flow.audit_data import Interval, Tested
 from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES, STUDENT, few_types, untested
-from activation_flow.crossed import Clusters, Crossed, Moves, interval, p_above, spread
-from activation_flow.data import Ids
+from activation_flow.crossed import (
+    ALL,
+    LEAST,
+    Clusters,
+    Crossed,
+    clusters,
+    interval,
+    p_above,
+)
+from activation_flow.data import Ids, Mask
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -108,10 +116,12 @@ def mean_over_texts(
     value = float(per_text[known].mean())
     part = known[unit_text] & (share > 0)
     number = np.cumsum(known) - 1
-    moved, of = _moves(
-        per_text[known] - value, share[part], number[unit_text[part]], unit_type[part]
+    found = _spread(
+        per_text[known] - value,
+        share[part],
+        clusters(number[unit_text[part]], unit_type[part]),
+        np.unique(number[unit_text[part]]),
     )
-    found = spread(moved, of)
     return Mean(
         value=value,
         interval=interval(value, found, bounds=bounds),
@@ -121,29 +131,76 @@ def mean_over_texts(
     )
 
 
-def _moves(apart: PerText, share: PerUnit, text: Ids, type_: Ids) -> tuple[Moves, Clusters]:
-    """How the mean moves without each text, each type and each cell."""
+def share_of_marked(marked: Mask, unit_text: Ids) -> PerUnit:
+    """Shares of an average precision: the marked words and the words they should be above.
+
+    Either half of it is theirs, as in a pair; docs/design.md says why the marked alone are too few.
+
+    >>> share_of_marked(np.array([True, False, False]), np.zeros(3, dtype=int))
+    array([0.5 , 0.25, 0.25])
+    """
+    n = np.bincount(unit_text)[unit_text]
+    m = np.bincount(unit_text, marked)[unit_text]
+    share: PerUnit = np.where(marked, 0.5 / np.maximum(m, 1), 0.5 / np.maximum(n - m, 1))
+    return share
+
+
+def share_of_chosen(chosen: PerUnit, unit_text: Ids) -> PerUnit:
+    """Shares of one score's faithfulness, which stands between those of random orders.
+
+    Its number is due to the words that it chooses more often, or less often, than these do.
+
+    Args:
+        chosen: [units], for how many of the k the word is among the first, as a share.
+        unit_text: [units], number of the text.
+
+    >>> share_of_chosen(np.array([1.0, 0.5, 0.0]), np.zeros(3, dtype=int))
+    array([0.5, 0. , 0.5])
+    """
+    mean = np.bincount(unit_text, chosen) / np.maximum(np.bincount(unit_text), 1)
+    share: PerUnit = np.abs(chosen - mean[unit_text])
+    return share
+
+
+def _spread(apart: PerText, share: PerUnit, of: Clusters, held: Ids) -> Crossed:
+    """Variance and degrees of freedom of the mean of texts that lie so far apart from it.
+
+    Where a word of share s does s u to the number of its text, the text's deviation is s u and
+    what its other words do. So u is told to be s / Σs² of the deviation: all of it, where the
+    n words of a text have equal shares, n times over; what the others do is noise in that, which
+    is in the cell, too, and so is taken out of what types add.
+
+    Args:
+        apart: [texts].
+        share: of words, above 0.
+        of: their texts and types.
+        held: the texts that they are of.
+    """
     texts = len(apart)
-    types, of_type = np.unique(type_, return_inverse=True)
-    cells, of_cell = np.unique(text * max(len(types), 1) + of_type, return_inverse=True)
-    cell_text, cell_type = np.divmod(cells, max(len(types), 1))
-    total = np.bincount(text, share, texts)
-    cell_share = np.bincount(of_cell, share / total[text] / texts, len(cells))
-    type_share = np.bincount(cell_type, cell_share, len(types))
-    cell = apart[cell_text] / texts
-    moved = Moves(
-        text=apart / max(texts - 1, 1),
-        type_=np.bincount(cell_type, cell, len(types)),
-        cell=cell,
-        text_share=np.full(texts, 1 / texts),
-        type_share=type_share if len(types) else np.ones(1),
-        cell_share=cell_share,
-    )
-    of = Clusters(
-        text=text, type_=of_type, cell=of_cell, cell_text=cell_text, cell_type=cell_type,
-        texts=texts, types=len(types),
-    )  # fmt: skip
-    return moved, of
+    share = share / np.bincount(of.text, share)[of.text]
+    cell_share = np.bincount(of.cell, share)
+    type_share = np.bincount(of.cell_type, cell_share) / texts
+    if min(texts, of.types) < 2 or type_share.max() >= ALL:
+        return Crossed(variance=float("inf"), degrees=1.0, texts=texts, types=of.types)
+    told = cell_share / np.bincount(of.cell_text, cell_share**2)[of.cell_text]
+    cell = told * apart[held][of.cell_text] / texts
+    type_ = np.bincount(of.cell_type, cell) / (1 - type_share)
+    noise = (cell / (1 - cell_share / texts)) ** 2
+    by_text = float((apart**2).sum()) / texts / (texts - 1)
+    of_types = max(0.0, float((type_**2).sum() - noise.sum()))
+    # Squares of t independent noises of one type have t (t - 1) products, of which none is kept.
+    products = float((np.bincount(of.cell_type, noise) ** 2).sum() - (noise**2).sum())
+    uncertain = by_text**2 / (texts - 1) + products + of_types**2 / _degrees(type_share)
+    variance = by_text + of_types
+    clusters = float(min(texts, of.types) - 1)
+    degrees = variance**2 / uncertain if uncertain > 0 else clusters
+    degrees = max(1.0, min(LEAST, clusters), degrees)
+    return Crossed(variance=variance, degrees=degrees, texts=texts, types=of.types)
+
+
+def _degrees(share: PerUnit) -> float:
+    """Of a sum of squares to which each type adds, on average, the square of its share."""
+    return max(1.0, float((share**2).sum()) ** 2 / float((share**4).sum()) - 1)
 
 
 def better_than_attention(measures: Sequence[Measure]) -> Better:
