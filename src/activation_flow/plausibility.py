@@ -105,7 +105,8 @@ class Ranked:
     def per_wanted(self, values: PerText) -> PerText:
         """Divided by the number of marked words; NaN where there is none."""
         none = np.full(len(self.wanted), np.nan)
-        return np.divide(values, self.wanted, where=self.wanted > 0, out=none)
+        found: PerText = np.divide(values, self.wanted, where=self.wanted > 0, out=none)
+        return found
 
 
 def _precision(ranked: Ranked) -> PerGroup:

@@ -88,7 +88,8 @@ def units_of(
     number = {text: k for k, text in enumerate(marked.texts)}
     at = [number[one.text.text] for one in encoded]
     of = [np.array(marked.marked[k], dtype=bool) for k in at]
-    return of_spans(encoded, tokens, [marked.spans[k] for k in at]), np.concatenate(of)
+    units = of_spans(encoded, tokens, [marked.spans[k] for k in at])
+    return units, np.concatenate([np.zeros(0, dtype=bool), *of])
 
 
 def plausible(scores: Sequence[Score], units: Units, marked: Mask) -> Plausible:

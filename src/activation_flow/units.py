@@ -32,8 +32,8 @@ class Units:
     Attributes:
         of_token: number of the unit of each token of all texts, from 0; -1 where it is of none.
         text: [units], number of the text, from 0; never decreasing.
-        type: [units], number of the word type, from 0: its casefolded spelling, without the
-            punctuation about it.
+        type: [units], number of the word type, from 0: its casefolded spelling, without
+            punctuation where there is anything else.
         kind: [units], ``content`` if a token of it is, else ``function``, ``punctuation``, "".
         pieces: [units], how many tokens; a unit may have none.
         n_texts: how many texts.
@@ -65,7 +65,8 @@ class Units:
             found: PerUnit = np.bincount(unit, of_unit, len(self))
         else:
             found = np.full(len(self), {"max": -np.inf, "min": np.inf}[how])
-            {"max": np.maximum, "min": np.minimum}[how].at(found, unit, of_unit)  # NaN wins
+            with np.errstate(invalid="ignore"):  # NaN wins, which numpy calls invalid here
+                {"max": np.maximum, "min": np.minimum}[how].at(found, unit, of_unit)
         found[self.pieces == 0] = np.nan
         return found
 
@@ -122,8 +123,8 @@ def _types(encoded: "Sequence[Encoded]", tokens: "AuditTokens", of_token: Ids, n
     """A number for each word: that of its tokens' word types, each once where they follow.
 
     Those know the casefolded spelling of the whole word already, so "GREAT" in three pieces is the
-    word that "great" in one piece is. Where a unit holds a word, the punctuation about it does not
-    count: "home." and "home" are one type, as one is not seen anew after the other.
+    word that "great" in one piece is. Where a unit holds a word, punctuation beside it does not
+    count: "home." and "home" are one type, for who has seen one has seen the other.
     """
     in_word = np.concatenate([np.empty(0, dtype=bool), *(one.text.word >= 0 for one in encoded)])
     worded = np.zeros(n + 1, dtype=bool)  # the last entry is for tokens of no unit
