@@ -21,8 +21,8 @@ MORE = [("xlnet", "base"), ("albert", "mlm"), ("llama", "next"), ("t5", "base")]
 
 @pytest.mark.parametrize(("model_type", "head"), KINDS + MORE)
 def test_gradients_are_those_of_finite_differences(model_type: str, head: str) -> None:
-    # The norm modules of some are in float32 whatever the model is: rounding rules small steps.
-    size, within = (1e-2, 2e-2) if model_type in ("llama", "t5") else (1e-5, 1e-5)
+    # The norm modules of some are in float32 whatever the model is, and T5 has kinks (ReLU).
+    size, within = (1e-3, 3e-3) if model_type in ("llama", "t5") else (1e-5, 1e-6)
     model, tokenizer = made(model_type, head)
     with opened((copy.deepcopy(model), tokenizer)) as (headed, sampled, words):
         headed.model.double()
@@ -34,12 +34,12 @@ def test_gradients_are_those_of_finite_differences(model_type: str, head: str) -
 
         slope = integrated.gradient(output, rows[None])[0]
         generator = torch.Generator().manual_seed(0)
-        for _ in range(3):
-            way = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
-            way /= way.norm()
+        random = torch.randn((3, *rows.shape), generator=generator, dtype=torch.float64)
+        for way in (slope, *random):
+            way = way / way.norm()
             after, before = output(torch.stack([rows + size * way, rows - size * way])).tolist()
             truth = (after - before) / (2 * size)
-            np.testing.assert_allclose(float((slope * way).sum()), truth, rtol=within, atol=1e-8)
+            assert abs(float((slope * way).sum()) - truth) <= within * float(slope.norm())
 
 
 def slow(

@@ -101,9 +101,9 @@ def test_an_eager_engines_own_copy_has_no_head() -> None:
 
 
 def test_a_changed_model_is_refused() -> None:
-    model, tokenizer = made("bert", "mlm")
+    model, tokenizer = made("bert", "base")
     model = copy.deepcopy(model)
-    encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch")
+    encoder = af.Encoder.from_pretrained((model, tokenizer))
     handle = model.register_forward_hook(lambda *_: None)
     with pytest.raises(af.ActivationFlowError, match=r"has changed since .*forward hook"):
         heads.opened(encoder).__enter__()

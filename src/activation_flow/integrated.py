@@ -110,7 +110,7 @@ def integrated(
             (rows - baseline).double() * _mean_gradient(output, rows, baseline, steps, at_once)
         ).sum(-1)
         found = Integral(values.numpy(), change, steps, defined)
-        if found.complete or 2 * steps > MOST_STEPS:
+        if found.complete or not np.isfinite(found.error) or 2 * steps > MOST_STEPS:
             return found
         steps *= 2
 
