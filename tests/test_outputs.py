@@ -170,6 +170,14 @@ def test_held_out_words_are_drawn_by_the_seed_and_the_text() -> None:
     assert moved.target_at.tolist() == drawn[0]
 
 
+def test_the_first_token_of_a_decoder_cannot_be_asked_for() -> None:
+    with opened(made("gpt2", "next")) as (headed, sampled, words):
+        (question,) = outputs.questions(headed, sampled.encoded[0], unit_of(sampled, words, 0))
+        at = question.target_at[None] - 1
+        with pytest.raises(ValueError, match="nothing comes before"):
+            outputs.ask(headed, question, question.ids[None], question.type_ids[None], at)
+
+
 @pytest.mark.parametrize(
     ("model_type", "head"), [("bert", "mlm"), ("gpt2", "next"), ("bert", "base")]
 )
