@@ -172,18 +172,19 @@ def ask(
     import torch
 
     size = headed_passes.at_once(headed, ids.shape[1])
-    found: list[tuple[Any, ...]] = []
+    f: list[np.ndarray] = []
+    unit: list[np.ndarray] = []
+    mean: list[np.ndarray] = []
     with torch.no_grad():
         for k in range(0, len(ids), size):
             some = slice(k, k + size)
             out = headed_passes.run(headed, ids[some], type_ids[some])
             h = out.hidden_states[-1].double()
-            f = h[:, 0, 0]
+            unit.append((h / _norm(h)).mean(dim=1).numpy())
+            mean.append(h.mean(dim=1).numpy())
             if headed.kind != "embedding":
-                f = _head(headed, question, out, target_at[some])
-            found.append((f.numpy(), (h / _norm(h)).mean(dim=1).numpy(), h.mean(dim=1).numpy()))
-    f, unit, mean = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Answer(None if headed.kind == "embedding" else f, unit, mean)
+                f.append(_head(headed, question, out, target_at[some]).numpy())
+    return Answer(np.concatenate(f) if f else None, np.concatenate(unit), np.concatenate(mean))
 
 
 def differentiable(headed: Headed, question: Question, rows: "Tensor") -> "Tensor":
@@ -243,6 +244,8 @@ def _head(headed: Headed, question: Question, out: Any, target_at: BatchIds) -> 
         found: Tensor = out.logits[:, question.target_class].double()
         return found
     # The prediction of a token stands at the token before it, in a model that reads onwards.
+    if headed.kind == "next" and (target_at < 1).any():
+        raise ValueError("a token that nothing comes before cannot be asked for")
     at = torch.from_numpy(target_at - (headed.kind == "next"))
     logits = out.logits[torch.arange(len(at))[:, None], at]
     asked = torch.from_numpy(np.array(question.target_ids)).expand(at.shape)
