@@ -63,7 +63,8 @@ class Units:
             found: PerUnit = np.bincount(unit, of_unit, len(self))
         else:
             found = np.full(len(self), {"max": -np.inf, "min": np.inf}[how])
-            {"max": np.maximum, "min": np.minimum}[how].at(found, unit, of_unit)  # NaN wins
+            with np.errstate(invalid="ignore"):  # NaN wins, and some builds of numpy say so
+                {"max": np.maximum, "min": np.minimum}[how].at(found, unit, of_unit)
         found[self.pieces == 0] = np.nan
         return found
 
