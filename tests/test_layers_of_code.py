@@ -56,6 +56,7 @@ ORDER = (
     "rank_correlation",
     "faithfulness",
     "like_with_like",
+    "claim_tests_salient",
     "confounds",
     "ratios",
     "threshold_sweep",

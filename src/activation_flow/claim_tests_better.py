@@ -23,7 +23,7 @@ from activation_flow.crossed import (
     interval,
     p_above,
 )
-from activation_flow.data import Ids
+from activation_flow.data import Ids, Mask
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -117,7 +117,9 @@ def mean_over_texts(
     part = known[unit_text] & (share > 0)
     number = np.cumsum(known) - 1
     found = _spread(
-        per_text[known] - value, share[part], clusters(number[unit_text[part]], unit_type[part]),
+        per_text[known] - value,
+        share[part],
+        clusters(number[unit_text[part]], unit_type[part]),
         np.unique(number[unit_text[part]]),
     )
     return Mean(
@@ -127,6 +129,37 @@ def mean_over_texts(
         spread=found,
         texts=texts,
     )
+
+
+def share_of_marked(marked: Mask, unit_text: Ids) -> PerUnit:
+    """Shares of an average precision: the marked words and the words they should be above.
+
+    Either half of it is theirs, as in a pair; docs/design.md says why the marked alone are too few.
+
+    >>> share_of_marked(np.array([True, False, False]), np.zeros(3, dtype=int))
+    array([0.5 , 0.25, 0.25])
+    """
+    n = np.bincount(unit_text)[unit_text]
+    m = np.bincount(unit_text, marked)[unit_text]
+    share: PerUnit = np.where(marked, 0.5 / np.maximum(m, 1), 0.5 / np.maximum(n - m, 1))
+    return share
+
+
+def share_of_chosen(chosen: PerUnit, unit_text: Ids) -> PerUnit:
+    """Shares of one score's faithfulness, which stands between those of random orders.
+
+    Its number is due to the words that it chooses more often, or less often, than these do.
+
+    Args:
+        chosen: [units], for how many of the k the word is among the first, as a share.
+        unit_text: [units], number of the text.
+
+    >>> share_of_chosen(np.array([1.0, 0.5, 0.0]), np.zeros(3, dtype=int))
+    array([0.5, 0. , 0.5])
+    """
+    mean = np.bincount(unit_text, chosen) / np.maximum(np.bincount(unit_text), 1)
+    share: PerUnit = np.abs(chosen - mean[unit_text])
+    return share
 
 
 def _spread(apart: PerText, share: PerUnit, of: Clusters, held: Ids) -> Crossed:
