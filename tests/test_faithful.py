@@ -78,12 +78,15 @@ def test_of_a_sum_its_parts_are_the_best_order(additive: Any, material: Material
     found = of_sum(additive, material, [*scores, score("random", parts)])
     assert found.keys == (("parts", None), ("least", None), ("random", None))
     best, least, random = found.normalised
-    assert (best >= 1).all() and (least <= 0).all()
+    assert (best >= 1).all()
+    assert (least <= 0).all()
     assert (found.normalised_sufficiency[0] <= 0).all()
     assert (found.normalised_sufficiency[1] >= 1).all()
     np.testing.assert_allclose(found.tau[:2], [[1] * 5, [-1] * 5])
     assert abs(found.tau[2]).max() < 0.15
-    assert abs(random.mean() - 0.5) < 0.1 and (random > 0.2).all() and (random < 0.8).all()
+    assert abs(random.mean() - 0.5) < 0.1
+    assert (random > 0.2).all()
+    assert (random < 0.8).all()
     main, double, deleted, _ = found.moved
     assert [(one.operator, one.main) for one in found.moved] == [
         ("masked", True), ("masked", False), ("deleted", False), ("deleted", False),
@@ -97,8 +100,9 @@ def test_of_a_sum_its_parts_are_the_best_order(additive: Any, material: Material
     np.testing.assert_array_equal(words.text[found.unit], found.text[found.unit_text])
     np.testing.assert_array_equal(words.type[found.unit], found.unit_type)
     assert "words are masked, and again deleted; the model is a sum" in found.notes[0]
-    assert "lowest and highest of 50 random orders of the words of each text, seed 1" in (
-        found.notes[1]
+    assert (
+        "lowest and highest of 50 random orders of the words of each text, seed 1"
+        in (found.notes[1])
     )
 
 
@@ -118,12 +122,16 @@ def test_bounds_are_those_of_the_random_orders(additive: Any, material: Material
 
 
 def test_other_texts_and_their_order_change_nothing(additive: Any, material: Material) -> None:
-    _, tokens, words = material
+    _, tokens, _words = material
     values = np.round(additive[1][tokens.id], 1)  # with ties
     told: list[Any] = []
     all_, some, again = (
         of_sum(additive, material, [score("a", values)], texts=texts, watch=watch)
-        for texts, watch in ((range(5), None), ([3, 1], lambda *at: told.append(at)), ([1, 3], None))
+        for texts, watch in (
+            (range(5), None),
+            ([3, 1], lambda *at: told.append(at)),
+            ([1, 3], None),
+        )
     )
     assert some.text.tolist() == again.text.tolist() == [1, 3]
     assert told == [(1, 2), (2, 2)]
@@ -141,11 +149,16 @@ def test_texts_and_scores_that_cannot_be_judged(additive: Any, material: Materia
     holed[np.flatnonzero((tokens.text == 1) & (words.of_token >= 0))[2]] = np.nan
     several = list(encoded)
     several[4] = replace(encoded[4], windows=((0, 3), (3, 6)))
-    scores = [score("a", values), score("holed", holed), score("none", values * np.nan, missing="x")]
+    scores = [
+        score("a", values),
+        score("holed", holed),
+        score("none", values * np.nan, missing="x"),
+    ]
     found = of_sum(additive, (several, tokens, words), scores, texts=range(6))
     assert found.text.tolist() == [0, 1, 2, 3]
-    assert "over 4 texts (left out: 1 that take several windows, 1 that have fewer than 2" in (
-        found.notes[0]
+    assert (
+        "over 4 texts (left out: 1 that take several windows, 1 that have fewer than 2"
+        in (found.notes[0])
     )
     known = ~np.isnan([found.normalised, found.tau, found.pieces, *(
         values for one in found.moved for values in (one.comprehensiveness, one.sufficiency)
@@ -171,7 +184,8 @@ def test_texts_and_scores_that_cannot_be_judged(additive: Any, material: Materia
 def test_equal_orders_have_no_bounds(additive: Any, material: Material) -> None:
     additive[1][:] = 0
     found = of_sum(additive, material, [score("a", np.arange(len(material[1].id)))])
-    assert np.isnan(found.normalised).all() and np.isnan(found.tau).all()
+    assert np.isnan(found.normalised).all()
+    assert np.isnan(found.tau).all()
     assert (found.moved[0].comprehensiveness == 0).all()
     assert "5 texts have no bounds: all random orders give the same" in found.notes
     row = faithful_rows.rows(found, [score("a", np.empty(0))], ("a", None))[0]
@@ -181,7 +195,7 @@ def test_equal_orders_have_no_bounds(additive: Any, material: Material) -> None:
 def test_metrics_of_eraser_by_plain_calls(
     pair: tuple[Any, Any], encoder: af.Encoder, material: Material
 ) -> None:
-    model, (encoded, tokens, words) = pair[0], material
+    encoded, tokens, words = material
     values = np.random.default_rng(2).normal(size=len(tokens))
     with heads.opened(encoder) as headed:
         found = faithful.faithful(headed, *material, [score("a", values)], [1, 3], orders=6)
@@ -191,24 +205,30 @@ def test_metrics_of_eraser_by_plain_calls(
         own = sorted(set(unit.tolist()) - {-1})
         best = {u: values[tokens.text == i][unit == u].max() for u in own}
         order = sorted(own, key=lambda u: -best[u])
-        before = headed_models.said(model, "embedding", ids, [], [])
-
-        def without(removed: list[int], token: int | None) -> tuple[float, float]:
-            other = [token if u in removed else one for one, u in zip(ids, unit, strict=True)]
-            left = [one for one in other if one is not None]
-            after = headed_models.said(model, "embedding", left, [], [])
-            return headed_models.moved("embedding", before, after)
-
         ks = range(1, -(-len(own) // 2) + 1)
-        wanted = [
-            [
-                np.mean([without(removed, token)[which] for removed in sets], axis=0)
-                for sets in ([order[:k] for k in ks], [order[k:] for k in ks])
+        wanted = []
+        for token in (mask, None):
+            for sets in ([order[:k] for k in ks], [order[k:] for k in ks]):
+                each = [without(pair[0], ids, unit, gone, token) for gone in sets]
+                wanted.append(np.mean(each, axis=0))
+        main, second, again, again_second = found.moved
+        for which, (one, other) in enumerate(((main, again), (second, again_second))):
+            measured = [
+                area[0, at]
+                for moved in (one, other)
+                for area in (moved.comprehensiveness, moved.sufficiency)
             ]
-            for token in (mask, None)
-            for which in (0, 1)
-        ]
-        measured = [[one.comprehensiveness[0, at], one.sufficiency[0, at]] for one in found.moved]
-        np.testing.assert_allclose(measured, wanted, rtol=1e-3, atol=2e-6)
+            expected = [means[which] for means in wanted]
+            np.testing.assert_allclose(measured, expected, rtol=1e-3, atol=2e-6)
         pieces = [sum(np.isin(unit, order[:k])) / k for k in ks]
         assert found.pieces[0, at] == pytest.approx(np.mean(pieces))
+
+
+def without(
+    model: Any, ids: list[int], unit: np.ndarray, removed: list[int], token: int | None
+) -> tuple[float, float]:
+    """How far a text's two outputs move when units are replaced by a token, or deleted."""
+    other = [token if u in removed else one for one, u in zip(ids, unit, strict=True)]
+    left = [one for one in other if one is not None]
+    before, after = (headed_models.said(model, "embedding", of, [], []) for of in (ids, left))
+    return headed_models.moved("embedding", before, after)

@@ -37,9 +37,7 @@ def test_grid(n: int) -> None:
 
 
 @given(VALUES, st.integers(0, 9))
-def test_order_puts_higher_values_first_and_is_a_permutation(
-    values: np.ndarray, seed: int
-) -> None:
+def test_order_puts_higher_values_first_and_is_a_permutation(values: np.ndarray, seed: int) -> None:
     noise = np.random.default_rng(seed).random(len(values))
     found = order(values, noise)
     assert sorted(found) == list(range(len(values)))

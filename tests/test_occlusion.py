@@ -14,7 +14,9 @@ from activation_flow.audit_data import Score
 from activation_flow.outputs import Question
 
 
-def hidden(model: Any, kind: str, asked: Question, unit: np.ndarray, token: int) -> dict[int, float]:
+def hidden(
+    model: Any, kind: str, asked: Question, unit: np.ndarray, token: int
+) -> dict[int, float]:
     """Of every word that may go, how far the main output moves without it."""
     ids, at = asked.ids.tolist(), asked.target_at.tolist()
     targets = asked.target_ids.tolist()
@@ -46,7 +48,8 @@ def test_every_word_is_hidden_alone(kind: str) -> None:
     assert (found.name, found.layer, found.role, found.pooling) == (
         "occlusion", None, "baseline", "max",
     )  # fmt: skip
-    assert found.seconds_per_1000_tokens and found.seconds_per_1000_tokens > 0
+    assert found.seconds_per_1000_tokens
+    assert found.seconds_per_1000_tokens > 0
     assert ("masked" in found.note) is (kind != "next")
     assert told == [(1, 2), (2, 2)]
     assert np.isnan(found.values[tokens.text == 1]).all()
@@ -54,9 +57,7 @@ def test_every_word_is_hidden_alone(kind: str) -> None:
         unit = _local(words, tokens, i)
         each = [hidden(pair[0], kind, one, unit, token) for one in asked]
         assert len(each) == (3 if kind == "mlm" else 1)
-        wanted = [
-            np.mean([one[u] for one in each if u in one]) if u >= 0 else np.nan for u in unit
-        ]
+        wanted = [np.mean([one[u] for one in each if u in one]) if u >= 0 else np.nan for u in unit]
         assert kind != "mlm" or {sum(u in one for one in each) for u in set(unit) - {-1}} == {2}
         np.testing.assert_allclose(found.values[tokens.text == i], wanted, rtol=1e-3, atol=2e-6)
 

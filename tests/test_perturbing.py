@@ -102,9 +102,7 @@ def test_distances_are_those_of_plain_calls(
     assert np.ptp(main) > 1e-3
 
 
-def test_a_set_is_asked_once(
-    encoders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_set_is_asked_once(encoders: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     _, encoder = encoders["embedding"]
     (one,), _ = encoder.tokenize([TEXTS[0]])
     unit = perturbing.numbered(np.where(one.text.special, -1, one.text.word))

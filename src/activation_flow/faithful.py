@@ -14,7 +14,7 @@ from activation_flow import perturbing
 from activation_flow.audit_data import AuditTokens, Score
 from activation_flow.claim_tests_better import Mean, mean_over_texts
 from activation_flow.data import ActivationFlowError, Ids
-from activation_flow.faithful_text import FEWEST, Judged, judge, measures
+from activation_flow.faithful_text import AGAIN, FEWEST, Judged, judge, measures
 from activation_flow.faithfulness import STEPS
 from activation_flow.heads import Headed
 from activation_flow.tokens import Encoded
@@ -215,7 +215,8 @@ def _notes(
         f"faithfulness over {len(every):,} texts{out}: "
         f"words are {main}, and again {second}; the model is {headed.note}",
         f"bounds: the lowest and highest of {orders} random orders of the words of each text, seed "
-        f"{seed}; a score may lie outside of them; random: the mean of these orders",
+        f"{seed}; a score may lie outside of them; random: the mean of these orders (of {AGAIN} "
+        f"where words are {second})",
     ]
     if thinned:
         notes.append(

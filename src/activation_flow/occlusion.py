@@ -80,4 +80,5 @@ def of_text(headed: Headed, one: Encoded, unit: Ids) -> PerToken:
         asked[free] += 1
     mean = np.full(n + 1, np.nan)  # the last one is that of tokens of no word
     mean[:n][asked > 0] = sums[asked > 0] / asked[asked > 0]
-    return mean[local]
+    found: PerToken = mean[local]
+    return found

@@ -99,9 +99,7 @@ class Removing:
         return ids[~gone].reshape(shape), kinds[~gone].reshape(shape), moved
 
 
-def removing(
-    headed: "Headed", question: "Question", unit_of_token: Ids, operator: str
-) -> Removing:
+def removing(headed: "Headed", question: "Question", unit_of_token: Ids, operator: str) -> Removing:
     """By one operator."""
     token = {MASKED: headed.mask_id, DELETED: None, BLANKED: headed.blank_id}[operator]
     return Removing(question, unit_of_token, operator, token)
