@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import headed_models
+import plain_calls
 import numpy as np
 import pytest
 from architectures import TEXTS
@@ -28,7 +28,7 @@ def score(name: str, values: np.ndarray, **more: Any) -> Score:
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Any, Any]:
-    return headed_models.make("embedding")
+    return plain_calls.made("embedding")
 
 
 @pytest.fixture(scope="module")
@@ -230,5 +230,5 @@ def without(
     """How far a text's two outputs move when units are replaced by a token, or deleted."""
     other = [token if u in removed else one for one, u in zip(ids, unit, strict=True)]
     left = [one for one in other if one is not None]
-    before, after = (headed_models.said(model, "embedding", of, [], []) for of in (ids, left))
-    return headed_models.moved("embedding", before, after)
+    before, after = (plain_calls.said(model, "embedding", of, [], []) for of in (ids, left))
+    return plain_calls.moved("embedding", before, after)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import headed_models
+import plain_calls
 import numpy as np
 import pytest
 from architectures import TEXTS
@@ -20,19 +20,19 @@ def hidden(
     """Of every word that may go, how far the main output moves without it."""
     ids, at = asked.ids.tolist(), asked.target_at.tolist()
     targets = asked.target_ids.tolist()
-    before = headed_models.said(model, kind, ids, at, targets)
+    before = plain_calls.said(model, kind, ids, at, targets)
     found = {}
     for word in set(unit[unit >= 0].tolist()):
         if asked.free[unit == word].all():
             other = [token if u == word else i for i, u in zip(ids, unit, strict=True)]
-            after = headed_models.said(model, kind, other, at, targets)
-            found[word] = headed_models.moved(kind, before, after)[0]
+            after = plain_calls.said(model, kind, other, at, targets)
+            found[word] = plain_calls.moved(kind, before, after)[0]
     return found
 
 
 @pytest.mark.parametrize("kind", ["mlm", "next", "embedding"])
 def test_every_word_is_hidden_alone(kind: str) -> None:
-    pair = headed_models.make(kind)
+    pair = plain_calls.made(kind)
     encoder = af.Encoder.from_pretrained(pair, engine="torch", threads=1)
     encoded, _ = encoder.tokenize(TEXTS[:3])
     tokens = tokens_of(encoded)

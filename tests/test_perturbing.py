@@ -4,7 +4,7 @@ import warnings
 from types import SimpleNamespace
 from typing import Any
 
-import headed_models
+import plain_calls
 import numpy as np
 import pytest
 from architectures import TEXTS
@@ -55,7 +55,7 @@ def test_free_units_are_whole_words_of_which_nothing_is_asked() -> None:
 
 @pytest.fixture(scope="module")
 def encoders() -> dict[str, tuple[Any, af.Encoder]]:
-    made = {kind: headed_models.make(kind) for kind in headed_models.HEADS}
+    made = {kind: plain_calls.made(kind) for kind in plain_calls.KINDS}
     return {
         kind: (pair[0], af.Encoder.from_pretrained(pair, engine="torch", threads=1))
         for kind, pair in made.items()
@@ -83,7 +83,7 @@ def test_distances_are_those_of_plain_calls(
         main, second = perturbing.distances(headed, asked, unit, removed, operator)
         token = {"masked": headed.mask_id, "deleted": None, "blanked": headed.blank_id}[operator]
     targets = set(asked.target_at.tolist())
-    before = headed_models.said(
+    before = plain_calls.said(
         model, kind, asked.ids.tolist(), sorted(targets), asked.target_ids.tolist()
     )
     assert len(removed[0, free]) >= 4
@@ -96,8 +96,8 @@ def test_distances_are_those_of_plain_calls(
                 at.append(len(ids))
             if not gone or token is not None:
                 ids.append(token if gone else int(asked.ids[i]))
-        after = headed_models.said(model, kind, ids, at, asked.target_ids.tolist())
-        wanted = headed_models.moved(kind, before, after)
+        after = plain_calls.said(model, kind, ids, at, asked.target_ids.tolist())
+        wanted = plain_calls.moved(kind, before, after)
         np.testing.assert_allclose((main[number], second[number]), wanted, rtol=1e-3, atol=2e-6)
     assert np.ptp(main) > 1e-3
 

@@ -1,37 +1,22 @@
-"""Tiny models with a head for tests, and what they say, by transformers itself."""
+"""What tiny models with heads say of one text at a time, by plain calls of transformers."""
 
 from typing import Any
 
+import headed_models
 import numpy as np
 import torch
-import transformers
-from architectures import TABLE, make_tokenizer
 
-HEADS = {
-    "mlm": ("bert", transformers.AutoModelForMaskedLM),
-    "classifier": ("bert", transformers.AutoModelForSequenceClassification),
-    "next": ("gpt2", transformers.AutoModelForCausalLM),
-    "embedding": ("bert", transformers.AutoModel),
+KINDS = {
+    "mlm": ("bert", "mlm"),
+    "classifier": ("bert", "classifier"),
+    "next": ("gpt2", "next"),
+    "embedding": ("bert", "base"),
 }
 
 
-def make(kind: str) -> tuple[Any, Any]:
-    """A tiny (model, tokenizer) that is asked so, every parameter perturbed."""
-    model_type, auto = HEADS[kind]
-    tokenizer = make_tokenizer(TABLE[model_type].tokenizer, TABLE[model_type].inputs)
-    torch.manual_seed(0)
-    special = {
-        f"{name}_token_id": getattr(tokenizer, f"{name}_token_id")
-        for name in ("pad", "bos", "eos", "cls", "sep")
-        if getattr(tokenizer, f"{name}_token_id") is not None
-    }
-    values = {**TABLE[model_type].config, **special}
-    config = transformers.AutoConfig.for_model(model_type, vocab_size=len(tokenizer), **values)
-    model = auto.from_config(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return model, tokenizer
+def made(kind: str) -> tuple[Any, Any]:
+    """A tiny (model, tokenizer) that is asked so; GPT-2's has no mask token."""
+    return headed_models.made(*KINDS[kind], mask=kind != "next")
 
 
 def said(model: Any, kind: str, ids: list[int], at: list[int], targets: list[int]) -> Any:
