@@ -119,10 +119,13 @@ TABLE: dict[str, Architecture] = {
 }
 
 
-def make_model(model_type: str, tokenizer: PreTrainedTokenizerFast, **more: Any) -> Any:
+def make_model(
+    model_type: str, tokenizer: PreTrainedTokenizerFast, auto: Any = AutoModel, **more: Any
+) -> Any:
     """A tiny model with every parameter perturbed, LayerNorm gains and biases too.
 
-    Freshly made post-LN models have norm √d everywhere: they would hide a wrong layer.
+    Freshly made post-LN models have norm √d everywhere: they would hide a wrong layer. ``auto``: by
+    which class it is made; ``more``: of its config.
     """
     torch.manual_seed(0)
     special = {
@@ -132,7 +135,7 @@ def make_model(model_type: str, tokenizer: PreTrainedTokenizerFast, **more: Any)
     }
     values = {**TABLE[model_type].config, **special, **more}
     config = AutoConfig.for_model(model_type, vocab_size=len(tokenizer), **values)
-    model = AutoModel.from_config(config).eval()
+    model = auto.from_config(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -136,7 +136,10 @@ def _load_head(request: Request, origin: Origin) -> tuple[Any, str]:
         return None, f"its head cannot be loaded ({' '.join(str(problem).split())[:200]})"
     if missing:  # they were filled at random: such a head says nothing
         some = sorted(missing)[0]
-        return None, f"its checkpoint has no trained head ({len(missing)} weights lack: {some} ...)"
+        return (
+            None,
+            f"its checkpoint has no trained head ({len(missing)} weights are missing: {some} ...)",
+        )
     return model, ""
 
 
