@@ -4,8 +4,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import plain_calls
 import numpy as np
+import plain_calls
 import pytest
 from architectures import TEXTS
 from audit_tokens import tokens_of
@@ -108,7 +108,7 @@ def test_of_a_sum_its_parts_are_the_best_order(additive: Any, material: Material
 
 def test_bounds_are_those_of_the_random_orders(additive: Any, material: Material) -> None:
     _, tokens, words = material
-    found = of_sum(additive, material, [], orders=400, texts=[0])
+    found = of_sum(additive, material, [], orders=200, texts=[0])
     each = words.pooled(additive[1][tokens.id], "sum")[words.text == 0]
     ks = grid(len(each))
     source = np.random.default_rng(0)

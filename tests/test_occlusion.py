@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import plain_calls
 import numpy as np
+import plain_calls
 import pytest
 from architectures import TEXTS
 from audit_tokens import tokens_of
