@@ -62,5 +62,12 @@ def test_every_word_is_hidden_alone(kind: str) -> None:
         np.testing.assert_allclose(found.values[tokens.text == i], wanted, rtol=1e-3, atol=2e-6)
 
 
+def test_a_model_that_cannot_be_asked() -> None:
+    tokens: Any = range(3)
+    (found,) = occlusion.unavailable(tokens, "no room")
+    assert (found.name, found.missing, len(found.values)) == ("occlusion", "no room", 3)
+    assert np.isnan(found.values).all()
+
+
 def _local(words: units.Units, tokens: Any, i: int) -> np.ndarray:
     return perturbing.numbered(words.of_token[tokens.text == i])
