@@ -1,4 +1,4 @@
-"""How faithful scores are to the model, over texts, and as rows of a table.
+"""How faithful scores are to the model, over texts.
 
 Each text is judged by itself, in faithful_text.py, from a seed of its own: which other texts there
 are, and in which order, changes nothing.
@@ -14,7 +14,7 @@ from activation_flow import perturbing
 from activation_flow.audit_data import AuditTokens, Score
 from activation_flow.claim_tests_better import Mean, mean_over_texts
 from activation_flow.data import ActivationFlowError, Ids
-from activation_flow.faithful_text import FEWEST, Judged, judge, measures
+from activation_flow.faithful_text import AGAIN, FEWEST, Judged, judge, measures
 from activation_flow.faithfulness import STEPS
 from activation_flow.heads import Headed
 from activation_flow.tokens import Encoded
@@ -207,14 +207,16 @@ def _notes(
         "take several windows": several,
         f"have fewer than {FEWEST} words that may be removed": whole - len(every),
     }
-    out = [f"{n} that {why}" for why, n in left.items() if n]
+    out = ", ".join(f"{n:,} that {why}" for why, n in left.items() if n)
+    out = f" (left out: {out})" if out else ""
     thinned = sum(one.words > 2 * STEPS for one in every)
     equal = sum(bool(np.isnan(one.normalised[random])) for one in every)
     notes = [
-        f"faithfulness over {len(every):,} texts{f' (left out: {', '.join(out)})' if out else ''}: "
+        f"faithfulness over {len(every):,} texts{out}: "
         f"words are {main}, and again {second}; the model is {headed.note}",
         f"bounds: the lowest and highest of {orders} random orders of the words of each text, seed "
-        f"{seed}; a score may lie outside of them; random: the mean of these orders",
+        f"{seed}; a score may lie outside of them; random: the mean of these orders (of {AGAIN} "
+        f"where words are {second})",
     ]
     if thinned:
         notes.append(

@@ -12,8 +12,9 @@ import numpy as np
 
 from activation_flow import faithfulness as formulas
 from activation_flow import outputs, perturbing
-from activation_flow.data import Ids
+from activation_flow.data import Ids, Mask
 from activation_flow.heads import Headed
+from activation_flow.outputs import Question
 from activation_flow.tokens import Encoded
 
 if TYPE_CHECKING:
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
     PerScore = Bool[np.ndarray, "scores"]
     Orders = Int[np.ndarray, "orders words"]
     OfOrders = Float[np.ndarray, "orders ..."]
+    Areas = Float[np.ndarray, "2 orders"]
+    First = Bool[np.ndarray, "orders ks words"]
+    PerSet = Float[np.ndarray, "sets"]
+    PerWord = Float[np.ndarray, "words"]
 else:
     PerKey = PerMeasureKey = PerKeyUnit = PerScoreUnit = PerScore = Orders = OfOrders = np.ndarray
+    Areas = First = PerSet = PerWord = np.ndarray
 
 AGAIN = 5  # random orders that the second operator is asked for, too
 FEWEST = 2  # words that may be removed
@@ -46,7 +52,6 @@ class Judged:
         pieces: pieces removed per word removed.
         chosen: the share of the ks for which a word is among the first k; 0 if it never goes.
         words: how many may be removed.
-        sets: how many different texts the model was asked about.
     """
 
     comprehensiveness: PerMeasureKey
@@ -118,45 +123,52 @@ def judge(
     if len(free) < FEWEST:
         return None
     of = _orders(values[:, free], orders, np.random.default_rng(seed))
-    ks = formulas.grid(len(free))
-    among = formulas.first(of.orders, ks)
-    alone = np.eye(len(free), dtype=bool)
-
-    def moved(sets: np.ndarray, operator: str) -> np.ndarray:
-        """[2 sets], by both outputs."""
-        removed = np.zeros((len(sets), len(pieces)), dtype=bool)
-        removed[:, free] = sets
-        return np.stack(perturbing.distances(headed, question, unit, removed, operator))
-
-    main, second = perturbing.operators(headed)
-    found = moved(np.concatenate([formulas.removed_sets(among), alone]), main)
-    main_areas = [formulas.areas(row[: -len(free)], len(among)) for row in found]
-    effects = found[0, -len(free) :]
-    some = among[: of.n_own + AGAIN]
-    found = moved(formulas.removed_sets(some), second)
-    areas = [*main_areas, *(formulas.areas(row, len(some)) for row in found)]
+    among = formulas.first(of.orders, formulas.grid(len(free)))
+    areas, effects = _moved(headed, question, unit, free, among, of.n_own)
     by_key = np.stack([[of.by_key(row) for row in one] for one in areas])
-    bounded = [formulas.normalised(row, row[of.n_own :]) for row in main_areas[0]]
-    own = values[of.known][:, free]
-    shown = np.concatenate([own, -np.argsort(of.orders[of.n_own :], axis=1)])
-    tau = np.array([formulas.agreement(row, effects) for row in shown])
+    bounded = [of.by_key(formulas.normalised(row, row[of.n_own :])) for row in areas[0]]
+    ranked = -np.argsort(of.orders[of.n_own :], axis=1)  # random orders as values
+    shown = np.concatenate([values[of.known][:, free], ranked])
     chosen = np.zeros((len(values) + 1, len(pieces)))
     chosen[:, free] = of.by_key(formulas.chosen(among))
     return Judged(
         comprehensiveness=by_key[:, 0],
         sufficiency=by_key[:, 1],
-        normalised=of.by_key(bounded[0]),
-        normalised_sufficiency=of.by_key(bounded[1]),
-        tau=of.by_key(tau),
+        normalised=bounded[0],
+        normalised_sufficiency=bounded[1],
+        tau=of.by_key(np.array([formulas.agreement(row, effects) for row in shown])),
         pieces=of.by_key(formulas.pieces_per_word(among, pieces[free])),
         chosen=chosen,
         words=len(free),
     )
 
 
+def _moved(
+    headed: Headed, question: Question, unit: Ids, free: Ids, among: First, n_own: int
+) -> tuple[list[Areas], PerWord]:
+    """What the orders move by each measure, and what each word alone does by the main one.
+
+    The second operator is asked for the first orders only.
+    """
+
+    def moved(sets: Mask, operator: str) -> tuple[PerSet, PerSet]:
+        removed = np.zeros((len(sets), int(unit.max()) + 1), dtype=bool)
+        removed[:, free] = sets
+        return perturbing.distances(headed, question, unit, removed, operator)
+
+    first, again = perturbing.operators(headed)
+    alone = np.eye(len(free), dtype=bool)
+    main = moved(np.concatenate([formulas.removed_sets(among), alone]), first)
+    some = among[: n_own + AGAIN]
+    second = moved(formulas.removed_sets(some), again)
+    areas = [formulas.areas(row[: -len(free)], len(among)) for row in main]
+    areas += [formulas.areas(row, len(some)) for row in second]
+    return areas, main[0][-len(free) :]
+
+
 def _orders(values: PerScoreUnit, n: int, random: np.random.Generator) -> _Orders:
     """Of words, by scores, [scores words], and n random ones."""
-    words = values.shape[1]
+    words: int = values.shape[1]
     noise = random.random(words)
     drawn = random.permuted(np.tile(np.arange(words), (n, 1)), axis=1)
     known = np.isfinite(values).all(axis=1)

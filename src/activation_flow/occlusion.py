@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from activation_flow import outputs, perturbing
-from activation_flow.audit_data import PerToken, Score
+from activation_flow.audit_data import AuditTokens, PerToken, Score
 from activation_flow.data import Ids
 from activation_flow.eager import Sample
 from activation_flow.encoder import Encoder
@@ -56,6 +56,12 @@ def score(encoder: Encoder, headed: Headed, sampled: Sample, units: Units) -> tu
     )
 
 
+def unavailable(tokens: AuditTokens, reason: str) -> list[Score]:
+    """The same, of a model that cannot be asked: the row says why."""
+    none = np.full(len(tokens), np.nan)
+    return [Score(name=NAME, title=TITLE, layer=None, values=none, role="baseline", missing=reason)]
+
+
 def of_text(headed: Headed, one: Encoded, unit: Ids) -> PerToken:
     """One value per token of a text; NaN for tokens of no word, and of words that never go.
 
@@ -80,4 +86,5 @@ def of_text(headed: Headed, one: Encoded, unit: Ids) -> PerToken:
         asked[free] += 1
     mean = np.full(n + 1, np.nan)  # the last one is that of tokens of no word
     mean[:n][asked > 0] = sums[asked > 0] / asked[asked > 0]
-    return mean[local]
+    found: PerToken = mean[local]
+    return found
