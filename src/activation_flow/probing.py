@@ -152,7 +152,7 @@ def accuracy(correct: Correct) -> tuple[float, Interval]:
 
     >>> mean, (low, high) = accuracy(np.array([True] * 8 + [False] * 2))
     >>> mean, round(low, 2), round(high, 2)
-    (0.8, 0.46, 0.95)
+    (0.8, 0.44, 0.95)
     """
     mean, n = float(correct.mean()), len(correct)
     return mean, mean_interval(mean, mean * (1 - mean) / n, n)
@@ -166,7 +166,7 @@ def gain(correct: Correct, bare: Correct) -> tuple[float, Interval]:
 
     >>> found, (low, high) = gain(np.array([True] * 10), np.array([True] * 7 + [False] * 3))
     >>> found, round(low, 2), round(high, 2)
-    (0.3, -0.05, 0.55)
+    (0.3, -0.04, 0.54)
     """
     more, fewer = int((correct & ~bare).sum()), int((bare & ~correct).sum())
     found, n = (more - fewer) / len(bare), len(bare) + 2
