@@ -25,7 +25,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, spearmanr
 
 from activation_flow.audit_data import AuditTokens, Tested
 from activation_flow.claim_tests import (
@@ -36,6 +36,7 @@ from activation_flow.claim_tests import (
 from activation_flow.claim_tests_confounds import beyond_confounds
 from activation_flow.claim_tests_high import consistently_high
 from activation_flow.claim_tests_layers import layer_stands_out
+from activation_flow.claim_tests_prompts import shift_predicts_gain
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
 from activation_flow.within import by_kind, within_auc
@@ -201,6 +202,26 @@ def c9(random: Random, texts: int, size: float, common: float = 0.0) -> Tested:
     )
 
 
+# Of eight prompts in the order of their shifts, the order of their gains where they have to do
+# with each other: a few are out of place.
+GAINS = np.array([2, 1, 3, 5, 4, 6, 8, 7])
+
+
+def c10(random: Random, texts: int, size: float, prompts: int = 8, helps: bool = True) -> Tested:
+    """Texts differ in how hard they are and how far they move; ``helps``: prompts have gains."""
+    hard = random.normal(0, 1, texts)
+    if size:
+        level, gains = np.linspace(-1, 1, prompts), 0.25 * size * (GAINS[:prompts] - 1)
+    else:
+        level, gains = random.normal(0, 0.5, prompts), random.normal(0, 0.3 * helps, prompts)
+    own = random.normal(0, NOISE / 2, (prompts, texts))
+    shift = np.exp(level[:, None] + OF_TEXT * hard + own)
+    # A probe of another prompt is wrong where it was before, but for some texts.
+    right = 1.0 - hard + np.array([0.0, *gains])[:, None]
+    correct = right + random.normal(0, NOISE, (prompts + 1, texts)) > 0
+    return shift_predicts_gain(shift, correct, labels=2, draws=DRAWS)
+
+
 Corpus = Callable[[Random, int, float], Tested]
 
 
@@ -215,6 +236,10 @@ class Case:
 
 def auc_of(size: float) -> float:
     return float(norm.cdf(size / APART))
+
+
+def rho_of_prompts(_: float) -> float:
+    return float(spearmanr(np.arange(len(GAINS)), GAINS).statistic)
 
 
 FEW, GOES = "function words frequent", "frequency effect"
@@ -233,6 +258,15 @@ CASES = {
     "C7": Case({"": c7}, c7, auc_of),
     "C8": Case({"": c8}, c8),
     "C9": Case({"": c9, "common effect": partial(c9, common=1.0)}, c9),
+    "C10": Case(
+        {
+            "eight prompts": c10,
+            "five prompts": partial(c10, prompts=5),
+            "no prompt has a gain": partial(c10, helps=False),
+        },
+        c10,
+        rho_of_prompts,
+    ),
 }
 
 

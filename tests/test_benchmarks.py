@@ -51,7 +51,7 @@ def test_a_peer_does_the_whole_job(name, tmp_path):
     np.testing.assert_array_equal(found[3], theirs[-len(ours[2].tokens) :])
 
 
-@pytest.mark.parametrize("arguments", [["--only", "C1,C3,C5,C8"], ["--pigeonhole"]])
+@pytest.mark.parametrize("arguments", [["--only", "C1,C3,C5,C8,C10"], ["--pigeonhole"]])
 def test_the_calibration_runs(arguments, monkeypatch, capsys):
     monkeypatch.setattr(calibration, "TEXTS", (30,))
     monkeypatch.setattr(calibration, "BOOTSTRAPS", 20)

@@ -17,8 +17,10 @@ from activation_flow.delimited import READERS, Line, Rows
 from activation_flow.fields import (
     PAIR_HINT,
     BadRow,
+    Number,
     decoded,
     json_values,
+    kind_of,
     line_text,
     place,
     string,
@@ -27,6 +29,8 @@ from activation_flow.fields import (
 
 # Tables hold more than a text in a line; taking their lines for texts would be a silent mistake.
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".conllu", ".xlsx", ".gz", ".zst")
+LABELLED = ("text", "label")
+LABELLED_HINT = "the columns of a labelled text are text and label"
 TABLES_OF_PAIRS = {".csv": READERS["csv"], ".tsv": READERS["tsv"]}
 
 T = TypeVar("T")
@@ -150,19 +154,45 @@ def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
     Raises:
         ActivationFlowError: the ending is another; the rest is said by the iteration.
     """
-    ending = ".jsonl" if path == "-" else Path(path).suffix.lower()
     if columns[0] == columns[1]:
         raise ActivationFlowError(f"--columns names {columns[0]!r} twice; a pair takes two columns")
+    return _of_columns(path, columns, "pair", PAIR_HINT, _json_pair)
+
+
+def read_labelled(path: str) -> Source:
+    """Texts and their labels, columns ``text`` and ``label`` of a .jsonl, .csv or .tsv file.
+
+    Labels of JSON Lines are strings, integers or true and false; each comes out as it is written.
+
+    Args:
+        path: the file; its ending says what it is; "-" is JSON Lines on standard input.
+
+    Raises:
+        ActivationFlowError: the ending is another; the rest is said by the iteration.
+    """
+    return _of_columns(path, LABELLED, "labelled text", LABELLED_HINT, _json_labelled)
+
+
+def _of_columns(
+    path: str,
+    columns: tuple[str, str],
+    holds: str,
+    hint: str,
+    parse: Callable[..., tuple[str, ...]],
+) -> Source:
+    """Two columns of each row; ``parse(line, columns=...)`` finds them in a line of JSON."""
+    ending = ".jsonl" if path == "-" else Path(path).suffix.lower()
     if ending in TABLES_OF_PAIRS:
         read, rule = TABLES_OF_PAIRS[ending]
-        table = partial(_table, read=read, rule=rule, columns=columns, name=shown(path))
-        return Source(path, "pair", table)
+        name = shown(path)
+        table = partial(_table, read=read, rule=rule, columns=columns, name=name, hint=hint)
+        return Source(path, holds, table)
     if ending != ".jsonl":
         raise ActivationFlowError(
-            f"{path}: pairs are read from .jsonl, .csv and .tsv files, not from "
+            f"{path}: {holds}s are read from .jsonl, .csv and .tsv files, not from "
             f"{ending or 'a file without an ending'}"
         )
-    return Source(path, "pair", partial(_each, parse=partial(_json_pair, columns=columns)))
+    return Source(path, holds, partial(_each, parse=partial(parse, columns=columns)))
 
 
 def shown(path: str) -> str:
@@ -214,14 +244,34 @@ def _json_pair(line: bytes, columns: tuple[str, str]) -> tuple[str, ...]:
     return tuple(string(*one) for one in zip(values, columns, strict=True)) if values else ()
 
 
+def _json_labelled(line: bytes, columns: tuple[str, str]) -> tuple[str, ...]:
+    values = json_values(line, columns, (LABELLED_HINT, LABELLED_HINT))
+    if not values:
+        return ()
+    return string(values[0], columns[0]), _label(values[1], columns[1])
+
+
+def _label(value: object, column: str) -> str:
+    """A label as it is written."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Number) and value.written.removeprefix("-").isdecimal():
+        return value.written
+    if isinstance(value, str):
+        return value
+    raise BadRow(f"column {column} is {kind_of(value)}, not a string, an integer, or true or false")
+
+
 def _table(
     lines: Iterator[Line],
+    *,
     read: Callable[[Iterator[Line]], Rows],
     rule: str,
     columns: tuple[str, str],
     name: str,
+    hint: str,
 ) -> Iterator[Found]:
-    """The pairs of a CSV or TSV file; its first row names the columns."""
+    """The two columns of a CSV or TSV file; its first row names all that there are."""
     rows = read(lines)
     for line, header in rows:
         if not header:  # a blank row
@@ -229,7 +279,7 @@ def _table(
             continue
         try:
             names = decoded(header)
-            places = [place(names, column, PAIR_HINT) for column in columns]
+            places = [place(names, column, hint) for column in columns]
         except BadRow as problem:
             raise ActivationFlowError(f"{name}, line {line}: {problem}") from problem
         parse = partial(table_values, places=places, width=len(names), rule=rule)
