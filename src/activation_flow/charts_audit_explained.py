@@ -74,7 +74,8 @@ def plausible(found: AuditResult) -> Any:
 
 def _most(rows: Sequence[Any]) -> int:
     """Texts that were judged; not all of them may count for every score."""
-    return max(row.texts for row in rows)
+    texts: int = max(row.texts for row in rows)
+    return texts
 
 
 def drawable_faithful(found: AuditResult) -> list[FaithfulRow]:

@@ -13,6 +13,7 @@ from activation_flow.picture_explained import (
     bounded,
     gain_text,
     less_text,
+    named,
     or_dash,
     outputs,
     prompt_text,
@@ -48,10 +49,7 @@ def faithful(found: AuditResult) -> str:
 
 
 def _of_output(found: AuditResult, rows: Sequence[FaithfulRow]) -> str:
-    columns: list[Column] = [
-        ("score", lambda row: row.title),
-        ("layer", lambda row: where_text(found, row.layer)),
-    ]
+    columns: list[Column] = [("score", lambda row: named(found, row))]
     if bounded(rows):
         columns += [
             (
@@ -68,7 +66,7 @@ def _of_output(found: AuditResult, rows: Sequence[FaithfulRow]) -> str:
         ),
         ("suff. [95 %]", lambda row: _maybe(row.sufficiency, row.sufficiency_interval)),
         ("τ", lambda row: or_dash(row.tau)),
-        ("pieces a word", lambda row: or_dash(row.pieces)),
+        ("pieces", lambda row: or_dash(row.pieces)),
         ("texts", lambda row: f"{row.texts:,}"),
     ]
     return table(columns, rows) if rows else ""
