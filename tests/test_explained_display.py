@@ -128,7 +128,7 @@ class TestTerminal:
         elsewhere = replace(rows[4], layer=0, difference=0.01)  # the norm, but not that of C6
         assert listed([elsewhere, *rows], 2) == [elsewhere, rows[4]]
         assert listed(rows[-1:]) == []
-        assert len(listed(rows, 50)) == len(rows)
+        assert len(listed(rows, 50)) == len(rows) - 1
 
     def test_counts_have_words(self) -> None:
         counts = {"texts": 5, "perturbed": 1, "labels": 400, "labels_blank": 2, "paraphrases": 1}
