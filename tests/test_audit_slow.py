@@ -38,7 +38,7 @@ def whole(bert):
 
 def test_a_sample_is_read(bert, whole):
     slow, tokens, told = whole
-    assert slow.texts == 4
+    assert len(slow.chosen) == 4
     assert {score.missing for score in slow.scores} == {""}
     read = [np.unique(tokens.text[np.isfinite(score.values)]) for score in slow.scores]
     assert {len(texts) for texts in read if len(texts) < len(TEXTS)} == {4}
@@ -78,7 +78,7 @@ def test_controls(bert, monkeypatch):
 
 def all_missing(slow, why):
     assert slow.shuffled == ()
-    assert slow.texts == 0
+    assert len(slow.chosen) == 0
     assert slow.scores
     for score in slow.scores:
         assert why in score.missing
@@ -113,7 +113,7 @@ def test_a_model_without_attention(tiny):
     encoder = af.Encoder.from_pretrained(tiny("mamba"), engine="torch", threads=1)
     asked = replace(ASKED, layers=(0, 1, 2), main=1)
     slow, tokens, _ = found_by(encoder, asked)
-    assert slow.texts == 4
+    assert len(slow.chosen) == 4
     for score in slow.attention.scores:
         assert score.missing
         assert np.isnan(score.values).all()
@@ -163,7 +163,7 @@ def test_what_fails_takes_nothing_else_with_it(tiny):
     }
     assert {score.missing for score in slow.attention.scores} == {"not enough memory"}
     assert "attention is not available: not enough memory" in slow.notes
-    assert slow.texts == 4
+    assert len(slow.chosen) == 4
 
 
 def test_strengths_of_the_audit_are_set_beside_the_formula(bert):

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from made_explained import made_faithful, made_plausible, made_probes
 from made_tokens import made_moved
 
 from activation_flow import audit_data
@@ -19,9 +20,11 @@ from activation_flow.audit_tables import (
     RatioRow,
 )
 from activation_flow.claim_tests import untested
+from activation_flow.claim_tests_better import Better
 from activation_flow.claim_tests_confounds import Beyond
 from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Pick, Standout
+from activation_flow.claim_tests_salient import Salient
 from activation_flow.claim_tests_skew import Skewed
 from activation_flow.claims import DECLARED
 from activation_flow.findings import Baseline, Beside, Findings
@@ -110,9 +113,26 @@ ALL = Findings(
     places=PLACES,
     skew=Skewed(tested=outcome(0.5, 0.2, 0.8), positive=0.9, pooled=0.4),
     difference=outcome(0.2, 0.1, 0.3),
+    better=Better(tested=outcome(0.2, 0.1, 0.3), measure="plausibility", means=()),
+    faithful=made_faithful(),
+    plausible=made_plausible(),
+    prompted=outcome(0.8, 0.3, 0.9),
+    probes=made_probes(),
+    salient=Salient(
+        tested=outcome(0.7, 0.6, 0.8),
+        kept=0.1,
+        rival=0.55,
+        difference=0.15,
+        difference_interval=(0.05, 0.25),
+    ),
+    salient_words="a word that people marked",
 )
-FIELDS = {"C1": "content", "C5": "ratio", "C7": "punctuation", "C9": "difference"}
-PARTS = {"C2": "beyond", "C3": "standout", "C4": "high", "C8": "skew"}
+FIELDS = {
+    **{"C1": "content", "C5": "ratio", "C7": "punctuation", "C9": "difference"},
+    "C10": "prompted",
+}
+PARTS = {"C2": "beyond", "C3": "standout", "C4": "high", "C6": "better", "C8": "skew"}
+PARTS["C11"] = "salient"
 
 
 def having(id, **values):
@@ -159,17 +179,17 @@ def test_all_is_supported():
         check(claim.sentence)
         assert (claim.id, claim.rule, claim.test) == (declared.id, declared.rule, declared.test)
         assert "{" not in claim.title
-    assert [claim.null for claim in found] == [0.5, 0, 0, 0.4, 0, 0.5, 0, 0]
+    assert [claim.null for claim in found] == [0.5, 0, 0, 0.4, 0, 0, 0.5, 0, 0, 0, 0.5]
     assert found[2].title == "Layer 2 stands out among the layers"
-    assert found[-1].title == "Layer 2 favours content more than layer 3"
+    assert found[8].title == "Layer 2 favours content more than layer 3"
 
 
 @pytest.mark.parametrize("id", [one.id for one in DECLARED])
 def test_every_claim_needs_p_and_interval(id):
-    null = {"C1": 0.5, "C4": 0.5, "C7": 0.5}.get(id, 0.0)
+    null = {"C1": 0.5, "C4": 0.5, "C7": 0.5, "C11": 0.5}.get(id, 0.0)
     high = null + 0.4
     assert judged(having(id, p=0.006, interval=(null + 1e-9, high)), id)[0] == SUPPORTED
-    # 8 tests: the seven others are all at 0.001, so this one is the last, and Holm leaves it.
+    # 11 tests: the ten others are all at 0.001, so this one is the last, and Holm leaves it.
     assert judged(having(id, p=0.0499), id)[0] == SUPPORTED
     assert judged(having(id, p=0.05), id)[0] == (NO_BETTER if id == "C2" else NOT_SUPPORTED)
     if id != "C3":  # whose p is that of the largest of all layers
@@ -190,7 +210,7 @@ def test_not_testable(id):
     assert (claim.effect, claim.null, claim.interval, claim.p, claim.p_holm) == (None,) * 5
     assert claim.details == ()
     others = [claim for claim in claims(found) if claim.id != id]
-    assert {claim.p_holm for claim in others} == {0.007}  # seven tests, not eight
+    assert {round(claim.p_holm, 9) for claim in others} == {0.01}  # ten tests, not eleven
 
 
 def test_nothing_is_testable():
@@ -207,6 +227,9 @@ def test_nothing_is_testable():
         places=None,
         skew=Skewed(tested=nothing),
         difference=nothing,
+        better=Better(tested=nothing, measure="", means=()),
+        prompted=nothing,
+        salient=Salient(tested=nothing),
     )
     assert {claim.verdict for claim in claims(found)} == {NOT_TESTABLE}
 
@@ -228,6 +251,9 @@ def test_holm_is_over_the_tested_ones():
         standout=Standout(tested=nothing),
         punctuation=nothing,
         skew=Skewed(tested=nothing),
+        better=Better(tested=nothing, measure="", means=()),
+        prompted=nothing,
+        salient=Salient(tested=nothing),
     )
     there = {claim.id: claim.p_holm for claim in claims(found) if claim.verdict != NOT_TESTABLE}
     assert there == dict(zip(ps, holm([*ps.values()]), strict=True))
@@ -510,7 +536,7 @@ def test_kinds(found, verdict, fails):
 def test_the_title_has_the_spelling_of_the_model():
     medians = {"content": 60.0, "<s>": 80.0, "</s>": 0.0}
     seen = replace(PLACES, median=medians, tokens=dict.fromkeys(medians, 20), cls="<s>", sep="</s>")
-    claim = claims(replace(ALL, places=seen))[5]
+    claim = claims(replace(ALL, places=seen))[6]
     assert claim.title == "<s> is high, punctuation low, </s> lowest"
     assert "[CLS]" not in claim.sentence
 

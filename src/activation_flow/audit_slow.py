@@ -8,10 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from activation_flow import attention, eager, material, norms, shuffled
+from activation_flow import attention, audit_defaults, eager, material, norms, shuffled
 from activation_flow.attention import Attention
 from activation_flow.audit_data import AuditTokens, Score
-from activation_flow.audit_defaults import COPIES, SMALL
 from activation_flow.data import ActivationFlowError, Strength
 from activation_flow.eager import Sample
 from activation_flow.norms import Explained
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 # Torch has one class for all that it cannot do, memory that it cannot have included.
 _FAILURES = (ActivationFlowError, RuntimeError)
+
+NORMS, ATTENTION, COPIES = "norms", "attention", "copies"
 
 Watch = Callable[[str, int, int], None]
 
@@ -36,14 +37,14 @@ class Slow:
         attention: scores of it, and who gets it.
         shuffled: of each copy with shuffled weights, its strengths, [layers tokens].
         notes: sentences for the reader.
-        texts: how many were read.
+        chosen: numbers of the texts that were read.
     """
 
     explained: Explained
     attention: Attention
     shuffled: tuple[Strength, ...] = ()
     notes: tuple[str, ...] = ()
-    texts: int = 0
+    chosen: tuple[int, ...] = ()
 
     @property
     def scores(self) -> list[Score]:
@@ -62,6 +63,8 @@ class Asked:
         seed: of their choice, and of the shuffles.
         controls: make copies with shuffled weights; None: of a small model.
         norms: [layers tokens], the strengths that the claims rest on.
+        parts: what is wanted of ``NORMS``, ``ATTENTION`` and ``COPIES``.
+        stage: what the texts are, in the names of stages; "" for those of the audit.
     """
 
     layers: tuple[int, ...]
@@ -70,6 +73,8 @@ class Asked:
     seed: int
     controls: bool | None
     norms: Strength | None = None
+    parts: frozenset[str] = frozenset({NORMS, ATTENTION, COPIES})
+    stage: str = ""
 
 
 def slow(
@@ -80,17 +85,21 @@ def slow(
     watch: Watch,
 ) -> Slow:
     """Norms, attention and the shuffled copies, of a sample of the texts."""
+    none = Slow(explained=Explained((), (), []), attention=Attention([]))
     try:
         chosen = material.stratified(tokens, encoded, asked.sample, asked.seed)
         sampled = eager.sample(encoded, tokens, chosen.tolist())
+        if not asked.parts:
+            return replace(none, chosen=sampled.texts)
         with _opened(encoder) as (tap, why_no_attention):
             return _Passes(encoder, tap, sampled, asked, watch).run(why_no_attention)
     except ActivationFlowError as why:
-        return Slow(
-            explained=norms.unavailable(asked.layers, tokens, str(why)),
-            attention=attention.unavailable(encoder, tokens, str(why)),
-            notes=(f"attention, norm modules and shuffled weights are not available: {why}",),
-        )
+        if NORMS in asked.parts:
+            none = replace(none, explained=norms.unavailable(asked.layers, tokens, str(why)))
+        if ATTENTION in asked.parts:
+            none = replace(none, attention=attention.unavailable(encoder, tokens, str(why)))
+        told = f"attention, norm modules and shuffled weights are not available: {why}"
+        return replace(none, notes=(told,) if asked.parts else ())
 
 
 @contextmanager
@@ -116,63 +125,76 @@ class _Passes:
 
     def run(self, why_no_attention: str) -> Slow:
         """All of them; where one fails, the others stay."""
-        encoder, tap, tokens, asked = self.encoder, self.tap, self.sampled.tokens, self.asked
         told: list[str] = []
-        try:
-            with self._watched("norms") as sampled:
-                explained = norms.explain(
-                    encoder, tap, sampled, asked.layers, asked.main, audited=asked.norms
-                )
-        except _FAILURES as why:
-            explained = norms.unavailable(asked.layers, tokens, str(why))
-            told.append(f"what normalisation does is not available: {why}")
-        try:
-            if why_no_attention:
-                raise ActivationFlowError(why_no_attention)
-            with self._watched("attention") as sampled:
-                found = attention.scores(encoder, tap, sampled)
-        except _FAILURES as why:
-            found = attention.unavailable(encoder, tokens, str(why))
-            told.append(f"attention is not available: {why}")
-        copies, why_none = self._copies()
-        notes = (*explained.notes, found.note, *told, why_none)
+        explained, found = Explained((), (), []), Attention([])
+        copies: tuple[Strength, ...] = ()
+        if NORMS in self.asked.parts:
+            explained = self._norms(told)
+        if ATTENTION in self.asked.parts:
+            found = self._attention(why_no_attention, told)
+        if COPIES in self.asked.parts:
+            copies = self._copies(told)
         return Slow(
             explained=explained,
             attention=found,
             shuffled=copies,
-            notes=tuple(note for note in notes if note),
-            texts=len(self.sampled.texts),
+            notes=tuple(note for note in (*explained.notes, found.note, *told) if note),
+            chosen=self.sampled.texts,
         )
+
+    def _norms(self, told: list[str]) -> Explained:
+        encoder, tokens, asked = self.encoder, self.sampled.tokens, self.asked
+        try:
+            with self._watched("norms") as sampled:
+                return norms.explain(
+                    encoder, self.tap, sampled, asked.layers, asked.main, audited=asked.norms
+                )
+        except _FAILURES as why:
+            told.append(f"what normalisation does is not available: {why}")
+            return norms.unavailable(asked.layers, tokens, str(why))
+
+    def _attention(self, why_none: str, told: list[str]) -> Attention:
+        try:
+            if why_none:
+                raise ActivationFlowError(why_none)
+            with self._watched("attention") as sampled:
+                return attention.scores(self.encoder, self.tap, sampled)
+        except _FAILURES as why:
+            told.append(f"attention is not available: {why}")
+            return attention.unavailable(self.encoder, self.sampled.tokens, str(why))
 
     @contextmanager
     def _watched(self, stage: str) -> Iterator[Sample]:
         """The sample, telling after each batch how much of the stage is done."""
-        n = len(self.sampled.texts)
+        n, stage = len(self.sampled.texts), f"{self.asked.stage}{stage}"
         self.watch(stage, 0, n)
         yield replace(self.sampled, watch=lambda done, _: self.watch(stage, done, n))
         self.watch(stage, n, n)
 
-    def _copies(self) -> tuple[tuple[Strength, ...], str]:
-        """Strengths in the copies, or why there are none."""
+    def _copies(self, told: list[str]) -> tuple[Strength, ...]:
+        """Strengths in the copies; where there are none, it is told why."""
         size = sum(p.numel() for p in self.tap.model.parameters())
         if self.asked.controls is False:
-            return (), "no copies with shuffled weights were made, as was asked"
-        if self.asked.controls is None and size > SMALL:
-            return (), (
+            told.append("no copies with shuffled weights were made, as was asked")
+            return ()
+        if self.asked.controls is None and size > audit_defaults.SMALL:
+            told.append(
                 f"no copies with shuffled weights were made: the model has {size:,} parameters, "
-                f"more than {SMALL:,} (--controls makes them)"
+                f"more than {audit_defaults.SMALL:,} (--controls makes them)"
             )
+            return ()
         try:
-            return tuple(self._copy(k) for k in range(COPIES)), ""
+            return tuple(self._copy(k) for k in range(audit_defaults.COPIES))
         except _FAILURES as why:
-            return (), f"no copies with shuffled weights: {why}"
+            told.append(f"no copies with shuffled weights: {why}")
+            return ()
 
     def _copy(self, k: int) -> Strength:
         """Strengths in one of the copies, number k."""
         n = len(self.sampled.texts)
 
         def tell(done: int, _: int) -> None:
-            self.watch("shuffled copies", k * n + done, COPIES * n)
+            self.watch("shuffled copies", k * n + done, audit_defaults.COPIES * n)
 
         tell(0, n)
         sampled = replace(self.sampled, watch=tell)

@@ -5,42 +5,44 @@ norms.py and attention.py; here it is said what is done with which texts, and in
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow import (
     audit_controls,
-    audit_pairs,
+    audit_files,
+    audit_passes,
     audit_rows,
-    audit_slow,
     audit_tests,
-    audit_tokens,
     material,
-    material_notes,
-    scoring,
-    text_pairs,
     threshold_sweep,
     verdicts,
 )
-from activation_flow.audit_data import AuditTokens
-from activation_flow.audit_defaults import DRAWS, FREQUENCY, SAMPLE, TEXTS
+from activation_flow.audit_defaults import (
+    DRAWS,
+    EXPLAINED,
+    FREQUENCY,
+    PERTURBED,
+    SAMPLE,
+    TEXTS,
+)
+from activation_flow.audit_options import Options
 from activation_flow.audit_pairs import Moved
+from activation_flow.audit_passes import Got
 from activation_flow.audit_tables import Control, ScoreRow
-from activation_flow.audit_texts import Left
 from activation_flow.claims import ALPHA, DECLARED
 from activation_flow.confounds import confounds
 from activation_flow.data import ActivationFlowError
+from activation_flow.explanations import Explanations
 from activation_flow.material import Material, Source
 from activation_flow.result_audit import AuditResult
-from activation_flow.scoring import FastScores
-from activation_flow.text_pairs import TextPairs
+from activation_flow.templates import DEFAULT
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
-    from activation_flow.tokens import Encoded
 
 Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
 
@@ -52,7 +54,16 @@ def audit(
     layer: int | str | None = None,
     kinds: str | None = None,
     pairs: str | None = None,
+    rationales: str | None = None,
+    salient: str | None = None,
+    labels: str | None = None,
+    prompts: Sequence[str] | None = None,
+    template: str = DEFAULT,
+    paraphrases: str | None = None,
+    only: str | Sequence[str] | None = None,
     sample: int = SAMPLE,
+    explained: int = EXPLAINED,
+    perturbed: int = PERTURBED,
     texts: int = TEXTS,
     frequency: str = FREQUENCY,
     draws: int = DRAWS,
@@ -65,7 +76,7 @@ def audit(
 ) -> AuditResult:
     """Which readings of strength and shift hold on this model and corpus.
 
-    Eight claims of the paper, each with a test that was declared beforehand, baselines that need
+    Eleven claims of the paper, each with a test that was declared beforehand, baselines that need
     no model, controls in which nothing must be found, and intervals over texts and word types.
 
     Args:
@@ -76,8 +87,19 @@ def audit(
             ``spacy:MODEL`` or ``none``; None: gold if all files are .conllu, else list.
         pairs: a file of pairs of texts (columns a, b), for R_H; None: each text of a sample with
             one word replaced by another of its kind.
+        rationales: a file of texts in which people marked words, for C6 and C11; see
+            ``rationales.read``.
+        salient: a file of words that should stand out in the corpus, one a line, for C11.
+        labels: a file of labelled texts (columns text, label), for C10.
+        prompts: what is put before these, at least five; None: eight instructions.
+        template: how a prompt and a text are put together.
+        paraphrases: a file of pairs of texts (columns a, b) that mean the same, for stability.
+        only: the parts that are run, as "C1,C6"; None: all. See ``audit_parts.PARTS``.
         sample: how many texts are read for attention, norms and the shuffled copies, and how many
             pairs of texts are compared.
+        explained: how many texts, of the corpus and of ``rationales``, get scores of gradients and
+            occlusion.
+        perturbed: of these texts of the corpus, from how many words are removed, for C6.
         texts: at most so many are audited; of more a uniform sample.
         frequency: of tokens: ``vocabulary`` (rank), ``corpus`` (counts in these texts), or a file
             of counts.
@@ -91,16 +113,12 @@ def audit(
         progress: called with the stage, how much of it is done, and of how much.
 
     Raises:
-        ActivationFlowError: an option is not valid, the corpus cannot be read, or no text of it
+        ActivationFlowError: an option is not valid, a file cannot be read, or no text of the corpus
             can be measured.
     """
-    for name, value, least in (("sample", sample, 1), ("draws", draws, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ActivationFlowError(f"{name}={value} is not at least {least}")
-    if corpus == pairs == "-":
-        raise ActivationFlowError(
-            "the corpus and the pairs cannot both be standard input; name a file for one of them"
-        )
+    given = dict(locals())
+    options = Options(**{name: given[name] for name in Options.__dataclass_fields__})
+    options.check_input(corpus)
     watch = progress or (lambda *_: None)
     layers, main = _layers(encoder, layer)
     found = material.gather(
@@ -115,71 +133,107 @@ def audit(
         seed=seed,
         progress=lambda done, n: watch("reading", done, n),
     )
-    of_texts = _pairs(found, pairs, sample, seed)  # a file that cannot be read is refused at once
-    measured = _measured(encoder, found.encoded, found.tokens, layers, main, seed, watch)
-    asked = audit_slow.Asked(
-        layers=layers,
-        main=main,
-        sample=sample,
-        seed=seed,
-        controls=controls,
-        norms=measured.fast.norms,
-    )
-    slow = audit_slow.slow(encoder, measured.encoded, measured.tokens, asked, watch)
-    moved, of_pairs = _moved(encoder, found, of_texts, main, watch)
+    files = audit_files.read(found, options)  # a file that cannot be read is refused at once
+    got = audit_passes.Passes(encoder, found, files, options, layers, main, watch).run()
+    watch("tests", 0, 1)
+    result = _result(encoder, found, got, options, layers, main)
+    watch("tests", 1, 1)
+    name = os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else ""
+    return replace(result, input=name)
+
+
+def _result(
+    encoder: "Encoder",
+    found: Material,
+    got: Got,
+    options: Options,
+    layers: tuple[int, ...],
+    main: int,
+) -> AuditResult:
+    """Tests and tables of what was measured."""
+    tokens, fast = got.measured.tokens, got.measured.fast
+    parts, needed = options.parts, options.needed
+    scores = [*fast.scores, *got.slow.scores, *(got.explained.scores if got.explained else ())]
     judged = audit_tests.Evidence(
-        tokens=measured.tokens,
+        tokens=tokens,
         layers=layers,
         at=layers.index(main),
-        norms=measured.fast.norms,
+        norms=fast.norms,
         n_layers=encoder.n_layers,
-        shuffled=slow.shuffled,
-        moved=moved,
+        shuffled=got.slow.shuffled,
+        moved=got.moved,
         cls_id=encoder.cls_id,
+        explanations=Explanations(
+            explained=got.explained, marked=got.marked if "C6" in parts else None, main=main
+        ),
+        salient=got.salient,
+        probed=got.probed,
     )
-    scores = [*measured.fast.scores, *slow.scores]
-    rows = audit_rows.score_rows(scores, measured.tokens)
-    watch("tests", 0, 2)
-    beside = confounds(measured.tokens, judged.strength)
-    findings = audit_tests.findings(judged, scores, beside, draws=draws, seed=seed)
-    watch("tests", 1, 2)
-    result = AuditResult(
+    rows = audit_rows.score_rows(scores, tokens)
+    beside = confounds(tokens, judged.strength) if "confounds" in needed else ()
+    findings = audit_tests.findings(
+        judged, scores, beside, parts, draws=options.draws, seed=options.seed
+    )
+    return AuditResult(
         provenance=encoder.provenance(
             {
                 **found.settings,
                 "kinds": found.kinds,
-                "pairs": pairs,
-                "sample": sample,
-                "draws": draws,
-                "controls": controls,
+                **options.settings,
                 "quantile": 0.75,
                 "quantile_method": "midpoint",
             }
         ),
         layer=main,
         layers=layers,
-        claims=verdicts.claims(findings),
+        claims=verdicts.claims(findings, parts),
         scores=rows,
-        controls=tuple(_controls(judged, rows, draws, seed)),
-        norms=slow.explained.norms,
-        dimensions=slow.explained.dimensions,
-        thresholds=threshold_sweep.thresholds(measured.tokens, judged.strength, moved=moved),
+        controls=tuple(_controls(judged, rows, options)),
+        norms=got.slow.explained.norms,
+        dimensions=got.slow.explained.dimensions,
+        thresholds=threshold_sweep.thresholds(tokens, judged.strength, moved=got.moved)
+        if "thresholds" in needed
+        else (),
         ratios=findings.ratios,
         confounds=beside,
-        counts={**found.counts, **measured.counts, "sample": slow.texts, **of_pairs},
-        notes=(
-            *_on_draws(draws),
-            *found.notes,
-            *measured.notes,
-            *measured.fast.notes,
-            *slow.notes,
-            *moved.notes,
-            *_on_frequency(moved),
-        ),
-        input=os.fspath(corpus) if isinstance(corpus, (str, os.PathLike)) else "",
+        faithful=findings.faithful,
+        plausible=findings.plausible,
+        probes=got.probed.rows if got.probed else (),
+        stable=got.stable.rows if got.stable else (),
+        counts=dict(_counts(found, got)),
+        notes=tuple(_notes(found, got, options.draws)),
     )
-    watch("tests", 2, 2)
-    return result
+
+
+def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
+    """How many there were of what, of the texts and of each file."""
+    yield from {**found.counts, **got.measured.counts, "sample": len(got.slow.chosen)}.items()
+    if got.moved is not None:
+        yield "pairs", got.moved.n_pairs
+        yield from ((f"pairs_{name}", n) for name, n in got.moved.counts.items() if name != "pairs")
+    if got.explained is not None:
+        yield "explained", got.explained.texts
+        yield "perturbed", len(got.explained.faithful.text) if got.explained.faithful else 0
+    for of_file in (got.marked, got.probed):
+        if of_file is not None:
+            yield from of_file.counts.items()
+
+
+def _notes(found: Material, got: Got, draws: int) -> Iterator[str]:
+    """What a reader must know."""
+    yield from _on_draws(draws)
+    yield from found.notes
+    yield from got.measured.notes
+    yield from got.measured.fast.notes
+    yield from got.slow.notes
+    for part in (
+        *(got.explained, got.marked, got.salient, got.moved),
+        *(got.probed, got.stable),
+    ):
+        if part is not None:
+            yield from part.notes
+    if got.moved is not None:
+        yield from _on_frequency(got.moved)
 
 
 def _on_draws(draws: int) -> Iterator[str]:
@@ -220,99 +274,21 @@ def _layers(encoder: "Encoder", layer: int | str | None) -> tuple[tuple[int, ...
     return layers, wanted[0]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Measured:
-    """The texts that have finite strengths, and their scores."""
-
-    encoded: "Sequence[Encoded]"
-    tokens: AuditTokens
-    fast: FastScores
-    counts: Mapping[str, int]
-    notes: tuple[str, ...]
-
-
-def _measured(
-    encoder: "Encoder",
-    encoded: "Sequence[Encoded]",
-    tokens: AuditTokens,
-    layers: tuple[int, ...],
-    main: int,
-    seed: int,
-    watch: Watch,
-) -> _Measured:
-    """Scores of all texts but those whose hidden states are not finite: left out, and counted."""
-
-    def run() -> FastScores:
-        return scoring.fast_scores(
-            encoder,
-            encoded,
-            tokens,
-            layers,
-            main=main,
-            seed=seed,
-            progress=lambda done, n: watch("strengths", done, n),
-        )
-
-    fast, left = run(), Left()
-    counts: dict[str, int] = {}
-    if fast.failed:  # seldom, so all is measured anew: no number of these texts stays anywhere
-        for k, reason in fast.failed.items():
-            left.add(f"text {k + 1}", reason)
-        kept = [k for k in range(len(encoded)) if k not in fast.failed]
-        if not kept:
-            raise ActivationFlowError(f"no text has finite hidden states ({left.reasons[0]})")
-        encoded, known = [encoded[k] for k in kept], tokens.frequency[np.isin(tokens.text, kept)]
-        tokens = replace(
-            audit_tokens.flattened([one.text for one in encoded]),
-            frequency=known,
-            frequency_name=tokens.frequency_name,
-        )
-        fast, counts = run(), {"failed": left.n, **material_notes.sizes(encoded, tokens)}
-    return _Measured(
-        encoded=encoded,
-        tokens=tokens,
-        fast=fast,
-        counts=counts,
-        notes=tuple(left.told("texts whose hidden states are not finite")),
-    )
-
-
-def _pairs(found: Material, path: str | None, sample: int, seed: int) -> TextPairs:
-    """Those of a file, or made of the audited texts."""
-    if path is None:
-        return text_pairs.replaced(found, sample=sample, seed=seed)
-    return text_pairs.read(path, kinds=found.kinds, sample=sample, seed=seed)
-
-
-def _moved(
-    encoder: "Encoder", found: Material, pairs: TextPairs, main: int, watch: Watch
-) -> tuple[Moved, dict[str, int]]:
-    """How far tokens move between the texts of the pairs."""
-    moved = audit_pairs.moved(
-        encoder,
-        pairs,
-        main,
-        frequency=found.frequencies.of,
-        max_length=found.settings["max_length"],
-        progress=lambda done, n: watch("pairs", done, n),
-    )
-    counts = {f"pairs_{name}": n for name, n in moved.counts.items() if name != "pairs"}
-    return moved, {"pairs": moved.n_pairs, **counts}
-
-
 def _controls(
-    judged: audit_tests.Evidence, rows: Sequence[ScoreRow], draws: int, seed: int
+    judged: audit_tests.Evidence, rows: Sequence[ScoreRow], options: Options
 ) -> Iterator[Control]:
     copies, layers, tokens = judged.shuffled, judged.layers, judged.tokens
+    seed = options.seed
     note = (
         "mean of copies with the entries of every weight tensor shuffled, "
         f"seeds {seed} to {seed + len(copies) - 1}"
     )
     yield from audit_controls.shuffled_controls(copies, layers, tokens, note)
-    often = {"draws": draws, "seed": seed}
+    often = {"draws": options.draws, "seed": seed}
     claims = audit_controls.claims_control(copies, layers, judged.at, tokens, **often)
     if claims is not None:
         yield claims
     yield from audit_controls.normalised_controls(rows)
-    if (random := audit_controls.random_control(tokens, seed)) is not None:
-        yield random
+    if "C1" in options.parts:
+        random = audit_controls.random_control(tokens, seed)
+        yield from [random] if random is not None else []

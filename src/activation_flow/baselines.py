@@ -54,6 +54,22 @@ def trivial_scores(tokens: AuditTokens, seed: int) -> list[Score]:
     ]
 
 
+def of_layer_0(
+    values: PerToken, seconds: float | None, share: tuple[float, float] | None = None
+) -> Score:
+    """The norm at layer 0 as a baseline of all layers."""
+    return Score(
+        name="layer_0_norm",
+        title="norm at layer 0 (embeddings)",
+        layer=None,
+        values=values,
+        seconds_per_1000_tokens=seconds,
+        role="baseline",
+        top_share=share,
+        note="‖h‖ before the first block; its cost is that of the pass that gives all norms",
+    )
+
+
 def _baseline(
     name: str, title: str, values: PerToken, *, note: str, role: str = "baseline", missing: str = ""
 ) -> Score:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from activation_flow import audit_defaults, options, screen
+from activation_flow import audit_defaults, audit_parts, options, screen
 from activation_flow.data import ActivationFlowError
+from activation_flow.templates import DEFAULT
 
 log = logging.getLogger("activation_flow")
 
@@ -31,11 +32,54 @@ COUNT = click.IntRange(1)
     "kind.",
 )
 @click.option(
+    "--rationales",
+    metavar="FILE",
+    help="Words that people marked: .jsonl of words and rationale (0/1), e-SNLI's .csv, or -. For "
+    "C6 and C11.",
+)
+@click.option("--salient", metavar="FILE", help="Words that should stand out, one a line. For C11.")
+@click.option(
+    "--labels", metavar="FILE", help="Labelled texts: .jsonl .csv .tsv of text and label. For C10."
+)
+@click.option(
+    *("-p", "--prompt", "prompts"),
+    multiple=True,
+    help="What is put before labelled texts, at least five times. Default: "
+    f"{len(audit_defaults.PROMPTS)} instructions.",
+)
+@click.option(
+    "--template", default=DEFAULT, show_default=True, help="Prompt and labelled text together."
+)
+@click.option(
+    "--paraphrases",
+    metavar="FILE",
+    help="Pairs of texts that mean the same, for stability: .jsonl .csv .tsv of a and b, or -.",
+)
+@click.option(
+    "--only",
+    metavar="PARTS",
+    help=f"A part of the audit, as C1,C6: {', '.join(audit_parts.PARTS)}.",
+)
+@click.option(
     "--sample",
     type=COUNT,
     default=audit_defaults.SAMPLE,
     show_default=True,
     help="Texts for attention and other slow scores.",
+)
+@click.option(
+    "--explained",
+    type=COUNT,
+    default=audit_defaults.EXPLAINED,
+    show_default=True,
+    help="Texts for gradients and occlusion, of INPUT and of --rationales.",
+)
+@click.option(
+    "--perturbed",
+    type=COUNT,
+    default=audit_defaults.PERTURBED,
+    show_default=True,
+    help="Of these, texts from which words are removed, for C6.",
 )
 @click.option(
     "--texts",
@@ -79,10 +123,12 @@ def audit_command(
 
     INPUT is read as by `afn corpus`: .txt (a text a line) .jsonl .csv .tsv .parquet .conllu; a
     folder or a pattern of these; or - for standard input. Content above function words? Beyond
-    frequency, length and position? This layer more than others? Does R_H beat chance? Each by one
-    test declared beforehand, with baselines, controls and intervals.
+    frequency, length and position? This layer more than others? Does R_H beat chance? Does the
+    model's output hang on strong words, do people mark them, more than by attention or gradients?
+    Each by one test declared beforehand, with baselines, controls and intervals.
     """
     screen.check_output(save, as_json, None)
+    settings["prompts"] = settings["prompts"] or None
     _check_inputs(corpus, settings)
     from activation_flow import report_audit, screen_audit
     from activation_flow.auditing import audit
@@ -117,7 +163,11 @@ def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:
 
     if corpus != "-":
         finding.find_files(corpus, settings["format"])
-    not_files = {"--pairs": (None, "-"), "--frequency": ("vocabulary", "corpus")}
+    not_files: dict[str, tuple[str | None, ...]] = {
+        **dict.fromkeys(("--pairs", "--rationales", "--labels", "--paraphrases"), (None, "-")),
+        "--salient": (None,),
+        "--frequency": ("vocabulary", "corpus"),
+    }
     for option, others in not_files.items():
         file = settings[option.removeprefix("--")]
         if file not in others and not Path(file).expanduser().is_file():

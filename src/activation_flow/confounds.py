@@ -16,15 +16,20 @@ from activation_flow.audit_data import AuditTokens, Interval
 from activation_flow.audit_tables import ConfoundRow
 from activation_flow.crossed import crossed, interval
 from activation_flow.data import Ids, Mask
-from activation_flow.like_with_like import NEAR, Won, won_by_matched, won_in_groups
+from activation_flow.like_with_like import (
+    NEAR,
+    STRATA,
+    Won,
+    tenths,
+    won_by_matched,
+    won_in_groups,
+)
 from activation_flow.rank_correlation import rank_correlation
 
 if TYPE_CHECKING:
     from activation_flow.audit_data import PerToken
 else:
     PerToken = np.ndarray
-
-STRATA = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +108,7 @@ def _alone(name: str, those: _Compared, values: PerToken) -> ConfoundRow:
 def _stratified(those: _Compared, *, within: bool) -> ConfoundRow:
     """Pairs of the same tenth of the compared tokens by frequency."""
     text = those.text if within else np.zeros_like(those.text)
-    edges = np.quantile(those.frequency, np.arange(1, STRATA) / STRATA) if len(text) else []
-    stratum = np.searchsorted(edges, those.frequency)
-    group = text * STRATA + stratum
+    group = text * STRATA + tenths(those.frequency)
     found = won_in_groups(those.strength, those.content, group, text)
     name = "AUC within frequency tenths, " + ("within texts" if within else "all texts at once")
     note = "pairs of the same tenth by frequency of all compared tokens"

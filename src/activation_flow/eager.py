@@ -58,6 +58,18 @@ def opened(encoder: Encoder, attention: str | None = None) -> "Iterator[Tap]":
 
 def _same_model(encoder: Encoder, request: identity.Request | None) -> Any:
     """The model that the encoder was made of: loaded anew; a live one as it is."""
+    request, origin = same_origin(encoder, request)
+    return loading.load(request, origin)[0]
+
+
+def same_origin(
+    encoder: Encoder, request: identity.Request | None
+) -> tuple[identity.Request, identity.Origin]:
+    """Where the model of this encoder is to be had; it is the same, and fits in memory.
+
+    Raises:
+        ActivationFlowError: it is not, or does not; or the encoder came from another process.
+    """
     if request is None:
         raise ActivationFlowError(
             f"this encoder of {encoder.model} came from another process, without the model itself; "
@@ -74,10 +86,10 @@ def _same_model(encoder: Encoder, request: identity.Request | None) -> Any:
             f"the model has changed since the encoder of {encoder.model} was made ({changed}); "
             "load it anew with from_pretrained"
         )
-    if request.live is not None:
-        return request.live[0]
-    room.check_memory(loading.count_parameters(request, origin), origin.label, room.LOADING_FACTOR)
-    return loading.load(request, origin)[0]
+    if request.live is None:
+        parameters = loading.count_parameters(request, origin)
+        room.check_memory(parameters, origin.label, room.LOADING_FACTOR)
+    return request, origin
 
 
 def forward(tap: "Tap", inputs: tuple[Any, ...]) -> tuple[Any, ...]:

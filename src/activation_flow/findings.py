@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from activation_flow.audit_data import Interval, Tested
 from activation_flow.audit_tables import ConfoundRow, Detail, RatioRow
+from activation_flow.claim_tests_better import Better
 from activation_flow.claim_tests_confounds import Beyond
 from activation_flow.claim_tests_high import Consistent
 from activation_flow.claim_tests_layers import Standout
+from activation_flow.claim_tests_salient import Salient
 from activation_flow.claim_tests_skew import Skewed
+from activation_flow.explanation_tables import FaithfulRow, PlausibleRow, ProbeRow
 from activation_flow.kind_places import Places
 
 Judged = tuple[str, str, Sequence[Detail]]  # verdict, sentence, details
@@ -72,6 +75,13 @@ class Findings:
         places: of kinds and special tokens.
         skew: of C8.
         difference: of C9.
+        better: of C6.
+        faithful: beside C6, how faithful each score is.
+        plausible: beside C6, how well each finds the words that people marked.
+        prompted: of C10.
+        probes: beside C10, what is read under each prompt.
+        salient: of C11.
+        salient_words: which words these are, as in "of a word that people marked".
     """
 
     layer: int
@@ -93,3 +103,10 @@ class Findings:
     places: Places | None
     skew: Skewed
     difference: Tested
+    better: Better
+    faithful: tuple[FaithfulRow, ...]
+    plausible: tuple[PlausibleRow, ...]
+    prompted: Tested
+    probes: tuple[ProbeRow, ...]
+    salient: Salient
+    salient_words: str

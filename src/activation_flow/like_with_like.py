@@ -19,6 +19,7 @@ else:
     PerToken = np.ndarray
 
 NEAR = 0.2  # of log10 frequency: how far a match may be
+STRATA = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +44,18 @@ class Won:
     def kept(self) -> float:
         """The share that is compared; 0 where there is nothing."""
         return self.n / self.of if self.of else 0.0
+
+
+def tenths(frequency: PerToken) -> Ids:
+    """Which tenth of these tokens each is of by frequency, from 0; equal ones share theirs.
+
+    >>> tenths(np.arange(20.0))[[0, 1, 2, 19]]
+    array([0, 0, 1, 9])
+    """
+    if not len(frequency):
+        return np.empty(0, dtype=np.int64)
+    found: Ids = np.searchsorted(np.quantile(frequency, np.arange(1, STRATA) / STRATA), frequency)
+    return found
 
 
 def won_in_groups(values: PerToken, one: Mask, group: Ids, wider: Ids) -> Won:

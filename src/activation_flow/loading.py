@@ -20,6 +20,16 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.identity import Origin, Request
 from activation_flow.slow import SlowTokenizer
 
+# What the name of a class with a head ends in -> the class of transformers that loads it. Models
+# pretrained with two heads at once are loaded with the one that is asked.
+HEADS = {
+    "ForMaskedLM": "AutoModelForMaskedLM",
+    "ForPreTraining": "AutoModelForMaskedLM",
+    "ForCausalLM": "AutoModelForCausalLM",
+    "LMHeadModel": "AutoModelForCausalLM",
+    "ForSequenceClassification": "AutoModelForSequenceClassification",
+}
+
 
 def _options(request: Request, origin: Origin) -> dict[str, Any]:
     on_hub = not Path(origin.source).is_dir()
@@ -59,26 +69,75 @@ def load(request: Request, origin: Origin) -> tuple[Any, Any]:
     if request.live is not None:
         return request.live
     tokenizer = load_tokenizer(request, origin)
-    import torch
-    from transformers import AutoModel
+    return _load_base(request, origin, tokenizer), tokenizer
 
+
+def _load_base(request: Request, origin: Origin, tokenizer: Any) -> Any:
+    """The model without a head."""
     try:
-        with quiet():
-            model, info = AutoModel.from_pretrained(
-                origin.source,
-                dtype=torch.float32,
-                attn_implementation=request.attn_implementation,
-                use_safetensors=None if request.allow_pickle else True,
-                output_loading_info=True,
-                **_options(request, origin),
-            )
+        model, missing = _load_as("AutoModel", request, origin)
     except MemoryError:
         raise
     except Exception as problem:  # damaged files fail in any way
         raise _cannot_load(origin, problem) from problem
-    model.eval()
-    check_complete(model, tokenizer, set(info["missing_keys"]), origin)
-    return model, tokenizer
+    check_complete(model, tokenizer, missing, origin)
+    return model
+
+
+def _load_as(kind: str, request: Request, origin: Origin) -> tuple[Any, set[str]]:
+    """A model in eval mode by one of the Auto classes, and the weights its checkpoint lacks."""
+    import torch
+    import transformers
+
+    with quiet():
+        model, info = getattr(transformers, kind).from_pretrained(
+            origin.source,
+            dtype=torch.float32,
+            attn_implementation=request.attn_implementation,
+            use_safetensors=None if request.allow_pickle else True,
+            output_loading_info=True,
+            **_options(request, origin),
+        )
+    return model.eval(), set(info["missing_keys"])
+
+
+def load_headed(request: Request, origin: Origin) -> tuple[Any, Any, str]:
+    """The same as ``load``, with the head that the checkpoint names and has; else without one.
+
+    Returns:
+        The model, its tokenizer, and why the model has no head ("" where it has one, and for a
+        live model, which is as it is).
+
+    Raises:
+        ActivationFlowError: as ``load``.
+    """
+    if request.live is not None:
+        return (*request.live, "")
+    tokenizer = load_tokenizer(request, origin)
+    model, why = _load_head(request, origin)
+    return _load_base(request, origin, tokenizer) if model is None else model, tokenizer, why
+
+
+def _load_head(request: Request, origin: Origin) -> tuple[Any, str]:
+    """The model with its head; or None, and why not."""
+    from transformers import AutoConfig
+
+    try:
+        with quiet():
+            config = AutoConfig.from_pretrained(origin.source, **_options(request, origin))
+        name = (getattr(config, "architectures", None) or [""])[0]
+        kind = next((auto for ending, auto in HEADS.items() if name.endswith(ending)), None)
+        if kind is None or config.is_encoder_decoder:
+            return None, f"its checkpoint is of class {name or 'unknown'}"
+        model, missing = _load_as(kind, request, origin)
+    except MemoryError:
+        raise
+    except Exception as problem:  # other people's code fails in any way
+        return None, f"its head cannot be loaded ({' '.join(str(problem).split())[:200]})"
+    if missing:  # they were filled at random: such a head says nothing
+        some = sorted(missing)[0]
+        return None, f"its checkpoint has no trained head ({len(missing)} weights lack: {some} ...)"
+    return model, ""
 
 
 def load_tokenizer(request: Request, origin: Origin) -> Any:

@@ -179,16 +179,8 @@ class _Table:
                     note=self._note(name, layer),
                     missing=missing,
                 )
-        yield Score(
-            name="layer_0_norm",
-            title="norm at layer 0 (embeddings)",
-            layer=None,
-            values=self.halves.first_norm,
-            seconds_per_1000_tokens=self._cost("norm", 0),
-            role="baseline",
-            top_share=self.halves.share("norm", 0) if 0 in self.passes.layers else None,
-            note="‖h‖ before the first block; its cost is that of the pass that gives all norms",
-        )
+        share = self.halves.share("norm", 0) if 0 in self.passes.layers else None
+        yield baselines.of_layer_0(self.halves.first_norm, self.cost_of_norms, share)
 
     @property
     def cost_of_norms(self) -> float | None:

@@ -86,6 +86,17 @@ class Passes:
         while self._blocks:
             yield self._blocks.pop()
 
+    def norms(self) -> Iterator[tuple[Ids, Strength]]:
+        """Places of the tokens of each text, and their norms at the norm layers, if all are finite."""
+        for done, (i, norms, _) in enumerate(self._encoder.run(self._encoded, self.norm_layers), 1):
+            if self._progress is not None:
+                self._progress(done, len(self._encoded))
+            if np.isfinite(norms).all():
+                yield np.arange(self._starts[i], self._starts[i + 1]), norms
+            else:
+                text = self._encoded[i].text
+                self.failed[i] = analysis.not_finite(text, norms, self.norm_layers)
+
     def _run(self) -> Iterator[Block]:
         room = max(1, BLOCK // self._bytes_of_token)
         waiting: list[tuple[int, Strength, Hidden]] = []
@@ -139,6 +150,26 @@ def seconds_of_passes(
     4,096 tokens, or all. So neither pays for what is done once, such as what an engine makes of a
     length that it has not seen. None if there is no text.
     """
+    found = _seconds(encoder, encoded, passes.norm_layers, ((), passes.hidden_layers), seed)
+    # With hidden states, all that gives norms is done, too: only the noise of a clock says less.
+    return None if found is None else (found[0], max(found))
+
+
+def seconds_of_norms(
+    encoder: "Encoder", encoded: "Sequence[Encoded]", layers: Sequence[int], seed: int
+) -> float | None:
+    """The first of these alone."""
+    found = _seconds(encoder, encoded, layers, ((),), seed)
+    return None if found is None else found[0]
+
+
+def _seconds(
+    encoder: "Encoder",
+    encoded: "Sequence[Encoded]",
+    layers: Sequence[int],
+    hidden: Sequence[Sequence[int]],
+    seed: int,
+) -> list[float] | None:
     if not encoded:
         return None
     sample, tokens = [], 0
@@ -148,13 +179,11 @@ def seconds_of_passes(
         if tokens >= TIMED:
             break
 
-    def seconds(hidden: Sequence[int]) -> float:
+    def seconds(states: Sequence[int]) -> float:
         start = perf_counter()
-        for _ in encoder.run(sample, passes.norm_layers, hidden):
+        for _ in encoder.run(sample, layers, states):
             pass
         return (perf_counter() - start) / tokens * 1000
 
-    turns = [(seconds(()), seconds(passes.hidden_layers)) for _ in range(2)]
-    of_norms = min(norms for norms, _ in turns)
-    # With hidden states, all that gives norms is done, too: only the noise of a clock says less.
-    return of_norms, max(of_norms, min(states for _, states in turns))
+    turns = [[seconds(states) for states in hidden] for _ in range(2)]
+    return [min(each) for each in zip(*turns, strict=True)]

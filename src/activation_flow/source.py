@@ -62,7 +62,7 @@ class Source:
     """
 
     def __init__(self, path: str, holds: str, read: Callable[[Iterator[Line]], Iterator[Found]]):
-        self.name = _name(path)
+        self.name = shown(path)
         self.blank = 0
         self._path, self._holds, self._read = path, holds, read
         self._begun = False
@@ -71,7 +71,7 @@ class Source:
         if self._begun and self._path == "-":
             raise ActivationFlowError("standard input can be read only once")
         self._begun, self.blank, number = True, 0, 0
-        for line, found in self._read(_lines(self._path)):
+        for line, found in self._read(lines(self._path)):
             if not found:
                 self.blank += 1
                 continue
@@ -155,7 +155,7 @@ def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
         raise ActivationFlowError(f"--columns names {columns[0]!r} twice; a pair takes two columns")
     if ending in TABLES_OF_PAIRS:
         read, rule = TABLES_OF_PAIRS[ending]
-        table = partial(_table, read=read, rule=rule, columns=columns, name=_name(path))
+        table = partial(_table, read=read, rule=rule, columns=columns, name=shown(path))
         return Source(path, "pair", table)
     if ending != ".jsonl":
         raise ActivationFlowError(
@@ -165,12 +165,20 @@ def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
     return Source(path, "pair", partial(_each, parse=partial(_json_pair, columns=columns)))
 
 
-def _name(path: str) -> str:
+def shown(path: str) -> str:
+    """What an input is called in messages."""
     return "standard input" if path == "-" else path
 
 
-def _lines(path: str) -> Iterator[Line]:
-    """The lines as bytes: a string would also be cut at U+2028 and other characters of a text."""
+def lines(path: str) -> Iterator[Line]:
+    """The lines as bytes: a string would also be cut at U+2028 and other characters of a text.
+
+    Args:
+        path: the file; "-" is standard input.
+
+    Raises:
+        ActivationFlowError: it cannot be read, or is UTF-16.
+    """
     if path == "-" and sys.stdin is None:
         raise ActivationFlowError("standard input is closed")
     try:
@@ -179,12 +187,12 @@ def _lines(path: str) -> Iterator[Line]:
                 if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
                     # Its later lines would pass for texts: ASCII with zero bytes between.
                     raise ActivationFlowError(
-                        f"{_name(path)} is UTF-16, not UTF-8; convert the file, for example with "
+                        f"{shown(path)} is UTF-16, not UTF-8; convert the file, for example with "
                         "iconv -f utf-16 -t utf-8"
                     )
                 yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
     except OSError as problem:
-        raise ActivationFlowError(f"{_name(path)} cannot be read: {problem.strerror}") from problem
+        raise ActivationFlowError(f"{shown(path)} cannot be read: {problem.strerror}") from problem
 
 
 def _each(rows: Iterator[tuple[int, T]], parse: Callable[[T], tuple[str, ...]]) -> Iterator[Found]:

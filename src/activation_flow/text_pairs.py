@@ -91,7 +91,7 @@ def read(
         bad.add(rows.where(failure.text_number).removesuffix(", "), failure.reason)
     pairs = kept.items()
     first = tuple(a for a, _ in pairs)
-    gold, kinds, notes = _tagged(first, kinds)
+    gold, kinds, notes = word_kinds.tags(first, kinds, "pairs")
     if kept.seen > len(pairs):
         notes.append(
             f"of {kept.seen:,} different pairs a uniform sample of {len(pairs):,} is taken "
@@ -113,16 +113,6 @@ def read(
         },
         notes=(*notes, *bad.told("rows of pairs that cannot be read")),
     )
-
-
-def _tagged(texts: Sequence[str], kinds: str) -> tuple[tuple[Gold | None, ...], str, list[str]]:
-    """Tags of texts that bring none; where kinds come from then; what is to be said about it."""
-    if kinds.startswith(word_kinds.SPACY):
-        return tuple(word_kinds.tagger(kinds)(texts)), kinds, []
-    nothing = (None,) * len(texts)
-    if kinds == "gold":
-        return nothing, "list", ["pairs have no tags: the kinds of their tokens are the list's"]
-    return nothing, kinds, []
 
 
 def replaced(material: "Material", *, sample: int = SAMPLE, seed: int = 0) -> TextPairs:

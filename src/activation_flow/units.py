@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow.data import Ids, Names
+from activation_flow.words import map_pieces
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -31,7 +32,8 @@ class Units:
     Attributes:
         of_token: number of the unit of each token of all texts, from 0; -1 where it is of none.
         text: [units], number of the text, from 0; never decreasing.
-        type: [units], number of the word type (casefolded spelling), from 0.
+        type: [units], number of the word type, from 0: its casefolded spelling, without the
+            punctuation about it.
         kind: [units], ``content`` if a token of it is, else ``function``, ``punctuation``, "".
         pieces: [units], how many tokens; a unit may have none.
         n_texts: how many texts.
@@ -80,18 +82,15 @@ def of_words(encoded: "Sequence[Encoded]", tokens: "AuditTokens") -> Units:
 def of_spans(
     encoded: "Sequence[Encoded]", tokens: "AuditTokens", spans: Sequence[Sequence[Span]]
 ) -> Units:
-    """Units by characters: span j of text k holds the tokens that begin in it.
+    """Units by characters: span j of text k holds the tokens that it is the first to overlap.
 
-    Spans follow each other. One in which no token begins is a unit without tokens (NaN).
+    Spans follow each other. One of which no token is left is a unit without tokens (NaN).
     """
     local = []
     for one, of_text in zip(encoded, spans, strict=True):
-        begins = np.array([first for first, _ in of_text], dtype=np.int64)
-        ends = np.array([last for _, last in of_text], dtype=np.int64)
-        at = np.searchsorted(begins, one.text.start, side="right") - 1
-        inside = (at >= 0) & ~one.text.special & (one.text.start >= 0)
-        inside[inside] &= one.text.start[inside] < ends[at[inside]]
-        local.append(np.where(inside, at, -1))
+        # By overlap, for many tokenizers count the space before a word as part of its first piece.
+        at = map_pieces(of_text, one.text.start, one.text.end)
+        local.append(np.where(one.text.special, -1, at))
     return _units(encoded, tokens, local, [len(of_text) for of_text in spans])
 
 
@@ -106,18 +105,34 @@ def _units(
     of_token = np.concatenate([np.empty(0, dtype=np.int64), *shifted]).astype(np.int64)
     part = of_token >= 0
     n = int(first[-1])
-    spelled = [""] * n
-    for place in np.flatnonzero(part):
-        spelled[of_token[place]] += f"{tokens.type[place]} "
-    kind = np.full(n, "", dtype=object)
+    kind = np.full(n, "", dtype="<U11")
     for name in ("punctuation", "function", "content"):  # the last one that a token has
         kind[of_token[part & (tokens.kind == name)]] = name
     return Units(
         of_token=of_token,
         text=np.repeat(np.arange(len(encoded)), counts),
-        # A word is the word types of its pieces, which know its casefolded spelling already.
-        type=np.unique(np.array(spelled, dtype=object).astype(str), return_inverse=True)[1],
+        type=_types(encoded, tokens, of_token, n),
         kind=kind,
         pieces=np.bincount(of_token[part], minlength=n),
         n_texts=len(encoded),
     )
+
+
+def _types(encoded: "Sequence[Encoded]", tokens: "AuditTokens", of_token: Ids, n: int) -> Ids:
+    """A number for each word: that of its tokens' word types, each once where they follow.
+
+    Those know the casefolded spelling of the whole word already, so "GREAT" in three pieces is the
+    word that "great" in one piece is. Where a unit holds a word, the punctuation about it does not
+    count: "home." and "home" are one type, as one is not seen anew after the other.
+    """
+    in_word = np.concatenate([np.empty(0, dtype=bool), *(one.text.word >= 0 for one in encoded)])
+    worded = np.zeros(n + 1, dtype=bool)  # the last entry is for tokens of no unit
+    worded[of_token[in_word]] = True
+    spelled: list[list[int]] = [[] for _ in range(n)]
+    for place in np.flatnonzero((of_token >= 0) & (in_word | ~worded[of_token])).tolist():
+        before, type_ = spelled[of_token[place]], int(tokens.type[place])
+        if before[-1:] != [type_]:
+            before.append(type_)
+    numbers: dict[tuple[int, ...], int] = {}
+    found = [numbers.setdefault(tuple(one), len(numbers)) for one in spelled]
+    return np.array(found, dtype=np.int64)

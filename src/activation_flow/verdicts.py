@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from activation_flow import verdicts_content, verdicts_kinds
+from activation_flow import verdicts_better, verdicts_content, verdicts_kinds, verdicts_prompts
 from activation_flow.audit_data import Tested
 from activation_flow.audit_tables import (
     NO_BETTER,
@@ -18,6 +18,7 @@ from activation_flow.audit_tables import (
     Detail,
     RatioRow,
 )
+from activation_flow.audit_parts import CLAIMS
 from activation_flow.claims import DECLARED, Declared
 from activation_flow.findings import Findings, Judged
 from activation_flow.multiplicity import holm
@@ -28,14 +29,21 @@ KINDS = ("content", "function")
 WHERE_REPLACED = "R − k/n where a {kind} word is replaced"  # ratios.pair_details
 
 
-def claims(found: Findings) -> tuple[Claim, ...]:
-    """Every claim with its verdict; p-values adjusted over all of them that were tested."""
-    tests = _tests(found)
+def claims(found: Findings, asked: Sequence[str] = CLAIMS) -> tuple[Claim, ...]:
+    """Every claim that is asked for, with its verdict; p-values adjusted over these.
+
+    Args:
+        found: what the tests found.
+        asked: ids of claims; others are passed over.
+    """
+    tests = {id: tested for id, tested in _tests(found).items() if id in asked}
     adjusted = dict(zip(tests, holm([tested.p for tested in tests.values()]), strict=True))
     # C2 asks whether C1 was found, and so must look at the same p-value.
-    found = replace(found, content=replace(found.content, p=adjusted["C1"]))
+    found = replace(found, content=replace(found.content, p=adjusted.get("C1")))
     return tuple(
-        _claim(declared, tests[declared.id], adjusted[declared.id], found) for declared in DECLARED
+        _claim(declared, tests[declared.id], adjusted[declared.id], found)
+        for declared in DECLARED
+        if declared.id in tests
     )
 
 
@@ -46,9 +54,12 @@ def _tests(found: Findings) -> dict[str, Tested]:
         "C3": found.standout.tested,
         "C4": found.high.tested,
         "C5": found.ratio,
+        "C6": found.better.tested,
         "C7": found.punctuation,
         "C8": found.skew.tested,
         "C9": found.difference,
+        "C10": found.prompted,
+        "C11": found.salient.tested,
     }
 
 
@@ -67,7 +78,7 @@ def _claim(declared: Declared, tested: Tested, p: float | None, found: Findings)
         test=declared.test,
         rule=declared.rule,
         verdict=verdict,
-        effect_name=declared.effect_name,
+        effect_name=_effect_name(declared, found),
         effect=tested.effect,
         null=null,
         interval=tested.interval,
@@ -85,6 +96,12 @@ def _title(declared: Declared, found: Findings) -> str:
     if declared.id == "C7" and found.places is not None:
         return verdicts_kinds.title(found.places)
     return declared.title.format(layer=found.layer, next=found.next_layer)
+
+
+def _effect_name(declared: Declared, found: Findings) -> str:
+    """Of C6, with the measure by which it is."""
+    measure = found.better.measure if declared.id == "C6" else ""
+    return f"{declared.effect_name}, {measure}" if measure else declared.effect_name
 
 
 def _ratio(found: Findings, tested: Tested, p: float | None) -> Judged:
@@ -188,7 +205,10 @@ _JUDGES: dict[str, Callable[[Findings, Tested, Any], Judged]] = {
     "C3": verdicts_content.layer,
     "C4": verdicts_content.consistently,
     "C5": _ratio,
+    "C6": verdicts_better.better,
     "C7": verdicts_kinds.kinds,
     "C8": _skew,
     "C9": verdicts_content.against_next,
+    "C10": verdicts_prompts.prompts,
+    "C11": verdicts_better.salient,
 }

@@ -87,6 +87,24 @@ def with_kinds(text: TokenizedText, gold: Gold | None) -> TokenizedText:
     return text if gold is None else replace(text, kind=from_tags(text, gold)[1])
 
 
+def tags(
+    texts: Sequence[str], kinds: str, what: str
+) -> tuple[tuple[Gold | None, ...], str, list[str]]:
+    """Tags of texts that bring none; where kinds come from then; what is to be said about it.
+
+    Args:
+        texts: the texts.
+        kinds: where kinds of the audit come from.
+        what: what these texts are, for people.
+    """
+    if kinds.startswith(SPACY):
+        return tuple(tagger(kinds)(texts)), kinds, []
+    nothing = (None,) * len(texts)
+    if kinds == "gold":
+        return nothing, "list", [f"{what} have no tags: the kinds of their tokens are the list's"]
+    return nothing, kinds, []
+
+
 def find(text: str, gold: Gold | None, kinds: str) -> list[Word]:
     """The words of a text, and their kinds; "" where they have none.
 

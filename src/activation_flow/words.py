@@ -71,6 +71,15 @@ def _function_word() -> re.Pattern[str]:
     return re.compile(f"(?:{either})(?:{'|'.join(clitics)})*+")
 
 
+def spelling(word: str) -> str:
+    """A word as it is looked up in lists: casefolded, its apostrophes plain, no soft hyphens.
+
+    >>> spelling("Don’t")
+    "don't"
+    """
+    return word.translate(_PLAIN).casefold()
+
+
 def kind_of_word(word: str) -> str:
     """The kind "function", "content", or "" where the English list cannot know.
 
@@ -85,7 +94,7 @@ def kind_of_word(word: str) -> str:
 
 
 def _kind(word: str) -> str:
-    if _function_word().fullmatch(word.translate(_PLAIN).casefold()):
+    if _function_word().fullmatch(spelling(word)):
         return "function"
     return "content" if _LETTER_OR_DIGIT.search(word) and not _FOREIGN.search(word) else ""
 

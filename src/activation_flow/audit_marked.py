@@ -1,0 +1,134 @@
+"""Texts in which people marked words: their scores, how well these find the marks, and C11's words.
+
+The texts are not those of the audit, so all is measured on them anew.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow import (
+    audit_explained,
+    audit_slow,
+    plausible,
+    scoring_norms,
+    texts_beside,
+)
+from activation_flow.audit_data import Score
+from activation_flow.material import Material
+from activation_flow.plausible import Plausible
+from activation_flow.rationales import Marked
+from activation_flow.units import Units
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool
+
+    from activation_flow.audit_data import AuditTokens
+    from activation_flow.audit_options import Options
+    from activation_flow.encoder import Encoder
+
+    Marks = Bool[np.ndarray, "units"]
+else:
+    Marks = np.ndarray
+
+_STAGE = "rationales: "
+
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OfMarked:
+    """What was found in them.
+
+    Attributes:
+        plausible: how well each score finds the marks.
+        scores: all scores of these texts that are judged.
+        tokens: of these texts.
+        units: their words.
+        marked: [units], those that people marked.
+        counts: ``rationales``: texts that were judged.
+        notes: sentences for the reader.
+    """
+
+    plausible: Plausible
+    scores: Sequence[Score]
+    tokens: "AuditTokens"
+    units: Units
+    marked: Marks
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def judge(
+    encoder: "Encoder",
+    marked: Marked,
+    found: Material,
+    options: "Options",
+    layers: tuple[int, ...],
+    main: int,
+    watch: Watch,
+) -> OfMarked:
+    """Strength at all layers, and what it stands beside, on texts in which people marked words.
+
+    Args:
+        encoder: the model.
+        marked: the texts.
+        found: what is audited: kinds and frequencies come from where its own do.
+        options: of the audit.
+        layers: that are measured.
+        main: the one that the claims are about.
+        watch: told of each stage.
+    """
+    ready = texts_beside.ready(encoder, marked.texts, found, f"texts of {marked.name}")
+    fast = scoring_norms.norm_scores(
+        encoder,
+        ready.encoded,
+        ready.tokens,
+        layers,
+        seed=options.seed,
+        progress=lambda done, n: watch(f"{_STAGE}strengths", done, n),
+    )
+    asked = audit_slow.Asked(
+        layers=layers,
+        main=main,
+        sample=options.sample,
+        seed=options.seed,
+        controls=False,
+        parts=frozenset({audit_slow.ATTENTION} & options.needed),
+        stage=_STAGE,
+    )
+    slow = audit_slow.slow(encoder, ready.encoded, ready.tokens, asked, watch)
+    words, marks = plausible.units_of(marked, ready.encoded, ready.tokens)
+    scores = [*fast.scores, *slow.scores]
+    notes = [*marked.notes, *ready.notes, *slow.notes]
+    if "explained" in options.needed:
+        explained = audit_explained.explain(
+            encoder,
+            ready.encoded,
+            ready.tokens,
+            words,
+            scores,
+            audit_explained.Asked(
+                main=main,
+                explained=options.explained,
+                perturbed=0,
+                seed=options.seed,
+                stage=_STAGE,
+            ),
+            np.array(slow.chosen),
+            watch,
+        )
+        scores += explained.scores
+        notes += explained.notes
+    judged = audit_explained.judged(scores, main, layers=True)
+    return OfMarked(
+        plausible=plausible.plausible(judged, words, marks),
+        scores=judged,
+        tokens=ready.tokens,
+        units=words,
+        marked=marks,
+        counts={"rationales": len(ready.encoded)},
+        notes=tuple(f"{marked.name}: {note}" if note in slow.notes else note for note in notes),
+    )

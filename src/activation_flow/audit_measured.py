@@ -1,0 +1,99 @@
+"""The texts of an audit that have finite strengths, and their scores from the fast engine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow import audit_tokens, material_notes, scoring, scoring_norms
+from activation_flow.audit_data import AuditTokens
+from activation_flow.audit_texts import Left
+from activation_flow.data import ActivationFlowError
+from activation_flow.material import Material
+from activation_flow.scoring import FastScores
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+    from activation_flow.tokens import Encoded
+
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measured:
+    """What was measured.
+
+    Attributes:
+        encoded: the texts.
+        tokens: theirs.
+        fast: their scores.
+        counts: those of the material that differ, as texts were left out.
+        notes: sentences for the reader.
+    """
+
+    encoded: "Sequence[Encoded]"
+    tokens: AuditTokens
+    fast: FastScores
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def measured(
+    encoder: "Encoder",
+    found: Material,
+    layers: tuple[int, ...],
+    main: int,
+    *,
+    variants: bool,
+    seed: int,
+    watch: Watch,
+) -> Measured:
+    """Scores of all texts but those whose hidden states are not finite: left out, and counted.
+
+    Args:
+        encoder: the model.
+        found: the texts.
+        layers: of the hidden states.
+        main: the one that the claims are about.
+        variants: with those of strength.
+        seed: of all that is drawn.
+        watch: told of the stage.
+
+    Raises:
+        ActivationFlowError: no text has finite hidden states.
+    """
+    encoded, tokens = found.encoded, found.tokens
+
+    def run() -> FastScores:
+        def tell(done: int, n: int) -> None:
+            watch("strengths", done, n)
+
+        if variants:
+            return scoring.fast_scores(
+                encoder, encoded, tokens, layers, main=main, seed=seed, progress=tell
+            )
+        return scoring_norms.norm_scores(encoder, encoded, tokens, layers, seed=seed, progress=tell)
+
+    fast, left = run(), Left()
+    counts: dict[str, int] = {}
+    if fast.failed:  # seldom, so all is measured anew: no number of these texts stays anywhere
+        for k, reason in fast.failed.items():
+            left.add(f"text {k + 1}", reason)
+        kept = [k for k in range(len(encoded)) if k not in fast.failed]
+        if not kept:
+            raise ActivationFlowError(f"no text has finite hidden states ({left.reasons[0]})")
+        encoded = tuple(encoded[k] for k in kept)
+        tokens = replace(
+            audit_tokens.flattened([one.text for one in encoded]),
+            frequency=tokens.frequency[np.isin(tokens.text, kept)],
+            frequency_name=tokens.frequency_name,
+        )
+        fast, counts = run(), {"failed": left.n, **material_notes.sizes(encoded, tokens)}
+    return Measured(
+        encoded=encoded,
+        tokens=tokens,
+        fast=fast,
+        counts=counts,
+        notes=tuple(left.told("texts whose hidden states are not finite")),
+    )

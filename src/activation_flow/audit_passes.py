@@ -1,0 +1,195 @@
+"""Everything that an audit measures, in order: what is not asked for is left out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow import (
+    audit_explained,
+    audit_marked,
+    audit_measured,
+    audit_pairs,
+    audit_slow,
+    material,
+    prompt_gains,
+    salient,
+    stable,
+    units,
+)
+from activation_flow.audit_explained import Explained
+from activation_flow.audit_files import Files
+from activation_flow.audit_marked import OfMarked
+from activation_flow.audit_measured import Measured
+from activation_flow.audit_options import Options
+from activation_flow.audit_pairs import Moved
+from activation_flow.audit_slow import Slow
+from activation_flow.material import Material
+from activation_flow.prompt_gains import Probed
+from activation_flow.salient import SalientUnits
+from activation_flow.stable import Stable
+
+if TYPE_CHECKING:
+    from activation_flow.encoder import Encoder
+
+Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Got:
+    """All that was measured; None: it was not asked for."""
+
+    measured: Measured
+    slow: Slow
+    explained: Explained | None
+    marked: OfMarked | None
+    salient: SalientUnits | None
+    moved: Moved | None
+    probed: Probed | None
+    stable: Stable | None
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The passes over the texts, one after the other."""
+
+    encoder: "Encoder"
+    found: Material
+    files: Files
+    options: Options
+    layers: tuple[int, ...]
+    main: int
+    watch: Watch
+
+    def run(self) -> Got:
+        """All of them that are asked for."""
+        options, needed = self.options, self.options.needed
+        measured = audit_measured.measured(
+            self.encoder,
+            self.found,
+            self.layers,
+            self.main,
+            variants="variants" in needed,
+            seed=options.seed,
+            watch=self.watch,
+        )
+        slow = self._slow(measured)
+        marked = self._marked()
+        return Got(
+            measured=measured,
+            slow=slow,
+            explained=self._explained(measured, slow) if "explained" in needed else None,
+            marked=marked,
+            salient=self._salient(measured, marked),
+            moved=self._moved(),
+            probed=self._probed(),
+            stable=self._stable(measured) if "stability" in needed else None,
+        )
+
+    def _slow(self, measured: Measured) -> Slow:
+        parts = {audit_slow.NORMS, audit_slow.ATTENTION, audit_slow.COPIES} & self.options.needed
+        asked = audit_slow.Asked(
+            layers=self.layers,
+            main=self.main,
+            sample=self.options.sample,
+            seed=self.options.seed,
+            controls=self.options.controls,
+            norms=measured.fast.norms,
+            parts=frozenset(parts),
+        )
+        return audit_slow.slow(self.encoder, measured.encoded, measured.tokens, asked, self.watch)
+
+    def _explained(self, measured: Measured, slow: Slow) -> Explained:
+        asked = audit_explained.Asked(
+            main=self.main,
+            explained=self.options.explained,
+            perturbed=self.options.perturbed,
+            seed=self.options.seed,
+        )
+        return audit_explained.explain(
+            self.encoder,
+            measured.encoded,
+            measured.tokens,
+            units.of_words(measured.encoded, measured.tokens),
+            [*measured.fast.scores, *slow.scores],
+            asked,
+            np.array(slow.chosen, dtype=np.int64),
+            self.watch,
+        )
+
+    def _marked(self) -> OfMarked | None:
+        if self.files.marked is None:
+            return None
+        return audit_marked.judge(
+            self.encoder,
+            self.files.marked,
+            self.found,
+            self.options,
+            self.layers,
+            self.main,
+            self.watch,
+        )
+
+    def _salient(self, measured: Measured, marked: OfMarked | None) -> SalientUnits | None:
+        """A list goes before marks: it was made for it."""
+        if "C11" not in self.options.parts:
+            return None
+        if self.files.salient is not None:
+            return salient.of_list(
+                self.files.salient,
+                str(self.options.salient),
+                measured.encoded,
+                measured.tokens,
+                units.of_words(measured.encoded, measured.tokens),
+                measured.fast.scores,
+                self.main,
+            )
+        return None if marked is None else salient.of_marks(marked, self.main)
+
+    def _moved(self) -> Moved | None:
+        """How far tokens move between the texts of the pairs."""
+        if self.files.pairs is None:
+            return None
+        return audit_pairs.moved(
+            self.encoder,
+            self.files.pairs,
+            self.main,
+            frequency=self.found.frequencies.of,
+            max_length=self.found.settings["max_length"],
+            progress=lambda done, n: self.watch("pairs", done, n),
+        )
+
+    def _probed(self) -> Probed | None:
+        if self.files.labelled is None:
+            return None
+        return prompt_gains.probe_all(
+            self.encoder,
+            self.files.labelled,
+            self.options.asked_prompts,
+            layers=self.layers,
+            main=self.main,
+            template=self.options.template,
+            seed=self.options.seed,
+            draws=self.options.draws,
+            progress=self.watch,
+        )
+
+    def _stable(self, measured: Measured) -> Stable:
+        texts = [measured.encoded[k].text.text for k in self._few(measured)]
+        return stable.stable(
+            self.encoder,
+            texts,
+            self.layers,
+            self.main,
+            paraphrases=self.files.paraphrases,
+            max_length=self.found.settings["max_length"],
+            seed=self.options.seed,
+            progress=lambda done, n: self.watch("changed texts", done, n),
+        )
+
+    def _few(self, measured: Measured) -> list[int]:
+        few: list[int] = material.stratified(
+            measured.tokens, measured.encoded, self.options.sample, self.options.seed
+        ).tolist()
+        return few

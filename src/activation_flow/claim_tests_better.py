@@ -1,0 +1,239 @@
+"""The primary test of C6, and the mean over texts of a number that words of the text make.
+
+How faithful or plausible an explanation is, is one number per text; but what made it are words,
+and these recur in other texts, so that texts are no independent observations. As in crossed.py the
+variance is that between texts, plus what types of words add to it. A text's number cannot be taken
+apart into those of its words; what is known is which words made it, and how much of it (`share`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activation_flow.audit_data import Interval, Tested
+from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES, STUDENT, few_types, untested
+from activation_flow.crossed import (
+    ALL,
+    LEAST,
+    Clusters,
+    Crossed,
+    clusters,
+    interval,
+    p_above,
+)
+from activation_flow.data import Ids, Mask
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    PerText = Float[np.ndarray, "texts"]
+    PerUnit = Float[np.ndarray, "units"]
+else:
+    PerText = PerUnit = np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """A mean over texts.
+
+    Attributes:
+        value: None where no text has a number.
+        interval: of it, 95 %, over texts and word types; None likewise.
+        p: one-sided, of a mean above 0; None likewise.
+        spread: its variance over texts and word types; None likewise.
+        texts: how many have a number.
+    """
+
+    value: float | None
+    interval: Interval | None
+    p: float | None
+    spread: Crossed | None
+    texts: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measure:
+    """One number per text, and which words made it.
+
+    Attributes:
+        name: of the measure, for people.
+        per_text: [texts]; NaN: the text has none.
+        share: [units], at least 0, in any unit: how much of its text's number is due to the word.
+        unit_text: [units], place of its text in ``per_text``.
+        unit_type: [units], number of its word type.
+    """
+
+    name: str
+    per_text: PerText
+    share: PerUnit
+    unit_text: Ids
+    unit_type: Ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Better:
+    """Whether one explanation is better than another by every measure.
+
+    Attributes:
+        tested: by the measure with the larger p.
+        measure: that measure's name; "" where there is none.
+        means: of all measures, as they were given.
+    """
+
+    tested: Tested
+    measure: str
+    means: tuple[Mean, ...]
+
+
+def mean_over_texts(
+    per_text: PerText,
+    share: PerUnit,
+    unit_text: Ids,
+    unit_type: Ids,
+    *,
+    bounds: Interval | None = None,
+) -> Mean:
+    """The mean of a number of texts, and how far other texts and other words would move it.
+
+    Args:
+        per_text: [texts]; NaN: the text is left out.
+        share: [units], at least 0, in any unit: how much of its text's number is due to the word.
+            A text none of whose words has a share counts as a text all the same.
+        unit_text: [units], place of its text in ``per_text``.
+        unit_type: [units], number of its word type.
+        bounds: where the mean can only be between two numbers; its interval stays between them.
+
+    >>> words = np.arange(4)
+    >>> mean_over_texts(np.array([1.0, 2.0, 4.0, 5.0]), np.ones(4), words, words).value
+    3.0
+    """
+    known = ~np.isnan(per_text)
+    texts = int(known.sum())
+    if not texts:
+        return Mean(value=None, interval=None, p=None, spread=None, texts=0)
+    value = float(per_text[known].mean())
+    part = known[unit_text] & (share > 0)
+    number = np.cumsum(known) - 1
+    found = _spread(
+        per_text[known] - value,
+        share[part],
+        clusters(number[unit_text[part]], unit_type[part]),
+        np.unique(number[unit_text[part]]),
+    )
+    return Mean(
+        value=value,
+        interval=interval(value, found, bounds=bounds),
+        p=p_above(value, found),
+        spread=found,
+        texts=texts,
+    )
+
+
+def share_of_marked(marked: Mask, unit_text: Ids) -> PerUnit:
+    """Shares of an average precision: the marked words and the words they should be above.
+
+    Either half of it is theirs, as in a pair; docs/design.md says why the marked alone are too few.
+
+    >>> share_of_marked(np.array([True, False, False]), np.zeros(3, dtype=int))
+    array([0.5 , 0.25, 0.25])
+    """
+    n = np.bincount(unit_text)[unit_text]
+    m = np.bincount(unit_text, marked)[unit_text]
+    share: PerUnit = np.where(marked, 0.5 / np.maximum(m, 1), 0.5 / np.maximum(n - m, 1))
+    return share
+
+
+def share_of_chosen(chosen: PerUnit, unit_text: Ids) -> PerUnit:
+    """Shares of one score's faithfulness, which stands between those of random orders.
+
+    Its number is due to the words that it chooses more often, or less often, than these do.
+
+    Args:
+        chosen: [units], for how many of the k the word is among the first, as a share.
+        unit_text: [units], number of the text.
+
+    >>> share_of_chosen(np.array([1.0, 0.5, 0.0]), np.zeros(3, dtype=int))
+    array([0.5, 0. , 0.5])
+    """
+    mean = np.bincount(unit_text, chosen) / np.maximum(np.bincount(unit_text), 1)
+    share: PerUnit = np.abs(chosen - mean[unit_text])
+    return share
+
+
+def _spread(apart: PerText, share: PerUnit, of: Clusters, held: Ids) -> Crossed:
+    """Variance and degrees of freedom of the mean of texts that lie so far apart from it.
+
+    Where a word of share s does s u to the number of its text, the text's deviation is s u and
+    what its other words do. So u is told to be s / Σs² of the deviation: all of it, where the
+    n words of a text have equal shares, n times over; what the others do is noise in that, which
+    is in the cell, too, and so is taken out of what types add.
+
+    Args:
+        apart: [texts].
+        share: of words, above 0.
+        of: their texts and types.
+        held: the texts that they are of.
+    """
+    texts = len(apart)
+    share = share / np.bincount(of.text, share)[of.text]
+    cell_share = np.bincount(of.cell, share)
+    type_share = np.bincount(of.cell_type, cell_share) / texts
+    if min(texts, of.types) < 2 or type_share.max() >= ALL:
+        return Crossed(variance=float("inf"), degrees=1.0, texts=texts, types=of.types)
+    told = cell_share / np.bincount(of.cell_text, cell_share**2)[of.cell_text]
+    cell = told * apart[held][of.cell_text] / texts
+    type_ = np.bincount(of.cell_type, cell) / (1 - type_share)
+    noise = (cell / (1 - cell_share / texts)) ** 2
+    by_text = float((apart**2).sum()) / texts / (texts - 1)
+    of_types = max(0.0, float((type_**2).sum() - noise.sum()))
+    # Squares of t independent noises of one type have t (t - 1) products, of which none is kept.
+    products = float((np.bincount(of.cell_type, noise) ** 2).sum() - (noise**2).sum())
+    uncertain = by_text**2 / (texts - 1) + products + of_types**2 / _degrees(type_share)
+    variance = by_text + of_types
+    clusters = float(min(texts, of.types) - 1)
+    degrees = variance**2 / uncertain if uncertain > 0 else clusters
+    degrees = max(1.0, min(LEAST, clusters), degrees)
+    return Crossed(variance=variance, degrees=degrees, texts=texts, types=of.types)
+
+
+def _degrees(share: PerUnit) -> float:
+    """Of a sum of squares to which each type adds, on average, the square of its share."""
+    return max(1.0, float((share**2).sum()) ** 2 / float((share**4).sum()) - 1)
+
+
+def better_than_attention(measures: Sequence[Measure]) -> Better:
+    """C6: strength explains better than attention, by every measure that there is.
+
+    All of them must hold (an intersection-union test, Berger 1982, in which none is adjusted):
+    effect, interval and p are those of the measure with the larger p.
+
+    Args:
+        measures: one number per text each, strength's less that of attention.
+    """
+    means = tuple(
+        mean_over_texts(one.per_text, one.share, one.unit_text, one.unit_type) for one in measures
+    )
+    if not measures:
+        return Better(tested=untested("nothing was measured"), measure="", means=means)
+    each = [_tested(one, mean) for one, mean in zip(measures, means, strict=True)]
+    lacking = [at for at, one in enumerate(each) if one.missing]
+    at = lacking[0] if lacking else int(np.argmax([one.p for one in each]))
+    return Better(tested=each[at], measure=measures[at].name, means=means)
+
+
+def _tested(measure: Measure, mean: Mean) -> Tested:
+    types = mean.spread.types if mean.spread else 0
+    if mean.texts < MIN_TEXTS:
+        have = "1 text has" if mean.texts == 1 else f"{mean.texts} texts have"
+        return untested(f"{measure.name}: {have} a number; it takes {MIN_TEXTS}")
+    if types < MIN_TYPES:
+        return untested(f"{measure.name}: {few_types(types)}")
+    return Tested(
+        effect=mean.value,
+        interval=mean.interval,
+        p=mean.p,
+        n={"texts": mean.texts, "types": types},
+        method=STUDENT,
+    )
