@@ -1,4 +1,4 @@
-"""Rows of an audit on explanations, prompts and stability, made up; the words are partly hostile."""
+"""Rows of an audit on explanations, prompts and stability, made up; some words are hostile."""
 
 from dataclasses import replace
 from typing import Any

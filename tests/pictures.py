@@ -90,3 +90,24 @@ def expressions(node: Any, key: str = "") -> Iterator[str]:
             yield from expressions(inner, key)
     elif isinstance(node, str) and key in EXPRESSIONS:
         yield node
+
+
+def data(chart: Any, *names: str) -> list[dict[str, Any]]:
+    """All rows of a chart's data that have these columns, each table once, as first drawn."""
+    spec = drawing.spec(chart)
+    tables: list[list[dict[str, Any]]] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            held = node.get("data") or {}
+            table = held.get("values", spec.get("datasets", {}).get(held.get("name")))
+            if table is not None and table not in tables:
+                tables.append(table)
+            for inner in node.values():
+                walk(inner)
+        elif isinstance(node, list):
+            for inner in node:
+                walk(inner)
+
+    walk({key: inner for key, inner in spec.items() if key != "datasets"})
+    return [row for table in tables for row in table if {*names} <= {*row}]

@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 from audit_results import EVIL, audit_result, hostile_result
-from pictures import drawn, expressions, texts, width_of
+from pictures import data, drawn, expressions, texts, width_of
 
 from activation_flow import charts_audit, charts_audit_layers, drawing
 from activation_flow.charts_theme import Figure
 from activation_flow.data import ActivationFlowError
 
 FOUND = audit_result()
-NOTHING = dict.fromkeys(("controls", "dimensions", "thresholds", "ratios", "confounds"), ())
+NOTHING = dict.fromkeys(
+    (
+        *("controls", "dimensions", "thresholds", "ratios", "confounds"),
+        *("faithful", "plausible", "probes", "stable"),
+    ),
+    (),
+)
+# What is said of how many texts, where it is not all of them.
+OF_SOME = {"faithful": "64", "plausible": "1,131", "prompts": "400", "stable": "400"}
+LAYERS = {"layers": "layers 0-6 of 6", "stable": "layers 0, 4 of 6"}
 
 
 @pytest.fixture(scope="module")
@@ -27,32 +36,17 @@ def hostile() -> dict[str, Figure]:
 
 
 def rows(figure: Figure, *names: str) -> list[dict[str, Any]]:
-    """All rows of a chart's data that have these columns, each table once, as first drawn."""
-    spec = drawing.spec(figure.chart)
-    tables: list[list[dict[str, Any]]] = []
-
-    def walk(node: Any) -> None:
-        if isinstance(node, dict):
-            data = node.get("data") or {}
-            table = data.get("values", spec.get("datasets", {}).get(data.get("name")))
-            if table is not None and table not in tables:
-                tables.append(table)
-            for inner in node.values():
-                walk(inner)
-        elif isinstance(node, list):
-            for inner in node:
-                walk(inner)
-
-    walk({key: inner for key, inner in spec.items() if key != "datasets"})
-    return [row for table in tables for row in table if {*names} <= {*row}]
+    """All rows of a figure's data that have these columns."""
+    return data(figure.chart, *names)
 
 
 def test_all_are_there_and_say_which_model_and_layer(figures: dict[str, Figure]) -> None:
     assert [*figures] == [*charts_audit.CHARTS]
     for name, figure in figures.items():
         title = drawing.spec(figure.chart)["title"]
-        where = "layers 0-6 of 6" if name == "layers" else "layer 4 of 6"
-        assert title["subtitle"][0] == f"minilm, {where}, openvino f32; 732 texts"
+        where = LAYERS.get(name, "layer 4 of 6")
+        texts = OF_SOME.get(name, "732")
+        assert title["subtitle"][0] == f"minilm, {where}, openvino f32; {texts} texts"
         assert figure.sentence.endswith(".")
 
 
@@ -151,10 +145,10 @@ def test_dimensions_and_costs(figures: dict[str, Figure]) -> None:
         *("gain γ below the typical one", "gain γ above it", "no gain")
     }
     costs = [row["value"] for row in rows(figures["cost"], "i", "value")]
-    assert costs == [0.0004, 0.21, 0.21, 0.21, 0.21, 0.43, 3.94]
+    assert costs == [0.0004, 0.21, 0.21, 0.21, 0.21, 0.43, 3.94, 37.8]
 
 
-@pytest.mark.parametrize("name", ["claims", "ratios", "controls", "cost"])
+@pytest.mark.parametrize("name", ["claims", "faithful", "plausible", "ratios", "controls", "cost"])
 def test_no_label_covers_another(figures: dict[str, Figure], name: str) -> None:
     """Labels stand left of the plot, what is written right of it; each in a line of its own."""
     columns: dict[str, list[dict[str, Any]]] = {}
@@ -171,7 +165,7 @@ def test_no_label_covers_another(figures: dict[str, Figure], name: str) -> None:
 
 def test_labels_of_rules_have_room(figures: dict[str, Figure]) -> None:
     labels = [i for i in drawn(figures["layers"].chart, "text") if i.get("align") == "left"]
-    assert len(labels) == 6
+    assert len(labels) == 7
     assert max(width_of(str(item["text"]), 11) for item in labels) < 260
     heights = sorted(item["y"] for item in labels)
     assert all(b - a > 12 for a, b in itertools.pairwise(heights))
@@ -194,7 +188,8 @@ def test_what_cannot_be_drawn() -> None:
         FOUND.chart("x")
     few = audit_result(scores=(), **{**NOTHING, "controls": FOUND.controls})
     with pytest.raises(ActivationFlowError, match=r"nothing to draw in chart 'layers'.*: claims"):
-        few.chart()
+        few.chart("layers")
+    assert drawing.spec(few.chart()) == drawing.spec(few.chart("claims"))  # what there is
     assert [*charts_audit.figures(few)] == ["claims", "controls"]
     with pytest.raises(ActivationFlowError, match="there is in: none"):
         audit_result(scores=(), claims=(), **NOTHING).chart()

@@ -93,7 +93,7 @@ def test_every_number_is_in_the_page(page: Path) -> None:
         assert f"{term} {meaning}" in read
     for said in ("Exploratory: looked at after the fact", "seed 0", "draws 2000", "numpy 2.2.0"):
         assert said in read, said
-    assert html.count('<figure class="afn-figure"') == 7  # no control was measured
+    assert html.count('<figure class="afn-figure"') == 10  # no control, no τ was measured
     assert "afn audit" in read
 
 
@@ -103,9 +103,9 @@ def test_in_a_browser_without_network_nothing_is_wrong(page: Path, browser: Brow
         assert shown.problems() == []
         assert shown.js("document.title").startswith("Does token activation strength")
         assert shown.js("document.documentElement.scrollWidth <= innerWidth")
-        assert shown.js("document.querySelectorAll('.afn-live svg.marks').length") == 7
+        assert shown.js("document.querySelectorAll('.afn-live svg.marks').length") == 10
     with browser.open(page, scripts=False, dark=True) as drawn:
-        assert drawn.js("document.querySelectorAll('.afn-chart > svg').length") == 7
+        assert drawn.js("document.querySelectorAll('.afn-chart > svg').length") == 10
         assert drawn.problems() == []
 
 
@@ -166,6 +166,7 @@ def test_other_layouts(layout: str, said: str) -> None:
 
 def test_an_audit_of_almost_nothing_is_a_page_too(afn: Any, tmp_path: Path) -> None:
     names = ("scores", "controls", "norms", "dimensions", "thresholds", "ratios", "confounds")
+    names += ("faithful", "plausible", "probes", "stable")
     bare = audit_result(claims=(), counts={}, notes=(), input="", **dict.fromkeys(names, ()))
     bare.save(tmp_path / "a.json")
     code, out, _ = afn("report", str(tmp_path / "a.json"), "--save", str(tmp_path / "a.html"))

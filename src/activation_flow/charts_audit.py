@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activation_flow import charts_audit_claims as claims
+from activation_flow import charts_audit_explained as explained
 from activation_flow import charts_audit_layers as layers
 from activation_flow import charts_audit_sweeps as sweeps
 from activation_flow import charts_theme as theme
@@ -46,6 +47,31 @@ CHARTS = {
         claims.claims,
         lambda found: bool(found.claims),
     ),
+    "faithful": _Chart(
+        "What the output hangs on",
+        "The output moves more when words are removed that it hangs on. A score whose line crosses "
+        "the dashed one cannot be told from a random order.",
+        explained.faithful,
+        lambda found: bool(explained.drawable_faithful(found)),
+    ),
+    "plausible": _Chart(
+        "Found and marked",
+        "How well a score finds the words that people marked, beside what a random order gives.",
+        explained.plausible,
+        lambda found: bool(explained.drawable_plausible(found)),
+    ),
+    "prompts": _Chart(
+        "Shift and gain",
+        "If prompts helped by shifting a text, the points would rise from left to right.",
+        explained.prompts,
+        lambda found: bool(explained.drawable_prompts(found)),
+    ),
+    "stable": _Chart(
+        "Before and after",
+        "How much of the order of the tokens, and of the HIGH ones, is left.",
+        explained.stable,
+        lambda found: bool(explained.drawable_stable(found)),
+    ),
     "thresholds": _Chart(
         "Other thresholds",
         "A lower threshold makes more content words HIGH, and more others. No threshold makes both "
@@ -86,13 +112,13 @@ USUAL = "layers"
 
 
 def chart(found: AuditResult, name: str | None = None) -> Any:
-    """One picture of an audit; the scores layer by layer if none is named.
+    """One picture of an audit; the scores layer by layer if none is named and they are there.
 
     Raises:
         ActivationFlowError: there is no such picture, or nothing to draw in it.
     """
     found = known(found)
-    wanted = USUAL if name is None else name
+    wanted = _usual(found) if name is None else name
     if wanted not in CHARTS:
         raise ActivationFlowError(f"there is no chart {name!r}; there are: {', '.join(CHARTS)}")
     if not CHARTS[wanted].there(found):
@@ -102,6 +128,12 @@ def chart(found: AuditResult, name: str | None = None) -> Any:
             f"{there or 'none'}"
         )
     return theme.finished(CHARTS[wanted].draw(found))
+
+
+def _usual(found: AuditResult) -> str:
+    """The scores layer by layer; of an audit without them, the first that has anything."""
+    there = (name for name, about in CHARTS.items() if about.there(found))
+    return USUAL if CHARTS[USUAL].there(found) else next(there, USUAL)
 
 
 def figures(found: AuditResult) -> dict[str, Figure]:

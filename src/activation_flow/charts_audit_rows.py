@@ -29,6 +29,7 @@ class Dot:
         written: right of the plot.
         look: which mark and colour; a name of the legend.
         told: what hovering says: names, the same in all rows of a chart, and texts.
+        chance: where an upright stroke says what chance gives in this row.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Dot:
     written: str
     look: str
     told: Mapping[str, str] = field(default_factory=dict[str, str])
+    chance: float | None = None
 
     def row(self, i: int) -> dict[str, Any]:
         """Its data."""
@@ -44,7 +46,8 @@ class Dot:
         label = theme.wrapped(self.label, LABEL, theme.SIZE, 1)[0]
         about = {"label": label, "written": self.written, "look": visible(self.look)}
         told = {f"told_{k}": visible(text) for k, text in enumerate(self.told.values())}
-        return {"i": i, "value": self.value, "low": low, "high": high, **about, **told}
+        chance = {} if self.chance is None else {"chance": self.chance}
+        return {"i": i, "value": self.value, "low": low, "high": high, **chance, **about, **told}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +100,15 @@ def dots(rows: Sequence[Dot], looks: Sequence[str], axis: Axis, width: float = t
     names = list(rows[0].told) if rows else []
     tips = [alt.Tooltip(f"told_{k}:N", title=name) for k, name in enumerate(names)]
     line = sure.mark_rule(strokeWidth=2).encode(x=axis.channel("low"), x2="high:Q", color=colour)
+    strokes = base.transform_filter("isValid(datum.chance)").mark_tick(
+        orient="vertical", thickness=2, size=14, color=theme.GREY
+    )
+    strokes = strokes.encode(x=axis.channel("chance"))
     chart = alt.layer(
         *_null(axis),
         # subtle: Vega warns of an axis over nothing.
         *([line] if any(dot.ends for dot in rows) else []),
+        *([strokes] if any(dot.chance is not None for dot in rows) else []),
         there.mark_point(filled=True, size=70, opacity=1).encode(
             x=axis.channel("value"), color=colour, shape=shape, tooltip=tips
         ),
@@ -148,7 +156,12 @@ def between(ends: Interval | None) -> str:
 
 
 def titled(
-    found: AuditResult, chart: Any, title: str, notes: Sequence[str], layers: Sequence[int] = ()
+    found: AuditResult,
+    chart: Any,
+    title: str,
+    notes: Sequence[str],
+    layers: Sequence[int] = (),
+    texts: int | None = None,
 ) -> Any:
     """The chart with its title, model, layer and how many texts.
 
@@ -158,9 +171,10 @@ def titled(
         title: of it.
         notes: smaller lines below.
         layers: that are drawn; the one of the claims if none are told.
+        texts: how many were measured; all that are audited if nothing is told.
     """
     about = model_line(found.provenance, layers or (found.layer,))
-    texts = counted("texts", found.counts["texts"]) if "texts" in found.counts else ""
-    lines = ["; ".join(filter(None, (about, texts))), *notes]
+    many = found.counts.get("texts") if texts is None else texts
+    lines = [about if many is None else f"{about}; {counted('texts', many)}", *notes]
     width = 1.3 * theme.NARROW
     return chart.properties(title=theme.heading([title], lines, width))

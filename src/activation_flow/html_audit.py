@@ -7,7 +7,7 @@ its test, its n, its interval, its definition. What a page is made of stands in 
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
-from activation_flow import charts_audit, page
+from activation_flow import charts_audit, html_audit_explained, page
 from activation_flow import html_audit_tables as tables
 from activation_flow.audit_tables import NO_BETTER, NOT_SUPPORTED, SUPPORTED
 from activation_flow.document_audit import known
@@ -27,6 +27,7 @@ from activation_flow.sentences_audit import (
     norm_sentences,
     summary_line,
 )
+from activation_flow.sentences_explained import explained_definitions
 
 _LOOKS = {SUPPORTED: "afn-good", NO_BETTER: "afn-other", NOT_SUPPORTED: "afn-bad"}
 _TITLE = "Does token activation strength mean anything here?"
@@ -36,8 +37,9 @@ Figures = Mapping[str, str]
 def html_fragment(found: AuditResult) -> str:
     """A self-contained ``<div>`` for notebooks: verdicts, scores, notes; without figures."""
     found = known(found)
-    parts = [_looks(), note(about_line(found)), *_verdicts(found), *tables.scores(found)]
-    return fragment([*parts, *_notes(found)])
+    parts = [_looks(), note(about_line(found)), *_verdicts(found)]
+    scores = tables.scores(found) if found.scores else ()
+    return fragment([*parts, *scores, *_notes(found)])
 
 
 def html_page(found: AuditResult) -> str:
@@ -71,15 +73,16 @@ def _looks() -> str:
 def _parts(found: AuditResult, figures: Figures) -> Iterator[str]:
     """Section by section; those without numbers are left out."""
     yield page.section("Verdicts", "", _verdicts(found))
-    yield page.section(
-        "How it was tested",
-        "One primary test for each claim, chosen beforehand; p-values are adjusted for all of them "
-        f"(Holm). {tables.sentence(draws_line(found))}",
-        [*_drawn(figures, "claims"), *_tested(found)],
-    )
+    if found.claims:
+        said = (
+            "One primary test for each claim, chosen beforehand; p-values are adjusted for all of "
+            f"them (Holm). {tables.sentence(draws_line(found))}"
+        )
+        yield page.section("How it was tested", said, [*_drawn(figures, "claims"), *_tested(found)])
     if found.scores:
         those = [*_drawn(figures, "layers"), *tables.scores(found), *_drawn(figures, "cost")]
         yield page.section("Scores", "", those)
+    yield from html_audit_explained.sections(found, figures)
     if found.norms or found.dimensions:
         said = "Descriptive: nothing is tested here, and no verdict rests on it."
         yield page.section("What normalisation does", said, _normalisation(found, figures))
@@ -99,7 +102,7 @@ def _parts(found: AuditResult, figures: Figures) -> Iterator[str]:
     if found.controls:
         said = "In these the audit must find nothing."
         yield page.section("Controls", said, [*_drawn(figures, "controls"), tables.controls(found)])
-    yield page.section("Notes and definitions", "", [*_notes(found), _definitions()])
+    yield page.section("Notes and definitions", "", [*_notes(found), _definitions(found)])
 
 
 def _drawn(figures: Figures, name: str) -> Iterator[str]:
@@ -150,6 +153,7 @@ def _notes(found: AuditResult) -> Iterator[str]:
         yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
-def _definitions() -> str:
-    rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(said)}</dd>" for term, said in DEFINITIONS)
+def _definitions(found: AuditResult) -> str:
+    terms = (*DEFINITIONS, *explained_definitions(found))
+    rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(said)}</dd>" for term, said in terms)
     return f'<h3 class="afn-title">What the terms mean</h3><dl class="afn-terms">{rows}</dl>'

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from activation_flow.audit_tables import Claim, NormAtLayer
+from activation_flow.audit_tables import Claim, NormAtLayer, ScoreRow
 from activation_flow.markup import escape, note
 from activation_flow.picture_audit import (
     control_text,
@@ -21,10 +21,11 @@ from activation_flow.picture_audit import (
     where_text,
 )
 from activation_flow.result_audit import AuditResult
+from activation_flow.sentences_explained import cost_line
 
 # A column: its head, and how a row fills it. Heads that end so hold words, which may wrap.
 Column = tuple[str, Callable[[Any], str]]
-WORDS = ("note", "score", "control", "what", "bucket", "module", "how")
+WORDS = ("note", "score", "control", "what", "bucket", "module", "how", "prompt")
 
 
 def table(columns: Sequence[Column], rows: Sequence[Any]) -> str:
@@ -111,8 +112,10 @@ def scores(found: AuditResult) -> Iterator[str]:
         ("tokens", lambda row: f"{row.tokens:,}"),
         ("texts", lambda row: f"{row.texts:,}"),
         ("s per 1,000 tokens", lambda row: seconds_text(row.seconds_per_1000_tokens)),
-        ("note", lambda row: f"not available: {row.missing}" if row.missing else row.note),
+        ("note", _of_score),
     ]
+    if cost := cost_line(found):
+        yield note(cost)
     yield note(
         "Exploratory, but for the norm, which C1 is about at this layer and C3 at every one. Some "
         "scores are of a sample: set beside each other those of as many texts. Top 1/3: of norms, "
@@ -122,6 +125,13 @@ def scores(found: AuditResult) -> Iterator[str]:
     )
     yield table(columns, scores_at(found, found.layer))
     yield folded(f"All {len(found.scores):,} rows, layer by layer", table(columns, found.scores))
+
+
+def _of_score(row: ScoreRow) -> str:
+    if row.missing:
+        return f"not available: {row.missing}"
+    gap = "" if row.gap is None else f"completeness gap {_relative(row.gap)}"
+    return "; ".join(filter(None, (row.note, gap)))
 
 
 def norms(found: AuditResult) -> Iterator[str]:

@@ -92,10 +92,10 @@ def changed(row: StableRow, several: bool) -> str:
 
 
 def listed(rows: Sequence[Row], most: int = MOST) -> list[Row]:
-    """Those that have numbers, at most so many; the norm is always among them."""
+    """Those that have numbers, at most so many; what all are compared with is among them."""
     there = [row for row in rows if not row.missing]
     shown = there[:most]
-    norm = [row for row in there if row.role == STRENGTH][:1]
+    norm = [row for row in there if row.role == STRENGTH and row.difference is None][:1]
     if norm and norm[0] not in shown:
         shown[-1:] = norm
     return shown

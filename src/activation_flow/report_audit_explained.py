@@ -104,7 +104,7 @@ def _by_output(found: AuditResult, rows: Sequence[FaithfulRow], about: str) -> S
         ),
         "τ": lambda row: or_dash(row.tau),
     }
-    units = "" if normalised else "; compr. and suffic. in its own units"
+    units = "" if normalised or not rows else "; compr. and suffic. in its own units"
     return _section(columns, rows, f"output: {about}{units}")
 
 

@@ -46,6 +46,7 @@ TABLE: Columns = {
     "seconds_per_1000_tokens": ("double", "what measuring it cost; null: not measured"),
     "top_share_1": ("double", "of norms: share of the squared norm in its largest dimension"),
     "top_share_3": ("double", "the same, of its three largest"),
+    "gap": ("double", "of integrated gradients: completeness gap, as a part of the whole"),
     "note": ("string", "definition"),
     "missing": ("string", "why there is no number"),
 }
@@ -59,7 +60,7 @@ class AuditResult:
         provenance: model, engine, settings and versions.
         layer: the one that the claims are about.
         layers: all that were measured, ascending.
-        claims: C1-C5 and C7-C9.
+        claims: those that were asked for, of C1 to C11.
         scores: strength, its variants and its baselines, layer by layer.
         controls: in which nothing must be found.
         norms: what normalisation does to the strength, layer by layer.
@@ -160,7 +161,8 @@ class AuditResult:
 
         Args:
             name: ``layers`` (the AUC of scores, layer by layer: the default), ``claims``,
-                ``thresholds``, ``ratios``, ``confounds``, ``dimensions``, ``controls``, ``cost``.
+                ``faithful``, ``plausible``, ``prompts``, ``stable``, ``thresholds``, ``ratios``,
+                ``confounds``, ``dimensions``, ``controls``, ``cost``.
 
         Raises:
             ActivationFlowError: there is no such picture, or this audit has nothing for it.

@@ -7,7 +7,7 @@ from typing import Any
 from activation_flow import audit_defaults
 from activation_flow.data import resolve_layers
 from activation_flow.result_audit import AuditResult
-from activation_flow.retrace import of_layers, of_model
+from activation_flow.retrace import TEMPLATE, of_layers, of_model
 
 STDIN = "- is standard input: the same must come again"
 # Settings that are options of the same name, and what they are unless they are given.
@@ -22,7 +22,16 @@ DEFAULTS: dict[str, object] = {
     "text_column": "text",
     "format": None,
     "max_length": None,
+    "rationales": None,
+    "labels": None,
+    "salient": None,
+    "paraphrases": None,
+    "template": TEMPLATE,
+    "explained": audit_defaults.EXPLAINED,
+    "perturbed": audit_defaults.PERTURBED,
+    "only": None,
 }
+FILES = ("pairs", "rationales", "labels", "salient", "paraphrases")  # each may be standard input
 
 
 def command(found: AuditResult) -> str:
@@ -40,7 +49,8 @@ def command(found: AuditResult) -> str:
     # subtle: behind "--" nothing is an option, whatever it begins with.
     words += ["--"] if found.input.startswith("-") and found.input != "-" else []
     line = shlex.join([*words, found.input])
-    return f"{line}\n# {STDIN}" if "-" in (found.input, head.settings.get("pairs")) else line
+    read = (found.input, *(head.settings.get(name) for name in FILES))
+    return f"{line}\n# {STDIN}" if "-" in read else line
 
 
 def _of_settings(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -48,6 +58,9 @@ def _of_settings(settings: Mapping[str, Any]) -> Iterator[str]:
         value = settings.get(name, usual)
         if value != usual and value is not None:
             yield from (f"--{name.replace('_', '-')}", str(value))
+    # subtle: with "=" a prompt that begins with "-" is no option.
+    prompts = (prompt for prompt in settings.get("prompts") or () if prompt is not None)
+    yield from (f"--prompt={prompt}" for prompt in prompts)
     controls = settings.get("controls")
     if controls is not None:
         yield "--controls" if controls else "--no-controls"

@@ -1,4 +1,4 @@
-"""What an audit says of explanations, prompts, stability and cost: what was tested, what terms mean.
+"""What an audit says of explanations, prompts, stability and cost: tests and terms in words.
 
 Chooses and words; computes nothing but how many times one cost is another.
 """

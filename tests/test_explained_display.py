@@ -1,0 +1,327 @@
+"""What is seen of faithfulness, plausibility, prompts and stability; and of an audit without."""
+
+import io
+import json
+import re
+import shlex
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import pytest
+from audit_results import EVIL, SETTINGS, audit_result, hostile_result
+from explained_results import PROMPTS
+from pictures import data, texts
+from rich.console import Console
+
+from activation_flow import document_audit, drawing, html_audit, report_audit
+from activation_flow.data import ActivationFlowError
+from activation_flow.document_audit import LATER
+from activation_flow.explanation_tables import FaithfulRow
+from activation_flow.picture_audit import effect_text, sizes
+from activation_flow.picture_explained import listed
+from activation_flow.sentences_explained import TITLES, cost_line, explained_definitions
+
+FOUND = audit_result()
+WITHOUT = audit_result(**dict.fromkeys(LATER, ()))
+GONE = "not available: attention rollout (the architecture hides its attention)"
+
+
+def printed(found: Any = FOUND, width: int = 100, **how: Any) -> str:
+    """The report, one space between words."""
+    out = io.StringIO()
+    report_audit.print_terminal(found, Console(file=out, width=width, highlight=False), **how)
+    return " ".join(out.getvalue().split())
+
+
+def part(read: str, name: str) -> str:
+    """What is said below one of the titles."""
+    rest = read[read.index(TITLES[name]) :]
+    ends = [*TITLES.values(), "Controls:"]
+    return rest[: min(rest.index(end) for end in ends if end in rest and end != TITLES[name])]
+
+
+def page(found: Any) -> str:
+    """The sections of the page of an audit; without figures, which take seconds."""
+    return "".join(html_audit._parts(document_audit.known(found), {}))
+
+
+def words(found: Any) -> str:
+    """What is read of it."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", page(found))).split())
+
+
+class TestTerminal:
+    def test_short_tables_best_first(self) -> None:
+        faithful = part(printed(), "faithful")
+        assert "64 texts; output: log-probability of the words that are left" in faithful
+        assert "integrated gradients 0.622 [0.598, 0.646] −0.079 [−0.099, −0.059] 0.378" in faithful
+        assert "norm 0.543 [0.519, 0.567] – 0.457 0.143" in faithful
+        order = [faithful.index(name) for name in ("occlusion (each", "rarity", "attention rec")]
+        assert order == sorted(order)
+        assert "norm, layer 6" not in faithful
+        assert GONE in faithful
+        assert faithful.count("integrated gradients") == 1  # of the main output only
+        assert "21 more rows: --all" in faithful
+
+    def test_what_people_marked(self) -> None:
+        read = part(printed(), "plausible")
+        assert "1,131 texts; AP of a random order: 0.348" in read
+        assert "norm 0.441 [0.411, 0.471] – 0.341 0.321" in read
+        assert "rarity (−log f) 0.455 [0.425, 0.485] −0.014 [−0.034, 0.006] 0.355" in read
+        assert GONE in read
+
+    def test_chances_and_texts_that_differ_get_columns(self) -> None:
+        first, *rest = FOUND.plausible
+        odd = replace(first, chance=0.31, texts=900)
+        read = part(printed(replace(FOUND, plausible=(odd, *rest)), 140), "plausible")
+        assert "AP of a random order" not in read
+        assert "0.433 [0.403, 0.463] 0.310 0.008 [−0.012, 0.028] 0.333 0.313 900" in read
+
+    def test_prompts_are_those_of_the_anchor_at_the_layer_of_the_claims(self) -> None:
+        read = part(printed(), "probes")
+        assert "400 texts; anchor vector, layer 4 of 6; the most frequent label is that" in read
+        assert "none: the bare text 0.711 [0.671, 0.751] – –" in read
+        assert "Sentiment analysis. 0.723 [0.683, 0.763] 0.012 [−0.003, 0.027] 4.650" in read
+        assert read.index("Sentiment analysis.") < read.index("The weather is nice.")
+        assert "mean vector" not in read
+
+    def test_changes_at_the_layer_of_the_claims_beside_the_embeddings(self) -> None:
+        read = part(printed(), "stable")
+        assert "typo, layer 4 0.640 [0.620, 0.660] 0.540 [0.510, 0.570] 0.161 0.0 %" in read
+        assert "typo, layer 0 0.690" in read
+        assert "typo, layer 2" not in read
+        assert "not available: paraphrase (no --paraphrases were given)" in read
+
+    def test_all_has_every_row_in_a_table_for_each_output_vector_and_layer(self) -> None:
+        read = printed(everything=True)
+        assert read.count("output: ") == 3
+        assert "removed words are deleted; compr. and suffic. in its own units" in read
+        assert read.count(" vector, layer ") == 4
+        assert part(read, "faithful").count("norm, layer 6") == 3
+        assert "norm, layer 6 0.372" in part(read, "plausible")
+        assert "typo, layer 2" in read
+        assert "more rows" not in read
+
+    def test_nothing_is_said_of_what_was_not_measured(self) -> None:
+        read = printed(WITHOUT, everything=True)
+        assert not [title for title in TITLES.values() if title in read]
+
+    def test_where_all_is_missing_the_reason_is_said(self) -> None:
+        gone = tuple(row for row in FOUND.faithful if row.missing)
+        found = replace(FOUND, faithful=gone, plausible=FOUND.plausible[-1:])
+        assert GONE in part(printed(found), "faithful")
+        assert GONE in part(printed(found), "plausible")
+        assert "Not available: attention rollout (the archi" in words(found)
+        with pytest.raises(ActivationFlowError, match="nothing to draw in chart 'faithful'"):
+            found.chart("faithful")
+
+    def test_outputs_without_bounds_are_in_their_own_units(self) -> None:
+        rows = tuple(replace(row, main=True) for row in FOUND.faithful if not row.main)
+        read = part(printed(replace(FOUND, faithful=rows)), "faithful")
+        assert "norm 1.543 [1.519, 1.567] – 1.057" in read
+        assert "random orders" not in read
+
+    def test_the_norm_is_never_left_out(self) -> None:
+        rows = [row for row in FOUND.faithful if row.main]
+        assert [row.role for row in listed(rows, 2)] == ["baseline", "strength"]
+        elsewhere = replace(rows[4], layer=0, difference=0.01)  # the norm, but not that of C6
+        assert listed([elsewhere, *rows], 2) == [elsewhere, rows[4]]
+        assert listed(rows[-1:]) == []
+        assert len(listed(rows, 50)) == len(rows) - 1
+
+    def test_counts_have_words(self) -> None:
+        counts = {"texts": 5, "perturbed": 1, "labels": 400, "labels_blank": 2, "paraphrases": 1}
+        assert [*sizes(replace(FOUND, counts=counts))] == [
+            "texts: 5 texts, 1 text from which words are removed",
+            "labels: 400 texts with labels, 2 labels blank",
+            "paraphrases: 1 pair of a text and its paraphrase",
+        ]
+
+
+class TestCost:
+    SAID = "The norm takes 0.21 s per 1,000 tokens; "
+
+    def test_attention_and_the_dearest(self) -> None:
+        said = "attention received 19 times as much, integrated gradients (the dearest) 180 times"
+        assert f"{self.SAID}{said} as much." in printed()
+        assert f"{self.SAID}{said} as much." in words(FOUND)
+
+    def test_one_that_is_both(self) -> None:
+        scores = tuple(row for row in FOUND.scores if row.score != "integrated")
+        said = cost_line(replace(FOUND, scores=scores))
+        assert said == f"{self.SAID}attention received (the dearest) 19 times as much."
+
+    @pytest.mark.parametrize("known", [{"norm"}, {"attention", "integrated"}, set()])
+    def test_nothing_where_there_is_nothing_to_compare(self, known: set[str]) -> None:
+        scores = tuple(
+            row if row.score in known else replace(row, seconds_per_1000_tokens=None)
+            for row in FOUND.scores
+        )
+        assert cost_line(replace(FOUND, scores=scores)) == ""
+
+
+class TestPage:
+    def test_every_number_has_a_place(self) -> None:
+        read = words(FOUND)
+        for title in ("Faithfulness", "Plausibility", "Prompts and labels", "Stability"):
+            assert f" {title} " in read
+        for faithful in FOUND.faithful:
+            if not faithful.missing:
+                for value, ends in (
+                    (faithful.comprehensiveness, faithful.comprehensiveness_interval),
+                    (faithful.sufficiency, faithful.sufficiency_interval),
+                ):
+                    assert effect_text(value, ends) in read
+        for marked in FOUND.plausible:
+            assert effect_text(marked.precision, marked.interval) in read or marked.missing
+        for probe in FOUND.probes:
+            assert effect_text(probe.accuracy, probe.interval) in read
+        for change in FOUND.stable:
+            assert effect_text(change.jaccard, change.jaccard_interval) in read or change.missing
+        assert "midpoint rule, 50 steps; completeness gap 1.2 %" in read
+        assert "not available: no --paraphrases were given" in read
+        assert "upper and lower case exchanged" in read
+        for term, said in explained_definitions(FOUND):
+            assert f"{term} {said}" in read
+
+    def test_terms_are_of_what_is_there(self) -> None:
+        names = [term for term, _ in explained_definitions(FOUND)]
+        assert len(names) == len({*names}) == 13
+        assert [term for term, _ in explained_definitions(WITHOUT)] == ["completeness gap"]
+        only = replace(WITHOUT, stable=FOUND.stable, scores=())
+        assert [term for term, _ in explained_definitions(only)] == ["Kendall's τ", "Jaccard index"]
+        assert "Faithfulness" not in words(WITHOUT)
+
+    def test_prompts_of_users_are_no_markup(self) -> None:
+        html = page(FOUND)
+        assert PROMPTS[4][0] == "</script><b>prompt</b>"
+        assert "</script><b>" not in html
+        assert "&lt;/script&gt;&lt;b&gt;prompt" in html
+
+    def test_a_part_of_an_audit_is_a_page_too(self) -> None:
+        none = {name: () for name in document_audit.ROWS if name not in ("claims", "probes")}
+        part = audit_result(**{**none, "claims": (FOUND.claim("C10"),)})
+        read = words(part)
+        assert "Of 1 claim, 1 is not supported." in read
+        assert "Prompts and labels" in read
+        assert "Exploratory, but for the norm" not in read
+        assert "Exploratory, but for the norm" not in part._repr_html_()
+        assert "Of 1 claim, 1 is not supported." in printed(part)
+        assert drawing.spec(part.chart()) == drawing.spec(part.chart("claims"))
+
+
+class TestCharts:
+    def test_marks_and_lines_are_the_rows(self) -> None:
+        held: list[tuple[str, list[Any], Any]] = [
+            (
+                "faithful",
+                [r for r in FOUND.faithful if r.main and not r.missing and r.layer != 6],
+                lambda r: (r.normalised, *r.normalised_interval),
+            ),
+            (
+                "plausible",
+                [r for r in FOUND.plausible if not r.missing and r.layer != 6],
+                lambda r: (r.precision, *r.interval),
+            ),
+            (
+                "stable",
+                [r for r in FOUND.stable if not r.missing and r.layer != 2],
+                lambda r: (r.tau, *r.tau_interval),
+            ),
+            (
+                "prompts",
+                [r for r in FOUND.probes if (r.layer, r.vector) == (4, "anchor") and r.prompt],
+                lambda r: (r.gain, *r.gain_interval),
+            ),
+        ]
+        for name, those, value in held:
+            drawn = {
+                (row.get("gain", row.get("value")), row["low"], row["high"])
+                for row in data(FOUND.chart(name), "low")
+            }
+            assert {value(row) for row in those} <= drawn, name
+
+    def test_chance_is_beside_them(self) -> None:
+        lines = {"faithful": (0.497, "random order"), "plausible": (0.348, "chance")}
+        for name, (null, said) in lines.items():
+            assert data(FOUND.chart(name), "null") == [{"null": null, "said": said}]
+        assert [row["chance"] for row in data(FOUND.chart("stable"), "chance")] == [0.161] * 8
+
+    def test_every_prompt_has_its_number(self) -> None:
+        drawn = texts(FOUND.chart("prompts"))
+        numbers = [text for text in drawn if text in [*"123456"]]
+        assert sorted(numbers[-6:]) == [*"123456"]
+        assert "</script><b>prompt</b>" in drawn
+        assert any(
+            text.startswith("C10 not supported: ρ of shift and gain 0.600") for text in drawn
+        )
+
+    def test_texts_of_users_are_data_only(self) -> None:
+        found = hostile_result()
+        for name in ("faithful", "plausible", "prompts"):
+            chart = found.chart(name)
+            assert "<img" not in drawing.svg(chart)
+            assert "\u202e" not in "".join(texts(chart))
+        assert any(EVIL[:9] in text for text in texts(chart))
+        with pytest.raises(ActivationFlowError, match="nothing to draw"):
+            found.chart("stable")  # no τ
+
+
+class TestDocument:
+    def test_an_older_document_has_none_of_it(self) -> None:
+        document = FOUND.to_dict()
+        for name in LATER:
+            del document[name]
+        for row in document["scores"]:
+            del row["gap"]
+        back = document_audit.from_dict(json.loads(json.dumps(document)))
+        assert {name: getattr(back, name) for name in LATER} == dict.fromkeys(LATER, ())
+        assert {row.gap for row in back.scores} == {None}
+        assert "Stability" not in words(back)
+
+    def test_intervals_are_pairs_again_and_what_is_no_number_is_none(self) -> None:
+        nan = float("nan")
+        odd = replace(FOUND.faithful[0], normalised=nan, difference_interval=(0.1, nan))
+        back = document_audit.known(replace(FOUND, faithful=(odd,)))
+        row = back.faithful[0]
+        assert isinstance(row, FaithfulRow)
+        assert (row.normalised, row.difference_interval) == (None, None)
+        assert row.comprehensiveness_interval == odd.comprehensiveness_interval
+        assert back.probes == FOUND.probes
+        assert back.stable == FOUND.stable
+
+    def test_the_gap_is_a_column(self) -> None:
+        gaps = FOUND.to_arrow().column("gap").to_pylist()
+        assert [gap for gap in gaps if gap is not None] == [0.0121]
+
+
+class TestCommand:
+    def test_all_that_was_given_stands_in_it(self) -> None:
+        given = {
+            **{"rationales": "marked words.jsonl", "labels": "labels.csv", "salient": "words.txt"},
+            **{"paraphrases": "p.csv", "template": "{text} {prompt}", "explained": 7},
+            **{"perturbed": 5, "only": "C6,C10"},
+        }
+        prompts = [None, "-x", 'It\'s "new"', ""]
+        settings = {**SETTINGS, **given, "prompts": prompts}
+        found = audit_result(provenance=replace(FOUND.provenance, settings=settings))
+        asked = shlex.split(found.command)
+        for name, value in given.items():
+            assert asked[asked.index(f"--{name}") + 1] == str(value)
+        assert [word for word in asked if word.startswith("--prompt")] == [
+            *("--prompt=-x", '--prompt=It\'s "new"', "--prompt=")
+        ]
+        assert asked[-1] == "sentences.txt"
+
+    @pytest.mark.parametrize("name", ["rationales", "labels", "salient", "paraphrases"])
+    def test_of_standard_input(self, name: str) -> None:
+        settings = {**SETTINGS, name: "-"}
+        found = audit_result(provenance=replace(FOUND.provenance, settings=settings))
+        assert found.command.split("\n")[1].startswith("# - is standard input")
+
+    def test_of_what_is_preset_nothing_stands_in_it(self) -> None:
+        preset = {"prompts": [], "template": "{prompt} {text}", "explained": 100, "only": None}
+        settings = {**SETTINGS, **preset, "perturbed": 64, "labels": None}
+        found = audit_result(provenance=replace(FOUND.provenance, settings=settings))
+        assert found.command == FOUND.command
