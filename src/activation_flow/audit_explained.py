@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Torch has one class for all that it cannot do, memory that it cannot have included.
 _FAILURES = (ActivationFlowError, RuntimeError)
-RANDOM_ORDERS = 50
+LONGEST = 128  # tokens of a text
 
 Watch = Callable[[str, int, int], None]
 
@@ -96,42 +96,88 @@ def explain(
         watch: told of each stage.
     """
     try:
-        chosen = spread_out(among, tokens, asked.explained)
+        chosen, notes = within_reach(among, tokens)
+        chosen = spread_out(chosen, tokens, asked.explained)
         sampled = eager.sample(encoded, tokens, chosen.tolist())
-        n = len(sampled.texts)
         with heads.opened(encoder) as headed:
-
-            def stage(name: str, total: int = n) -> Callable[[int, int], None]:
-                watch(f"{asked.stage}{name}", 0, total)
-                return lambda done, _: watch(f"{asked.stage}{name}", done, total)
-
-            read = replace(sampled, watch=stage("gradients"))
-            scores, notes = gradients.scores(encoder, headed, read, units)
-            read = replace(sampled, watch=stage("occlusion"))
-            scores += occlusion.score(encoder, headed, read, units)
-            found = None
+            passes = _Passes(encoder, headed, units, sampled, asked, watch)
+            scores, told = passes.scores()
+            found: Faithful | None = None
+            why: tuple[str, ...] = ()
             if asked.perturbed:
-                texts = spread_out(np.array(sampled.texts), tokens, asked.perturbed)
-                found = faithful.faithful(
-                    headed,
-                    encoded,
-                    tokens,
-                    units,
-                    judged([*beside, *scores], asked.main),
-                    texts.tolist(),
-                    orders=RANDOM_ORDERS,
-                    seed=asked.seed,
-                    watch=stage("removing words", len(texts)),
-                )
-                notes = (*notes, *found.notes)
-        return Explained(scores=scores, faithful=found, notes=tuple(notes), texts=n)
-    except _FAILURES as why:
-        scores = [
-            *gradients.unavailable(tokens, str(why)),
-            *occlusion.unavailable(tokens, str(why)),
-        ]
-        note = f"gradients and changed texts are not available: {why}"
-        return Explained(scores=scores, notes=(note,), missing=str(why))
+                found, why = passes.faithful(judged([*beside, *scores], asked.main))
+        return Explained(
+            scores=scores,
+            faithful=found,
+            notes=(*notes, *told, *(found.notes if found else why)),
+            texts=len(sampled.texts),
+            missing="; ".join(why),
+        )
+    except _FAILURES as why_none:
+        why_not = str(why_none)
+        scores = [*gradients.unavailable(tokens, why_not), *occlusion.unavailable(tokens, why_not)]
+        note = f"gradients and changed texts are not available: {why_not}"
+        return Explained(scores=scores, notes=(note,), missing=why_not)
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """The passes over the sample, one after the other."""
+
+    encoder: "Encoder"
+    headed: heads.Headed
+    units: Units
+    sampled: eager.Sample
+    asked: Asked
+    watch: Watch
+
+    def scores(self) -> tuple[list[Score], Sequence[str]]:
+        """Gradients, then occlusion."""
+        n = len(self.sampled.texts)
+        read = replace(self.sampled, watch=self._stage("gradients", n))
+        found, notes = gradients.scores(self.encoder, self.headed, read, self.units)
+        read = replace(self.sampled, watch=self._stage("occlusion", n))
+        return [*found, *occlusion.score(self.encoder, self.headed, read, self.units)], notes
+
+    def faithful(self, scores: Sequence[Score]) -> tuple[Faithful | None, tuple[str, ...]]:
+        """How faithful these are, or why nobody can say."""
+        tokens, encoded = self.sampled.tokens, self.sampled.encoded
+        texts = spread_out(np.array(self.sampled.texts), tokens, self.asked.perturbed)
+        try:
+            found = faithful.faithful(
+                self.headed,
+                encoded,
+                tokens,
+                self.units,
+                scores,
+                texts.tolist(),
+                seed=self.asked.seed,
+                watch=self._stage("removing words", len(texts)),
+            )
+        except _FAILURES as why:
+            return None, (f"faithfulness: {why}",)
+        return found, ()
+
+    def _stage(self, name: str, n: int) -> Callable[[int, int], None]:
+        stage = f"{self.asked.stage}{name}"
+        self.watch(stage, 0, n)
+        return lambda done, _: self.watch(stage, done, n)
+
+
+def within_reach(texts: Ids, tokens: AuditTokens) -> tuple[Ids, tuple[str, ...]]:
+    """Those of the texts that are short enough, else the shortest; and what is said about it.
+
+    What is done for every word, or with many changed texts, takes the square of the length.
+    """
+    sizes = np.bincount(tokens.text, minlength=tokens.n_texts)[texts]
+    short = sizes <= max(LONGEST, int(sizes.min(initial=LONGEST)))
+    if short.all():
+        return texts, ()
+    left = int((~short).sum())
+    return texts[short], (
+        f"gradients and changed texts: {left:,} texts of the sample have more than {LONGEST} "
+        "tokens and are left out",
+    )
 
 
 def judged(scores: Sequence[Score], main: int, *, layers: bool = False) -> list[Score]:
