@@ -219,7 +219,7 @@ def better_than_attention(measures: Sequence[Measure]) -> Better:
         return Better(tested=untested("nothing was measured"), measure="", means=means)
     each = [_tested(one, mean) for one, mean in zip(measures, means, strict=True)]
     lacking = [at for at, one in enumerate(each) if one.missing]
-    at = lacking[0] if lacking else int(np.argmax([one.p for one in each]))
+    at = lacking[0] if lacking else max(range(len(each)), key=lambda one: each[one].p or 0.0)
     return Better(tested=each[at], measure=measures[at].name, means=means)
 
 
