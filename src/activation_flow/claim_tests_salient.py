@@ -145,5 +145,5 @@ def _why_untestable(salient: Mask, other: Mask, text: Ids, type_: Ids) -> str:
 
 
 def _spread(of: WithinAuc, contributions: PerUnit, text: Ids) -> Crossed:
-    """Over texts and types. Pairs of one text are lost with it once, though both its words are."""
+    """Over texts and types; most pairs are of two texts, so both are counted in either."""
     return crossed(contributions, text, of.grouped.type_, weight=of.weight)
