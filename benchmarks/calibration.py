@@ -13,7 +13,7 @@ other texts, levels of their own that words have at every place, levels of texts
 (c) --pigeonhole: coverage of C1's AUC by the bootstrap that draws texts and word types anew at once
     (Owen 2007, "The pigeonhole bootstrap"), beside ours.
 
-Prints a table, writes nothing. All of it takes about 12 minutes on two cores.
+Prints a table, writes nothing. All of it takes about 15 minutes on two cores.
 """
 
 import argparse
