@@ -13,17 +13,18 @@ other texts, levels of their own that words have at every place, levels of texts
 (c) --pigeonhole: coverage of C1's AUC by the bootstrap that draws texts and word types anew at once
     (Owen 2007, "The pigeonhole bootstrap"), beside ours.
 
-Prints a table, writes nothing. All of it takes about 12 minutes on two cores.
+Prints a table, writes nothing. All of it takes about 15 minutes on two cores.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
 
+import explaining
 import numpy as np
 from scipy.stats import binomtest, norm, spearmanr
 
@@ -33,10 +34,12 @@ from activation_flow.claim_tests import (
     more_than_next,
     words_above_punctuation,
 )
+from activation_flow.claim_tests_better import better_than_attention
 from activation_flow.claim_tests_confounds import beyond_confounds
 from activation_flow.claim_tests_high import consistently_high
 from activation_flow.claim_tests_layers import layer_stands_out
 from activation_flow.claim_tests_prompts import shift_predicts_gain
+from activation_flow.claim_tests_salient import salient_above_others
 from activation_flow.claim_tests_shift import above_chance
 from activation_flow.claim_tests_skew import right_skew
 from activation_flow.within import by_kind, within_auc
@@ -180,6 +183,24 @@ def c5(random: Random, texts: int, size: float, times: int = 1) -> Tested:
     return above_chance(moved)
 
 
+def c6(random: Random, texts: int, size: float, **how: float) -> Tested:
+    measure = explaining.faithfulness(random, sample(random, english(), texts), size, **how)
+    return better_than_attention([measure]).tested
+
+
+def c6_marks(random: Random, texts: int, size: float, **how: bool) -> Tested:
+    measure = explaining.plausibility(random, sample(random, english(), texts), size, **how)
+    return better_than_attention([measure]).tested
+
+
+def c6_both(random: Random, texts: int, size: float) -> Tested:
+    """More faithful by so much, and far more plausible."""
+    tokens = sample(random, english(), texts)
+    faithful = explaining.faithfulness(random, tokens, size)
+    plausible = explaining.plausibility(random, tokens, 1.0)
+    return better_than_attention([faithful, plausible]).tested
+
+
 def c7(random: Random, texts: int, size: float) -> Tested:
     tokens = sample(random, with_punctuation(random, drawn=not size), texts)
     strength = levels(random, tokens) + size * (tokens.kind == "content")
@@ -222,6 +243,26 @@ def c10(random: Random, texts: int, size: float, prompts: int = 8, helps: bool =
     return shift_predicts_gain(shift, correct, labels=2, draws=DRAWS)
 
 
+def c11(
+    random: Random,
+    texts: int,
+    size: float,
+    share: float = 0.08,
+    slope: float = 0.0,
+    goes: float = 0.0,
+    marks: bool = False,
+) -> Tested:
+    """``slope`` of the strength by frequency; ``goes``: salience with rarity; marks of people."""
+    tokens = sample(random, english(), texts)
+    salient = explaining.salient(random, tokens, share, goes)
+    if marks:
+        salient = explaining.marks(random, tokens)
+    strength = levels(random, tokens) + size * salient - slope * tokens.frequency
+    other = (tokens.kind == "content") & ~salient
+    words = tokens.frequency, tokens.text, tokens.type
+    return salient_above_others(strength, salient, other, *words).tested
+
+
 Corpus = Callable[[Random, int, float], Tested]
 
 
@@ -232,6 +273,7 @@ class Case:
     null: dict[str, Corpus]
     planted: Corpus
     truth: Callable[[float], float] | None = None  # of a size; None: the mean over the corpora
+    also: dict[str, Corpus] = field(default_factory=dict)  # other effects that are planted
 
 
 def auc_of(size: float) -> float:
@@ -255,6 +297,19 @@ CASES = {
         {"": c4, "frequency effect": partial(c4, slope=0.3), FEW: partial(c4, frequent=True)}, c4
     ),
     "C5": Case({"": c5, "three pairs of a text": partial(c5, times=3)}, c5),
+    "C6": Case(
+        {
+            "": c6,
+            "raw": partial(c6, normalised=False),
+            "both know effects": partial(c6, common=1.0),
+            "other: frequent words": partial(c6, frequent=True),
+            "marks by type": c6_marks,
+            "marks blind": partial(c6_marks, types=False),
+            "more plausible only": c6_both,
+        },
+        c6,
+        also={"marks by type": c6_marks},
+    ),
     "C7": Case({"": c7}, c7, auc_of),
     "C8": Case({"": c8}, c8),
     "C9": Case({"": c9, "common effect": partial(c9, common=1.0)}, c9),
@@ -266,6 +321,17 @@ CASES = {
         },
         c10,
         rho_of_prompts,
+    ),
+    "C11": Case(
+        {
+            "": c11,
+            "frequency effect": partial(c11, slope=0.3),
+            "both go with frequency": partial(c11, slope=0.3, goes=0.5),
+            "few salient words": partial(c11, share=0.02),
+            "marks by type": partial(c11, marks=True),
+        },
+        c11,
+        also={"marks by type": partial(c11, marks=True)},
     ),
 }
 
@@ -308,6 +374,8 @@ def simulate(
 
 def share(hits: list[bool]) -> str:
     """A share in percent, with its binomial interval."""
+    if not hits:
+        return "not testable"
     result = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
     mean = 100 * sum(hits) / len(hits)
     return f"{mean:5.1f} [{100 * result.low:4.1f}, {100 * result.high:4.1f}]"
@@ -321,21 +389,27 @@ def rows(pool: ProcessPoolExecutor, name: str, corpora: int, seed: int) -> Itera
             found = simulate(pool, corpus, texts, 0.0, seeds)
             rejected = share([one.p <= LEVEL for one in found])
             yield f"{name}  {texts:5d}  null {title:26s}  rejected {rejected}  n {len(found)}"
-    for size in SIZES:
-        for texts in TEXTS:
-            seeds = [(seed, number, texts, int(100 * size), i) for i in range(corpora)]
-            found = simulate(pool, case.planted, texts, size, seeds)
-            effects = np.array([one.effect for one in found])
-            ends = np.array([one.interval for one in found])
-            truth = case.truth(size) if case.truth else float(effects.mean())
-            covered = share(list((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
-            power = share([one.p <= LEVEL for one in found])
-            known = f"truth {truth:.3f}" + ("" if case.truth else " (mean)")
-            wide = float(np.diff(ends).mean())
-            yield (
-                f"{name}  {texts:5d}  size {size:.1f} {known:19s}  covered {covered}  power {power}"
-                f"  mean {effects.mean():.3f}  sd {effects.std():.4f}  width {wide:.3f}"
-            )
+    for title, corpus in {"": case.planted, **case.also}.items():
+        for size in SIZES:
+            for texts in TEXTS:
+                seeds = [(seed, number, texts, int(100 * size), i) for i in range(corpora)]
+                found = simulate(pool, corpus, texts, size, seeds)
+                yield f"{name}  {texts:5d}  size {size:.1f} {_planted(found, size, case, title)}"
+
+
+def _planted(found: list[Tested], size: float, case: Case, title: str) -> str:
+    effects = np.array([one.effect for one in found])
+    ends = np.array([one.interval for one in found])
+    known = case.truth is not None and not title
+    truth = case.truth(size) if known else float(effects.mean())
+    covered = share(list((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
+    power = share([one.p <= LEVEL for one in found])
+    what = f"{title} truth {truth:.3f}{'' if known else ' (mean)'}".strip()
+    wide = float(np.diff(ends).mean())
+    return (
+        f"{what:33s}  covered {covered}  power {power}"
+        f"  mean {effects.mean():.3f}  sd {effects.std():.4f}  width {wide:.3f}"
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

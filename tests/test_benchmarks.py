@@ -51,7 +51,7 @@ def test_a_peer_does_the_whole_job(name, tmp_path):
     np.testing.assert_array_equal(found[3], theirs[-len(ours[2].tokens) :])
 
 
-@pytest.mark.parametrize("arguments", [["--only", "C1,C3,C5,C8,C10"], ["--pigeonhole"]])
+@pytest.mark.parametrize("arguments", [["--only", "C1,C3,C5,C6,C8,C10,C11"], ["--pigeonhole"]])
 def test_the_calibration_runs(arguments, monkeypatch, capsys):
     monkeypatch.setattr(calibration, "TEXTS", (30,))
     monkeypatch.setattr(calibration, "BOOTSTRAPS", 20)
@@ -61,7 +61,7 @@ def test_the_calibration_runs(arguments, monkeypatch, capsys):
     pigeonhole = "--pigeonhole" in arguments
     cases = [] if pigeonhole else [calibration.CASES[name] for name in arguments[1].split(",")]
     sizes = len(calibration.SIZES)
-    planted = sizes if pigeonhole else sizes * len(cases)
+    planted = sizes if pigeonhole else sizes * sum(1 + len(case.also) for case in cases)
     assert sum("covered" in row for row in rows) == planted
     # And a row for each sort of null corpus, and one for the time that a claim took.
     assert len(rows) == planted + sum(len(case.null) + 1 for case in cases)

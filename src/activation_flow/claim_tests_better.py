@@ -1,9 +1,9 @@
 """The primary test of C6, and the mean over texts of a number that words of the text make.
 
-How faithful or plausible an explanation is, is one number per text; but what made it are words,
-and these recur in other texts, so that texts are no independent observations. As in crossed.py the
-variance is that between texts, plus what types of words add to it. A text's number cannot be taken
-apart into those of its words; what is known is which words made it, and how much of it (`share`).
+How faithful or plausible an explanation is, is one number per text. But words made it, which recur
+in other texts, so texts are no independent observations. As in crossed.py the variance is that
+between texts, plus what word types add. The number is no sum over words that could be looked at
+one by one; what is known is for how much of it each word is there (its share).
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ from activation_flow.crossed import (
     p_above,
 )
 from activation_flow.data import Ids, Mask
+
+KNOWN = 0.5  # what a type does is at most doubled: more would double the noise more than it
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -134,7 +136,7 @@ def mean_over_texts(
 def share_of_marked(marked: Mask, unit_text: Ids) -> PerUnit:
     """Shares of an average precision: the marked words and the words they should be above.
 
-    Either half of it is theirs, as in a pair; docs/design.md says why the marked alone are too few.
+    Half of it is due to either, as in a pair: with the marked alone, intervals are too narrow.
 
     >>> share_of_marked(np.array([True, False, False]), np.zeros(3, dtype=int))
     array([0.5 , 0.25, 0.25])
@@ -165,10 +167,10 @@ def share_of_chosen(chosen: PerUnit, unit_text: Ids) -> PerUnit:
 def _spread(apart: PerText, share: PerUnit, of: Clusters, held: Ids) -> Crossed:
     """Variance and degrees of freedom of the mean of texts that lie so far apart from it.
 
-    Where a word of share s does s u to the number of its text, the text's deviation is s u and
-    what its other words do. So u is told to be s / Σs² of the deviation: all of it, where the
-    n words of a text have equal shares, n times over; what the others do is noise in that, which
-    is in the cell, too, and so is taken out of what types add.
+    A text's deviation cannot be dealt out to its words by their shares: most of the variance
+    between types would be lost, as if each of n words had made an n-th of what one of them made.
+    Each word is charged with s / Σs² of it, with all of it where shares are equal. What the other
+    words did is noise in that; it is in the cell (type and text), too, and taken out with it.
 
     Args:
         apart: [texts].
@@ -184,22 +186,28 @@ def _spread(apart: PerText, share: PerUnit, of: Clusters, held: Ids) -> Crossed:
         return Crossed(variance=float("inf"), degrees=1.0, texts=texts, types=of.types)
     told = cell_share / np.bincount(of.cell_text, cell_share**2)[of.cell_text]
     cell = told * apart[held][of.cell_text] / texts
-    type_ = np.bincount(of.cell_type, cell) / (1 - type_share)
-    noise = (cell / (1 - cell_share / texts)) ** 2
+    # A type that moves the mean is told less than it does, for the mean is taken out of all texts.
+    own = np.bincount(of.cell_type, told * (cell_share - type_share[of.cell_type])) / texts
+    known = np.maximum(own / type_share, KNOWN)
+    type_ = np.bincount(of.cell_type, cell) / known
+    noise = (cell / known[of.cell_type]) ** 2
     by_text = float((apart**2).sum()) / texts / (texts - 1)
-    of_types = max(0.0, float((type_**2).sum() - noise.sum()))
-    # Squares of t independent noises of one type have t (t - 1) products, of which none is kept.
+    # For the same reason the noise of two texts is not quite unrelated.
+    pairs = np.bincount(of.cell_type, told) ** 2 - np.bincount(of.cell_type, told**2)
+    related = by_text * pairs / (texts * known) ** 2
+    of_types = max(0.0, float((type_**2 + related).sum() - noise.sum()))
+    # With the cells the squares of the noise go; its products stay, and scatter around 0.
     products = float((np.bincount(of.cell_type, noise) ** 2).sum() - (noise**2).sum())
     uncertain = by_text**2 / (texts - 1) + products + of_types**2 / _degrees(type_share)
     variance = by_text + of_types
-    clusters = float(min(texts, of.types) - 1)
-    degrees = variance**2 / uncertain if uncertain > 0 else clusters
-    degrees = max(1.0, min(LEAST, clusters), degrees)
+    most = float(min(texts, of.types) - 1)
+    degrees = variance**2 / uncertain if uncertain > 0 else most
+    degrees = max(1.0, min(LEAST, most), degrees)
     return Crossed(variance=variance, degrees=degrees, texts=texts, types=of.types)
 
 
 def _degrees(share: PerUnit) -> float:
-    """Of a sum of squares to which each type adds, on average, the square of its share."""
+    """Of a sum of squares to which each type is expected to add the square of its share."""
     return max(1.0, float((share**2).sum()) ** 2 / float((share**4).sum()) - 1)
 
 
@@ -219,7 +227,7 @@ def better_than_attention(measures: Sequence[Measure]) -> Better:
         return Better(tested=untested("nothing was measured"), measure="", means=means)
     each = [_tested(one, mean) for one, mean in zip(measures, means, strict=True)]
     lacking = [at for at, one in enumerate(each) if one.missing]
-    at = lacking[0] if lacking else int(np.argmax([one.p for one in each]))
+    at = lacking[0] if lacking else max(range(len(each)), key=lambda one: each[one].p or 0.0)
     return Better(tested=each[at], measure=measures[at].name, means=means)
 
 

@@ -5,7 +5,7 @@ content word of the same frequency; so strength is first put on one scale for al
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -45,6 +45,12 @@ class Salient:
     rival: float | None = None
     difference: float | None = None
     difference_interval: Interval | None = None
+
+
+class _Rival(TypedDict, total=False):
+    rival: float
+    difference: float
+    difference_interval: Interval
 
 
 def salient_above_others(
@@ -89,29 +95,40 @@ def salient_above_others(
         return Salient(
             tested=untested("no salient and other content word are of the same tenth of frequency")
         )
-    spread = _spread(found[0], found[0].contributions, text[part])
-    n = {**sizes(text[part], type_[part], found[0].weight > 0), "pairs": found[0].pairs}
-    n |= {"salient": int(one.sum()), "left out": int((asked & ~part).sum())}
-    tested = Tested(
-        effect=found[0].value,
-        interval=interval(found[0].value, spread, bounds=SHARE),
-        p=p_above(found[0].value, spread, CHANCE),
+    n = sizes(text[part], type_[part], found[0].weight > 0)
+    n |= {
+        "pairs": found[0].pairs,
+        "salient": int(one.sum()),
+        "left out": int((asked & ~part).sum()),
+    }
+    kept = found[0].pairs / int(one.sum() * (~one).sum())
+    tested = _tested(found[0], text[part], n)
+    return Salient(tested=tested, kept=kept, **_beside(found, text[part]))
+
+
+def _tested(found: WithinAuc, text: Ids, n: dict[str, int]) -> Tested:
+    spread = _spread(found, found.contributions, text)
+    return Tested(
+        effect=found.value,
+        interval=interval(found.value, spread, bounds=SHARE),
+        p=p_above(found.value, spread, CHANCE),
         n=n,
         method=STUDENT,
     )
-    kept = found[0].pairs / int(one.sum() * (~one).sum())
-    if rival is None:
-        return Salient(tested=tested, kept=kept)
+
+
+def _beside(found: list[WithinAuc], text: Ids) -> "_Rival":
+    """The AUC beside the rival's, if there is one."""
+    if len(found) == 1:
+        return {}
     apart = found[0].value - found[1].value
-    paired = _spread(found[0], found[0].contributions - found[1].contributions, text[part])
-    low, high = interval(apart, paired)
-    return Salient(
-        tested=tested,
-        kept=kept,
-        rival=found[1].value,
-        difference=apart,
-        difference_interval=(max(low, -1.0), min(high, 1.0)),
-    )
+    spread = _spread(found[0], found[0].contributions - found[1].contributions, text)
+    low, high = interval(apart, spread)
+    return {
+        "rival": found[1].value,
+        "difference": apart,
+        "difference_interval": (max(low, -1.0), min(high, 1.0)),
+    }
 
 
 def in_text(values: PerUnit, text: Ids) -> PerUnit:
@@ -145,5 +162,5 @@ def _why_untestable(salient: Mask, other: Mask, text: Ids, type_: Ids) -> str:
 
 
 def _spread(of: WithinAuc, contributions: PerUnit, text: Ids) -> Crossed:
-    """Over texts and types. Pairs of one text are lost with it once, though both its words are."""
+    """Over texts and types; most pairs are of two texts, so both are counted in either."""
     return crossed(contributions, text, of.grouped.type_, weight=of.weight)
