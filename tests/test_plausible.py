@@ -76,7 +76,8 @@ def test_rows_are_the_means_of_plain_loops(seed):
         marks = marked[of]
         judged = 0 < marks.sum() < len(marks)
         assert np.isnan(found.chance[k]) == (not judged)
-        np.testing.assert_allclose(found.share[of], marks / marks.sum() if judged else 0 * marks)
+        halves = marks / max(marks.sum(), 1) + ~marks / max((~marks).sum(), 1)
+        np.testing.assert_allclose(found.share[of], halves / 2 if judged else 0 * marks)
         for row, score in enumerate(scores):
             values = words_of(score, units, k)
             if judged and np.isfinite(values).all():

@@ -12,7 +12,7 @@ import numpy as np
 
 from activation_flow import perturbing
 from activation_flow.audit_data import AuditTokens, Score
-from activation_flow.claim_tests_better import Mean, mean_over_texts
+from activation_flow.claim_tests_better import Mean, mean_over_texts, share_of_chosen
 from activation_flow.data import ActivationFlowError, Ids
 from activation_flow.faithful_text import AGAIN, FEWEST, Judged, judge, measures
 from activation_flow.faithfulness import STEPS
@@ -100,10 +100,16 @@ class Faithful:
     def share(self, key: Key, other: Key | None = None) -> PerUnit:
         """[units], how much each word has to do with a score's numbers, or with a difference.
 
-        A difference is due to the words that one of the two puts first and the other does not.
+        A difference is due to the words that one of the two puts first and the other does not; a
+        score's own numbers, to those that it puts first more or less often than random orders do.
         """
         of: PerUnit = self.chosen[self.at(key)]
-        return of if other is None else np.abs(of - self.chosen[self.at(other)])
+        if other is not None:
+            return np.abs(of - self.chosen[self.at(other)])
+        own = np.zeros_like(of)
+        free = self.chosen[self.at(RANDOM)] > 0  # what any order may remove
+        own[free] = share_of_chosen(of[free], self.unit_text[free])
+        return own
 
     def mean(self, per_text: PerText, share: PerUnit) -> Mean:
         """Of one number per text, with its interval over texts and word types."""

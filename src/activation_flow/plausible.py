@@ -11,7 +11,7 @@ import numpy as np
 
 from activation_flow import plausibility
 from activation_flow.audit_data import Score
-from activation_flow.claim_tests_better import Mean, mean_over_texts
+from activation_flow.claim_tests_better import Mean, mean_over_texts, share_of_marked
 from activation_flow.data import Ids, Mask
 from activation_flow.explanation_tables import PlausibleRow
 from activation_flow.plausibility import Ranked
@@ -59,8 +59,8 @@ class Plausible:
         f1_high: token F1 of the HIGH words.
         iou: whether the first m words and the m marked ones overlap by half.
         chance: [texts], AP of a random order; NaN where a text is not to be judged.
-        share: [units], 1/m of each marked word of a text with m of them, else 0: what of the
-            text's number is due to the word.
+        share: [units], what of the text's numbers is due to the word, see ``share_of_marked``; 0
+            where a text is not to be judged.
         units: the words.
     """
 
@@ -118,7 +118,7 @@ def plausible(scores: Sequence[Score], units: Units, marked: Mask) -> Plausible:
         keys=tuple((score.name, score.layer) for score in scores),
         **found,
         chance=np.where(usable, plausibility.expected_precision(words, wanted), np.nan),
-        share=np.where(marked & usable[units.text], 1 / np.maximum(wanted, 1)[units.text], 0.0),
+        share=np.where(usable[units.text], share_of_marked(marked, units.text), 0.0),
         units=units,
     )
 
