@@ -122,13 +122,19 @@ class TestTerminal:
         assert "norm 1.543 [1.519, 1.567] – 1.057" in read
         assert "random orders" not in read
 
-    def test_the_norm_is_never_left_out(self) -> None:
+    def test_the_norm_and_random_numbers_are_never_left_out(self) -> None:
         rows = [row for row in FOUND.faithful if row.main]
-        assert [row.role for row in listed(rows, 2)] == ["baseline", "strength"]
+        assert [row.score for row in listed(rows, 3)] == ["occlusion", "norm", "random"]
         elsewhere = replace(rows[4], layer=0, difference=0.01)  # the norm, but not that of C6
-        assert listed([elsewhere, *rows], 2) == [elsewhere, rows[4]]
+        assert listed([elsewhere, *rows], 3) == [elsewhere, rows[4], rows[7]]
         assert listed(rows[-1:]) == []
         assert len(listed(rows, 50)) == len(rows) - 1
+
+    def test_the_embeddings_are_told_once(self) -> None:
+        norm = next(row for row in FOUND.plausible if row.score == "norm")
+        found = replace(FOUND, plausible=(*FOUND.plausible, replace(norm, layer=0)))
+        assert "norm, layer 0" not in part(printed(found), "plausible")
+        assert "norm, layer 0" in part(printed(found, everything=True), "plausible")
 
     def test_counts_have_words(self) -> None:
         counts = {"texts": 5, "perturbed": 1, "labels": 400, "labels_blank": 2, "paraphrases": 1}

@@ -32,7 +32,8 @@ def test_verdicts_with_their_sentences_then_what_bears_on_them() -> None:
     text = printed()
     read = flat(text)
     assert "Of 11 claims, 1 is supported, 4 are no better than their baselines" in read
-    first = next(line for line in text.splitlines() if line.startswith("C1"))
+    first = next(line for line in text.splitlines() if line.startswith("C1 "))
+    assert any(line.startswith("C11 ") for line in text.splitlines())
     assert "supported" in first
     assert "0.823 [0.790, 0.856]" in first
     assert first.split()[-1] == "0.004"

@@ -9,6 +9,7 @@ from activation_flow.explanation_tables import FaithfulRow, PlausibleRow, ProbeR
 from activation_flow.picture import visible
 from activation_flow.picture_audit import effect_text, p_text, share_text, value_text, where_text
 from activation_flow.picture_explained import (
+    CONTROL,
     STRENGTH,
     bounded,
     changed,
@@ -27,7 +28,7 @@ from activation_flow.picture_explained import (
 from activation_flow.result_audit import AuditResult
 
 _NORM, _VARIANT, _OTHER, _RANDOM = "the norm", "a variant of it", "another score", "random numbers"
-_LOOKS = {STRENGTH: _NORM, "variant": _VARIANT, "baseline": _OTHER, "control": _RANDOM}
+_LOOKS = {STRENGTH: _NORM, "variant": _VARIANT, "baseline": _OTHER, CONTROL: _RANDOM}
 _LINES = (
     f"lines: {BAND}",
     "lines may cross though a difference, of the same texts, is sure: see the table",
@@ -47,10 +48,11 @@ def faithful(found: AuditResult) -> Any:
         told |= {"raw": value_text(row.comprehensiveness), "τ": or_dash(row.tau)}
         told |= {"texts": f"{row.texts:,}"}
         drawn.append(_dot(found, row, value, ends, told))
-    chance = next((comprehensive(r, normalised)[0] for r in rows if r.role == "control"), None)
+    chance = next((comprehensive(r, normalised)[0] for r in rows if r.role == CONTROL), None)
     name = "comprehensiveness, 0 and 1: bounds of random orders" if normalised else "AOPC"
     chart = dots(drawn, _looks(drawn), Axis(title=name, null=chance, said="random order"))
-    notes = [next(outputs(rows)), *_LINES]
+    # subtle: few fonts have ‖, and a line of another font looks like a mistake.
+    notes = [next(outputs(rows)).replace("‖", "|"), *_LINES]
     title = "Does the output hang on the words it puts first?"
     return titled(found, chart, title, notes, texts=_most(rows))
 

@@ -14,7 +14,8 @@ from activation_flow.result_audit import AuditResult
 
 MOST = 12  # rows of a table on a terminal, unless all are asked for
 BARE = "none: the bare text"
-STRENGTH = "strength"  # the role of the norm
+STRENGTH, CONTROL = "strength", "control"  # the roles of the norm and of random numbers
+_EMBEDDINGS = "layer_0_norm"
 
 Explained = FaithfulRow | PlausibleRow
 Row = TypeVar("Row", FaithfulRow, PlausibleRow)
@@ -45,15 +46,21 @@ def comprehensive(row: FaithfulRow, normalised: bool) -> tuple[float | None, Int
 
 def faithful_main(found: AuditResult) -> list[FaithfulRow]:
     """What C6 is judged by, at the layers that are shown; best first, what is missing last."""
-    rows = [row for row in found.faithful if row.main and here(found, row.layer)]
+    rows = _once(found, [row for row in found.faithful if row.main and here(found, row.layer)])
     normalised = bounded(rows)
     return sorted(rows, key=lambda row: _last(comprehensive(row, normalised)[0]))
 
 
 def plausible_main(found: AuditResult) -> list[PlausibleRow]:
     """Scores at the layers that are shown; best first, what is missing last."""
-    rows = [row for row in found.plausible if here(found, row.layer)]
+    rows = _once(found, [row for row in found.plausible if here(found, row.layer)])
     return sorted(rows, key=lambda row: _last(row.precision))
+
+
+def _once(found: AuditResult, rows: list[Row]) -> list[Row]:
+    """Without the norm of layer 0 where it is there as a baseline, too."""
+    twice = found.layer != 0 and any(row.score == _EMBEDDINGS for row in rows)
+    return [row for row in rows if not (twice and row.role == STRENGTH and row.layer == 0)]
 
 
 def _last(value: float | None) -> float:
@@ -92,13 +99,12 @@ def changed(row: StableRow, several: bool) -> str:
 
 
 def listed(rows: Sequence[Row], most: int = MOST) -> list[Row]:
-    """Those that have numbers, at most so many; what all are compared with is among them."""
+    """The first that have numbers, at most so many; the norm and random numbers are among them."""
     there = [row for row in rows if not row.missing]
-    shown = there[:most]
     norm = [row for row in there if row.role == STRENGTH and row.difference is None][:1]
-    if norm and norm[0] not in shown:
-        shown[-1:] = norm
-    return shown
+    kept = norm + [row for row in there if row.role == CONTROL][:1]
+    kept += [row for row in there if row not in kept][: max(most - len(kept), 0)]
+    return [row for row in there if row in kept]
 
 
 def absent(found: AuditResult, rows: Sequence[FaithfulRow | PlausibleRow | StableRow]) -> str:

@@ -45,7 +45,7 @@ _MORE = (
     "Sweeps: --all. Everything, with pictures: --save audit.html; as numbers: --json",
     ".claims, .scores, .to_pandas() and .save('audit.html') give all",
 )
-_VERDICT, _EFFECT, _P = 15, 24, 7  # columns of the console
+_ID, _VERDICT, _EFFECT, _P = 3, 15, 24, 7  # columns of the console
 _TITLE = 16  # the least of them for a claim; narrower consoles get one thing below the other
 _TOPIC = 44  # of a claim in one line, at most
 _LEAST = 16  # of the names in a table
@@ -98,7 +98,7 @@ class AuditPage(Page):
 
     def _claims(self, width: int) -> "Iterator[RenderableType]":
         """A row of a table each, and its sentence below."""
-        title = width - 2 - _VERDICT - _EFFECT - _P - 8
+        title = width - _ID - _VERDICT - _EFFECT - _P - 8
         yield self.text("")
         if title >= _TITLE:
             heads = ("", "claim", "verdict", "effect [95 %]", "p Holm")
@@ -122,7 +122,7 @@ class AuditPage(Page):
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2, 0, 0))
-        widths = (2, title, _VERDICT, _EFFECT, _P)
+        widths = (_ID, title, _VERDICT, _EFFECT, _P)
         styles = (style, style, of_verdict, "", "")
         for columns in widths:
             table.add_column(width=columns, overflow="fold")
@@ -132,7 +132,7 @@ class AuditPage(Page):
     def _below(self, said: str, width: int, style: str = "") -> Any:
         from rich.padding import Padding
 
-        return Padding(self.text(visible(said), style), (0, 0, 0, 4 if width > 40 else 0))
+        return Padding(self.text(visible(said), style), (0, 0, 0, _ID + GAP if width > 40 else 0))
 
     def _scores(self, width: int) -> "Iterator[RenderableType]":
         """At the layer of the claims, best first, with what they cost."""
