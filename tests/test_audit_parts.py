@@ -88,7 +88,7 @@ def test_standard_input_is_read_once():
     Options(pairs="-").check_input("a.txt")
     Options().check_input("-")
     Options().check_input(["a", "-"])
-    with pytest.raises(ActivationFlowError, match="the corpus and pairs cannot all be standard in"):
+    with pytest.raises(ActivationFlowError, match="the corpus and pairs cannot both be standard"):
         Options(pairs="-").check_input("-")
     with pytest.raises(ActivationFlowError, match=r"pairs and rationales and .* all but one"):
         Options(pairs="-", rationales="-", labels="-").check_input("a.txt")

@@ -12,6 +12,7 @@ import activation_flow as af
 from activation_flow import eager, frequency, material, norms
 from activation_flow.audit_tables import NOT_TESTABLE, VERDICTS
 from activation_flow.auditing import audit
+from activation_flow.claims import DECLARED
 from activation_flow.stats import auc
 from activation_flow.words import find_words, kind_of_word
 
@@ -52,7 +53,7 @@ PAIRS = [
     (f"The {one} ran to the park.", f"The {two} ran to the park.")
     for one, two in zip(RUNNERS, [*RUNNERS[1:], RUNNERS[0]], strict=True)
 ]
-QUICK = {"draws": 199, "sample": 8}
+QUICK = {"draws": 199, "sample": 8, "explained": 2, "perturbed": 2}
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +135,11 @@ def test_everything_is_counted(bert, whole):
 
 
 def test_claims_are_judged(whole):
-    assert [*whole.verdicts] == ["C1", "C2", "C3", "C4", "C5", "C7", "C8", "C9"]
+    assert [*whole.verdicts] == [one.id for one in DECLARED]
     tested = [claim for claim in whole.claims if claim.verdict != NOT_TESTABLE]
-    assert [claim.id for claim in whole.claims if claim not in tested] == ["C5"]  # 8 pairs
+    # Of too few pairs, and texts; of files that were not given.
+    untested = [claim.id for claim in whole.claims if claim not in tested]
+    assert untested == ["C5", "C6", "C10", "C11"]
     for claim in tested:
         assert claim.verdict in VERDICTS
         assert claim.p <= claim.p_holm <= 1
@@ -156,7 +159,8 @@ def test_claims_are_judged(whole):
 def test_progress_rises(whole, told):
     stages = [*dict.fromkeys(stage for stage, *_ in told)]
     assert stages == [
-        *("reading", "strengths", "norms", "attention", "shuffled copies", "pairs", "tests")
+        *("reading", "strengths", "norms", "attention", "shuffled copies"),
+        *("gradients", "occlusion", "removing words", "pairs", "changed texts", "tests"),
     ]
     for stage in stages:
         done = [k for name, k, n in told if name == stage and n]
@@ -189,7 +193,8 @@ def test_seeds_matter(bert, plain):
 
 
 def test_without_kinds(bert):
-    found = audit(bert, SENTENCES, kinds="none", controls=False, draws=199, sample=12)
+    most = {"draws": 199, "sample": 12, "only": "C1,C2,C3,C4,C5,C7,C8,C9"}
+    found = audit(bert, SENTENCES, kinds="none", controls=False, **most)
     for claim in found.claims:
         if claim.id in ("C5", "C8"):
             assert claim.verdict != NOT_TESTABLE

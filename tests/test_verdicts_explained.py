@@ -84,6 +84,27 @@ def test_c6_tells_both_measures_and_the_one_that_its_effect_is_of():
     assert {(detail.value, detail.interval) for detail in claim.details} == {AHEAD}
 
 
+def test_c6_tells_attention_over_all_layers_and_strength_at_its_own():
+    found = better(plausible={})
+    faithful = [
+        replace(row, layer=2, normalised=0.111)
+        for row in found.faithful
+        if row.score == "attention"
+    ]
+    plausible = [
+        replace(row, layer=layer, precision=0.111)
+        for row in found.plausible
+        for score, layer in (("attention", 2), ("norm", 1))
+        if row.score == score
+    ]
+    more = replace(
+        found,
+        faithful=(*found.faithful, *faithful),
+        plausible=(*plausible, *found.plausible, *plausible),
+    )
+    assert judged(more, "C6") == judged(found, "C6")
+
+
 def c10(tested=None, **probes):
     return replace(ALL, prompted=tested or outcome(0.8, 0.3, 0.9), probes=made_probes(**probes))
 

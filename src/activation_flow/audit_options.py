@@ -19,7 +19,7 @@ from activation_flow.prompting import Prompting
 from activation_flow.templates import DEFAULT
 
 _LEAST = {"sample": 1, "texts": 1, "explained": 1, "perturbed": 1, "draws": 1, "seed": 0}
-_FILES = ("pairs", "rationales", "labels", "paraphrases")  # each of which may be "-"
+_FILES = ("pairs", "rationales", "salient", "labels", "paraphrases")  # each of which may be "-"
 # The parts that an option is for.
 _FOR = {"rationales": ("C6", "C11"), "salient": ("C11",), "labels": ("C10",)}
 _FOR |= {"prompts": ("C10",), "pairs": ("C5",), "paraphrases": (audit_parts.STABILITY,)}
@@ -80,9 +80,10 @@ class Options:
         names = [name for name in _FILES if getattr(self, name) == "-"]
         names = [*(["the corpus"] if corpus == "-" else []), *names]
         if len(names) > 1:
+            many, some = ("both", "one") if len(names) == 2 else ("all", "all but one")
             raise ActivationFlowError(
-                f"{' and '.join(names)} cannot all be standard input; name a file for "
-                f"{'one' if len(names) == 2 else 'all but one'} of them"
+                f"{' and '.join(names)} cannot {many} be standard input; name a file for {some} of "
+                "them"
             )
 
     @property

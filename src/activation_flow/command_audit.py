@@ -131,10 +131,12 @@ def audit_command(
     settings["prompts"] = settings["prompts"] or None
     _check_inputs(corpus, settings)
     from activation_flow import report_audit, screen_audit
+    from activation_flow.audit_options import Options
     from activation_flow.auditing import audit
     from activation_flow.encoder import Encoder
 
     model, how = options.split(settings)
+    Options(**how).check_input(corpus)  # before a model is loaded
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen_audit.watching() as watch:
         found = audit(encoder, corpus, progress=watch, **how)
@@ -164,11 +166,12 @@ def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:
     if corpus != "-":
         finding.find_files(corpus, settings["format"])
     not_files: dict[str, tuple[str | None, ...]] = {
-        **dict.fromkeys(("--pairs", "--rationales", "--labels", "--paraphrases"), (None, "-")),
-        "--salient": (None,),
+        **dict.fromkeys(
+            ("--pairs", "--rationales", "--salient", "--labels", "--paraphrases"), (None, "-")
+        ),
         "--frequency": ("vocabulary", "corpus"),
     }
     for option, others in not_files.items():
-        file = settings[option.removeprefix("--")]
+        file = settings.get(option.removeprefix("--"), others[0])
         if file not in others and not Path(file).expanduser().is_file():
             raise ActivationFlowError(f"{option}: there is no file {file}")

@@ -105,7 +105,8 @@ class Faithful:
         """
         of: PerUnit = self.chosen[self.at(key)]
         if other is not None:
-            return np.abs(of - self.chosen[self.at(other)])
+            apart: PerUnit = np.abs(of - self.chosen[self.at(other)])
+            return apart
         own = np.zeros_like(of)
         free = self.chosen[self.at(RANDOM)] > 0  # what any order may remove
         own[free] = share_of_chosen(of[free], self.unit_text[free])

@@ -79,7 +79,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _of_faithful(rows: Sequence[FaithfulRow]) -> Iterator[str]:
-    of = {row.score: row.normalised for row in rows if row.main}
+    # Attention is there twice: over all layers, which is the one, and at one.
+    of = {
+        row.score: row.normalised
+        for row in rows
+        if row.main and (row.layer is None or row.score == "norm")
+    }
     if of.get("norm") is not None:
         yield (
             "From the least (0) to the most (1) that random orders of the words do, removing those "
@@ -89,7 +94,11 @@ def _of_faithful(rows: Sequence[FaithfulRow]) -> Iterator[str]:
 
 
 def _of_plausible(found: Findings) -> Iterator[str]:
-    of = {row.score: row for row in found.plausible if row.layer in (None, found.layer)}
+    of = {
+        row.score: row
+        for row in found.plausible
+        if row.layer == (found.layer if row.score == "norm" else None)
+    }
     if "norm" in of and of["norm"].precision is not None:
         attention = of[ATTENTION].precision if ATTENTION in of else None
         yield (
