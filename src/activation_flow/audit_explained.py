@@ -96,10 +96,10 @@ def explain(
         watch: told of each stage.
     """
     try:
-        chosen, notes = within_reach(among, tokens)
-        chosen = spread_out(chosen, tokens, asked.explained)
-        sampled = eager.sample(encoded, tokens, chosen.tolist())
-        with heads.opened(encoder) as headed:
+        with heads.opened(encoder) as headed:  # first, so that this is the reason if it cannot be
+            chosen, notes = within_reach(among, tokens)
+            chosen = spread_out(chosen, tokens, asked.explained)
+            sampled = eager.sample(encoded, tokens, chosen.tolist())
             passes = _Passes(encoder, headed, units, sampled, asked, watch)
             scores, told = passes.scores()
             found: Faithful | None = None
@@ -170,7 +170,7 @@ def within_reach(texts: Ids, tokens: AuditTokens) -> tuple[Ids, tuple[str, ...]]
     What is done for every word, or with many changed texts, takes the square of the length.
     """
     sizes = np.bincount(tokens.text, minlength=tokens.n_texts)[texts]
-    short = sizes <= max(LONGEST, int(sizes.min(initial=LONGEST)))
+    short = sizes <= max(LONGEST, int(min(sizes, default=0)))
     if short.all():
         return texts, ()
     left = int((~short).sum())

@@ -102,7 +102,7 @@ def judge(
     slow = audit_slow.slow(encoder, ready.encoded, ready.tokens, asked, watch)
     words, marks = plausible.units_of(marked, ready.encoded, ready.tokens)
     scores = [*fast.scores, *slow.scores]
-    notes = [*marked.notes, *ready.notes, *slow.notes]
+    told = [*slow.notes]
     if "explained" in options.needed:
         explained = audit_explained.explain(
             encoder,
@@ -117,11 +117,11 @@ def judge(
                 seed=options.seed,
                 stage=_STAGE,
             ),
-            np.array(slow.chosen),
+            np.array(slow.chosen, dtype=np.int64),
             watch,
         )
         scores += explained.scores
-        notes += explained.notes
+        told += explained.notes
     judged = audit_explained.judged(scores, main, layers=True)
     return OfMarked(
         plausible=plausible.plausible(judged, words, marks),
@@ -130,5 +130,5 @@ def judge(
         units=words,
         marked=marks,
         counts={"rationales": len(ready.encoded)},
-        notes=tuple(f"{marked.name}: {note}" if note in slow.notes else note for note in notes),
+        notes=(*marked.notes, *ready.notes, *(f"{marked.name}: {note}" for note in told)),
     )

@@ -15,6 +15,7 @@ from activation_flow import (
     material,
     prompt_gains,
     salient,
+    source,
     stable,
     units,
 )
@@ -138,7 +139,7 @@ class Passes:
         if self.files.salient is not None:
             return salient.of_list(
                 self.files.salient,
-                str(self.options.salient),
+                source.shown(str(self.options.salient)),
                 measured.encoded,
                 measured.tokens,
                 units.of_words(measured.encoded, measured.tokens),

@@ -125,7 +125,7 @@ def findings(
         places=kind_places(tokens, strength, given.cls_id),
         skew=right_skew(tokens, strength) if "C8" in asked else Skewed(tested=none),
         difference=_next(given, draws, seed) if "C9" in asked else none,
-        better=given.explanations.better()
+        better=given.explanations.better(scores)
         if "C6" in asked
         else Better(tested=none, measure="", means=()),
         faithful=given.explanations.faithful_rows(scores),

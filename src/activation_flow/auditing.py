@@ -31,9 +31,10 @@ from activation_flow.audit_defaults import (
 )
 from activation_flow.audit_options import Options
 from activation_flow.audit_pairs import Moved
+from activation_flow.audit_parts import CLAIMS
 from activation_flow.audit_passes import Got
 from activation_flow.audit_tables import Control, ScoreRow
-from activation_flow.claims import ALPHA, DECLARED
+from activation_flow.claims import ALPHA
 from activation_flow.confounds import confounds
 from activation_flow.data import ActivationFlowError
 from activation_flow.explanations import Explanations
@@ -89,7 +90,8 @@ def audit(
             one word replaced by another of its kind.
         rationales: a file of texts in which people marked words, for C6 and C11; see
             ``rationales.read``.
-        salient: a file of words that should stand out in the corpus, one a line, for C11.
+        salient: a file of words that should stand out in the corpus, one a line, for C11; there it
+            goes before ``rationales``.
         labels: a file of labelled texts (columns text, label), for C10.
         prompts: what is put before these, at least five; None: eight instructions.
         template: how a prompt and a text are put together.
@@ -201,7 +203,7 @@ def _result(
         probes=got.probed.rows if got.probed else (),
         stable=got.stable.rows if got.stable else (),
         counts=dict(_counts(found, got)),
-        notes=tuple(_notes(found, got, options.draws)),
+        notes=tuple(_notes(found, got, options)),
     )
 
 
@@ -214,14 +216,16 @@ def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
     if got.explained is not None:
         yield "explained", got.explained.texts
         yield "perturbed", len(got.explained.faithful.text) if got.explained.faithful else 0
-    for of_file in (got.marked, got.probed):
-        if of_file is not None:
-            yield from of_file.counts.items()
+    if got.marked is not None:
+        yield from got.marked.counts.items()
+    if got.probed is not None:  # under names of their own: the audit has texts and rows, too
+        names = {"texts": "labels", "labels": "labels_different"}
+        yield from ((names.get(k, f"labels_{k}"), n) for k, n in got.probed.counts.items())
 
 
-def _notes(found: Material, got: Got, draws: int) -> Iterator[str]:
+def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:
     """What a reader must know."""
-    yield from _on_draws(draws)
+    yield from _on_draws(options)
     yield from found.notes
     yield from got.measured.notes
     yield from got.measured.fast.notes
@@ -236,12 +240,12 @@ def _notes(found: Material, got: Got, draws: int) -> Iterator[str]:
         yield from _on_frequency(got.moved)
 
 
-def _on_draws(draws: int) -> Iterator[str]:
+def _on_draws(options: Options) -> Iterator[str]:
     """A warning where permutation tests may be unable to find anything, whatever there is."""
-    needed = round(len(DECLARED) / ALPHA)
-    if draws < needed:
+    needed = round(len([part for part in options.parts if part in CLAIMS]) / ALPHA)
+    if options.draws < needed - 1:
         yield (
-            f"with {draws:,} draws a permutation test cannot have p below {1 / (draws + 1):.2g}, "
+            f"with {options.draws:,} draws a permutation test cannot have p below {1 / (options.draws + 1):.2g}, "
             f"which may be above {ALPHA} after Holm, whatever there is: it takes {needed}"
         )
 

@@ -39,11 +39,19 @@ class Explanations:
         """Strength, by its key."""
         return "norm", self.main
 
-    def better(self) -> Better:
-        """Better than attention, by every measure that there is."""
+    def better(self, scores: "Sequence[Score]") -> Better:
+        """Better than attention, by every measure that there is.
+
+        Args:
+            scores: of the audited texts.
+        """
         if self.explained is None or self.explained.faithful is None:
             missing = self.explained.missing if self.explained else "nothing was measured"
             return Better(tested=untested(missing), measure="", means=())
+        of_marked = self.marked.scores if self.marked is not None else ()
+        none = [one.missing for one in (*scores, *of_marked) if _key(one) == ATTENTION]
+        if why := next(filter(None, none), ""):
+            return Better(tested=untested(f"there is no attention ({why})"), measure="", means=())
         return better_than_attention([*self._measures()])
 
     def faithful_rows(self, scores: "Sequence[Score]") -> "tuple[FaithfulRow, ...]":
@@ -63,6 +71,10 @@ class Explanations:
             yield _faithful(self.explained.faithful, self.norm)
         if self.marked is not None:
             yield _plausible(self.marked.plausible, self.norm)
+
+
+def _key(score: "Score") -> "Key":
+    return score.name, score.layer
 
 
 def _faithful(found: "Faithful", norm: "Key") -> Measure:

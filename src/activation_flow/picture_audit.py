@@ -44,6 +44,8 @@ _COUNTS = {
     "perturbed": "texts from which words are removed",
     "rationales": "texts with marked words",
     "labels": "texts with labels",
+    "labels_different": "different labels",
+    "labels_unsettled": "probes that did not come to rest",
     "paraphrases": "pairs of a text and its paraphrase",
     "pairs": "pairs of texts",
     "pairs_asked": "pairs asked for",

@@ -75,7 +75,7 @@ class AuditPage(Page):
         yield self.text(visible(about_line(self.found)), "bold")
         yield self.text(summary_line(self.found))
         if self.brief:
-            yield self._one_line_each()
+            yield from [self._one_line_each()] if self.found.claims else []
         else:
             yield from self._claims(width)
             yield from self._scores(width)
