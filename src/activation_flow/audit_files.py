@@ -1,13 +1,17 @@
 """The files that an audit takes beside its texts: all read, or refused, before a model runs."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from activation_flow import labelled, rationales, salient_words, text_pairs
 from activation_flow.audit_options import Options
+from activation_flow.data import ActivationFlowError
 from activation_flow.labelled import Labelled
 from activation_flow.material import Material
 from activation_flow.rationales import Marked
 from activation_flow.text_pairs import TextPairs
+
+Read = TypeVar("Read", TextPairs, Labelled)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,15 +44,33 @@ def read(found: Material, options: Options) -> Files:
     if "pairs" in needed and options.pairs is None:
         pairs = text_pairs.replaced(found, sample=sample, seed=seed)
     elif "pairs" in needed and options.pairs is not None:
-        pairs = text_pairs.read(options.pairs, kinds=found.kinds, sample=sample, seed=seed)
+        pairs = _pairs(options.pairs, found, sample, seed)
     return Files(
         pairs=pairs,
         marked=None
         if options.rationales is None
         else rationales.read(options.rationales, texts=options.texts, seed=seed),
         salient=None if options.salient is None else salient_words.read(options.salient),
-        labelled=None if options.labels is None else labelled.read(options.labels, seed=seed),
+        labelled=None
+        if options.labels is None
+        else _of_use(labelled.read(options.labels, seed=seed)),
         paraphrases=None
         if options.paraphrases is None
-        else text_pairs.read(options.paraphrases, kinds=found.kinds, sample=sample, seed=seed),
+        else _pairs(options.paraphrases, found, sample, seed),
     )
+
+
+def _pairs(path: str, found: Material, sample: int, seed: int) -> TextPairs:
+    return _of_use(text_pairs.read(path, kinds=found.kinds, sample=sample, seed=seed))
+
+
+def _of_use(read: Read) -> Read:
+    """The same, if there is anything in it: a mistake in a file is told before hours are spent.
+
+    Raises:
+        ActivationFlowError: no row of it can be used.
+    """
+    if not read.counts["distinct"]:
+        why = "".join(f": {note}" for note in read.notes[-1:])
+        raise ActivationFlowError(f"{read.name} has no row that can be used{why}")
+    return read
