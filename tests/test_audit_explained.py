@@ -199,7 +199,8 @@ def test_live_models_with_heads(model_type, head, told, asked):
 
 def test_the_same_seed_gives_the_same_and_another_does_not(bert):
     first, again, other = (
-        without_costs(audit(bert, FEW, seed=seed, **{**QUICK, "explained": 2}).to_dict()) for seed in (0, 0, 1)
+        without_costs(audit(bert, FEW, seed=seed, **{**QUICK, "explained": 2}).to_dict())
+        for seed in (0, 0, 1)
     )
     assert first == again
     assert first["faithful"] != other["faithful"]

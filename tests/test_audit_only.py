@@ -78,30 +78,24 @@ def test_a_part_alone(bert, part, tmp_path):
     assert found.claims or "verdict" not in repr(found)
 
 
-@pytest.mark.parametrize("part", ["normalisation", "stability", "C6"])
+@pytest.mark.parametrize("part", ["normalisation", "stability"])
 def test_pages_tables_and_charts_of_a_part(bert, part, tmp_path):
     found = audit(bert, FEW, only=part, **QUICK)
     for name in ("a.html", "a.csv"):
         found.save(tmp_path / name)
         assert (tmp_path / name).stat().st_size > 100
     assert len(found.to_pandas()) == len(found.scores)
-    drawn = []
+    drawn = {"normalisation": ["layers", "dimensions"], "stability": ["layers", "stable"]}[part]
     for name in ("claims", "layers", "stable", "faithful", "prompts", "ratios", "dimensions"):
-        try:
+        if name in drawn:
             found.chart(name)
-        except ActivationFlowError as problem:
-            assert f"nothing to draw in chart '{name}'" in str(problem)
         else:
-            drawn.append(name)
-    assert drawn == {
-        "normalisation": ["layers", "dimensions"],
-        "stability": ["layers", "stable"],
-        "C6": ["claims", "layers", "faithful"],
-    }[part]
+            with pytest.raises(ActivationFlowError, match=f"nothing to draw in chart '{name}'"):
+                found.chart(name)
     found.chart()
     page = (tmp_path / "a.html").read_text("utf-8")
     assert found._repr_html_()
-    assert "No claim was tested" in page or found.claims
+    assert "No claim was tested" in page
 
 
 def test_holm_is_over_those_that_ran(bert):

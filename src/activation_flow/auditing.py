@@ -245,7 +245,8 @@ def _on_draws(options: Options) -> Iterator[str]:
     needed = round(len([part for part in options.parts if part in CLAIMS]) / ALPHA)
     if options.draws < needed - 1:
         yield (
-            f"with {options.draws:,} draws a permutation test cannot have p below {1 / (options.draws + 1):.2g}, "
+            f"with {options.draws:,} draws a permutation test cannot have p below "
+            f"{1 / (options.draws + 1):.2g}, "
             f"which may be above {ALPHA} after Holm, whatever there is: it takes {needed}"
         )
 

@@ -172,6 +172,6 @@ def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:
         "--frequency": ("vocabulary", "corpus"),
     }
     for option, others in not_files.items():
-        file = settings.get(option.removeprefix("--"), others[0])
+        file: Any = settings.get(option.removeprefix("--"), others[0])
         if file not in others and not Path(file).expanduser().is_file():
             raise ActivationFlowError(f"{option}: there is no file {file}")
