@@ -29,7 +29,8 @@ DAMAGED = [
     ("salient", ".txt", ["good", "bad 2.5"], r"a\.txt, line 2: 'bad 2\.5' is more than one word"),
     ("paraphrases", ".jsonl", [CUT], r"a\.jsonl, line 1: not JSON"),
     ("paraphrases", ".csv", ["a,b", '"x,y'], r"a\.csv, line 2: the quote"),
-    ("pairs", ".jsonl", ['{"a": "x"}'], r"a\.jsonl, line 1: there is no column 'b'"),
+    ("pairs", ".jsonl", ['{"a": "x"}'], r"a\.jsonl, line 1: .* the columns of a pair are a and b"),
+    ("pairs", ".csv", ["x,y", "1,2"], r"a\.csv, line 1: .* the columns of a pair are a and b"),
 ]
 NAMES = ("rationales", "labels", "salient", "paraphrases", "pairs")
 

@@ -144,19 +144,20 @@ def read_texts(path: str) -> Source:
     return Source(path, "text", partial(_each, parse=_text))
 
 
-def read_pairs(path: str, columns: tuple[str, str] = ("a", "b")) -> Source:
+def read_pairs(path: str, columns: tuple[str, str] = ("a", "b"), hint: str = PAIR_HINT) -> Source:
     """Pairs of texts of a .jsonl, .csv or .tsv file (UTF-8); "-" is JSON Lines on standard input.
 
     Args:
         path: the file; its ending says what it is.
         columns: those that hold the first and the second text; others are left out.
+        hint: what is said where a file has not these columns.
 
     Raises:
         ActivationFlowError: the ending is another; the rest is said by the iteration.
     """
     if columns[0] == columns[1]:
         raise ActivationFlowError(f"--columns names {columns[0]!r} twice; a pair takes two columns")
-    return _of_columns(path, columns, "pair", PAIR_HINT, _json_pair)
+    return _of_columns(path, columns, "pair", hint, partial(_json_pair, hint=hint))
 
 
 def read_labelled(path: str) -> Source:
@@ -239,8 +240,8 @@ def _text(line: bytes) -> tuple[str, ...]:
     return (text,) if text.strip() else ()
 
 
-def _json_pair(line: bytes, columns: tuple[str, str]) -> tuple[str, ...]:
-    values = json_values(line, columns, (PAIR_HINT, PAIR_HINT))
+def _json_pair(line: bytes, columns: tuple[str, str], hint: str) -> tuple[str, ...]:
+    values = json_values(line, columns, (hint, hint))
     return tuple(string(*one) for one in zip(values, columns, strict=True)) if values else ()
 
 

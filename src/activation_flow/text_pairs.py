@@ -76,7 +76,8 @@ def read(
     Raises:
         ActivationFlowError: the file cannot be read, or has not these columns.
     """
-    rows = source.Given(source.read_pairs(os.path.expanduser(path), columns))
+    hint = f"the columns of a pair are {' and '.join(columns)}"
+    rows = source.Given(source.read_pairs(os.path.expanduser(path), columns, hint))
     bad = Left()
     kept: Reservoir[tuple[str, ...]] = Reservoir(sample, seed)
     seen: set[tuple[str, ...]] = set()
