@@ -214,9 +214,12 @@ def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
     if got.explained is not None:
         yield "explained", got.explained.texts
         yield "perturbed", len(got.explained.faithful.text) if got.explained.faithful else 0
-    for of_file in (got.marked, got.probed):
-        if of_file is not None:
-            yield from of_file.counts.items()
+    if got.marked is not None:
+        yield "rationales", got.marked.units.n_texts
+        yield from ((f"rationales_{name}", n) for name, n in got.marked.counts.items())
+    if got.probed is not None:
+        yield "labels", got.probed.counts.get("texts", 0)
+        yield from ((f"labels_{name}", n) for name, n in got.probed.counts.items())
 
 
 def _notes(found: Material, got: Got, draws: int) -> Iterator[str]:
