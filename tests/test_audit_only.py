@@ -210,7 +210,7 @@ def test_labels_are_read_under_every_prompt(bert, tmp_path):
     assert claim.effect == pytest.approx(spearmanr(*ranks).statistic)
     # What is counted of labelled texts is not what is counted of the audited ones.
     assert (found.counts["texts"], found.counts["rows"]) == (len(FEW), len(FEW))
-    assert (found.counts["labels"], found.counts["labels_different"]) == (30, 2)
+    assert (found.counts["labels"], found.counts["labels_labels"]) == (30, 2)
     assert [*dict.fromkeys(stage for stage, *_ in told)] == [
         *("reading", "strengths", "prompts", "probes", "tests")
     ]

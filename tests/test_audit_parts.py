@@ -64,7 +64,8 @@ def test_counts_are_at_least_one(name):
         ({"prompts": ["a", "a"], "labels": "b.csv"}, "given twice"),
         ({"prompts": "Summarize", "labels": "b.csv"}, "prompts is str; give a list of strings"),
         ({"prompts": ["a"] * 5}, "give labels, too"),
-        ({"template": "{text}"}, "must hold {prompt} and {text}"),
+        ({"template": "{prompt}: {text}"}, "give labels, too"),
+        ({"template": "{text}", "labels": "b.csv"}, "must hold {prompt} and {text}"),
     ],
 )
 def test_options_that_cannot_be_are_refused(values, message):

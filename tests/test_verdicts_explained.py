@@ -73,10 +73,8 @@ def test_c6_tells_both_measures_and_the_one_that_its_effect_is_of():
     (claim,) = [claim for claim in claims(found) if claim.id == "C6"]
     assert claim.effect_name == "norm − attention, plausibility"
     assert "moves the model's output by 0.700" in claim.sentence
-    assert "attention it is 0.500, in no order 0.500" in claim.sentence
-    assert "it finds 0.600 in average precision, attention 0.400; chance gives 0.330" in (
-        claim.sentence
-    )
+    assert "attention it is 0.500, in random order 0.500" in claim.sentence
+    assert "precision of 0.600, attention with 0.400; chance gives 0.330" in (claim.sentence)
     names = [detail.name for detail in claim.details]
     assert "faithfulness: norm less attention received, mean of all layers" in names
     assert "plausibility: norm less norm at layer 0 (embeddings)" in names

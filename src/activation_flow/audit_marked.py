@@ -48,7 +48,7 @@ class OfMarked:
         tokens: of these texts.
         units: their words.
         marked: [units], those that people marked.
-        counts: ``rationales``: texts that were judged.
+        counts: how many there were of what, in the file.
         notes: sentences for the reader.
     """
 
@@ -129,6 +129,6 @@ def judge(
         tokens=ready.tokens,
         units=words,
         marked=marks,
-        counts={"rationales": len(ready.encoded)},
+        counts=marked.counts,
         notes=(*marked.notes, *ready.notes, *(f"{marked.name}: {note}" for note in told)),
     )

@@ -66,8 +66,11 @@ class Options:
                 raise ActivationFlowError(
                     f"{name} is for {' and '.join(parts)}, which only={self.only!r} leaves out"
                 )
-        if self.prompts is not None and self.labels is None:
-            raise ActivationFlowError("prompts are put before labelled texts; give labels, too")
+        for name, usual in (("prompts", None), ("template", DEFAULT)):
+            if getattr(self, name) != usual and self.labels is None:
+                raise ActivationFlowError(
+                    f"{name}: prompts are put before labelled texts; give labels, too"
+                )
         prompts = PROMPTS if self.prompts is None else self.prompts
         Prompting.of(prompts, baseline=True, template=self.template)
 

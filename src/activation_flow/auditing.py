@@ -217,10 +217,11 @@ def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
         yield "explained", got.explained.texts
         yield "perturbed", len(got.explained.faithful.text) if got.explained.faithful else 0
     if got.marked is not None:
-        yield from got.marked.counts.items()
-    if got.probed is not None:  # under names of their own: the audit has texts and rows, too
-        names = {"texts": "labels", "labels": "labels_different"}
-        yield from ((names.get(k, f"labels_{k}"), n) for k, n in got.probed.counts.items())
+        yield "rationales", got.marked.units.n_texts
+        yield from ((f"rationales_{name}", n) for name, n in got.marked.counts.items())
+    if got.probed is not None:
+        yield "labels", got.probed.counts.get("texts", 0)
+        yield from ((f"labels_{name}", n) for name, n in got.probed.counts.items())
 
 
 def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:

@@ -44,7 +44,7 @@ _COUNTS = {
     "perturbed": "texts from which words are removed",
     "rationales": "texts with marked words",
     "labels": "texts with labels",
-    "labels_different": "different labels",
+    "labels_labels": "different labels",
     "labels_unsettled": "probes that did not come to rest",
     "paraphrases": "pairs of a text and its paraphrase",
     "pairs": "pairs of texts",

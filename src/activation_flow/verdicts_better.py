@@ -87,9 +87,10 @@ def _of_faithful(rows: Sequence[FaithfulRow]) -> Iterator[str]:
     }
     if of.get("norm") is not None:
         yield (
-            "From the least (0) to the most (1) that random orders of the words do, removing those "
-            f"first that are strongest moves the model's output by {number(of['norm'])}; by "
-            f"attention it is {number(of.get(ATTENTION))}, in no order {number(of.get('random'))}."
+            "Removing the words that strength puts first moves the model's output by "
+            f"{number(of['norm'])}, where the worst of many random orders is 0 and the best 1; by "
+            f"attention it is {number(of.get(ATTENTION))}, in random order "
+            f"{number(of.get('random'))}."
         )
 
 
@@ -102,9 +103,9 @@ def _of_plausible(found: Findings) -> Iterator[str]:
     if "norm" in of and of["norm"].precision is not None:
         attention = of[ATTENTION].precision if ATTENTION in of else None
         yield (
-            "Of the words that people marked it finds "
-            f"{number(of['norm'].precision)} in average precision, attention {number(attention)}; "
-            f"chance gives {number(of['norm'].chance)}."
+            "It puts the words that people marked first with an average precision of "
+            f"{number(of['norm'].precision)}, attention with {number(attention)}; chance gives "
+            f"{number(of['norm'].chance)}."
         )
 
 
