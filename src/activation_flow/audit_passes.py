@@ -120,7 +120,10 @@ class Passes:
         )
 
     def _marked(self) -> OfMarked | None:
-        if self.files.marked is None:
+        parts = self.options.parts
+        # A list of words goes before marks, so that C11 alone would measure them for nothing.
+        for_nothing = "C6" not in parts and self.files.salient is not None
+        if self.files.marked is None or for_nothing:
             return None
         return audit_marked.judge(
             self.encoder,

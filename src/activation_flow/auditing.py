@@ -45,6 +45,8 @@ from activation_flow.templates import DEFAULT
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
+DRAWN = {"C1", "C2", "C4", "C7", "C9"}  # claims whose p is that of permutations, drawn
+
 Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
 
 
@@ -227,6 +229,8 @@ def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
 def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:
     """What a reader must know."""
     yield from _on_draws(options)
+    if options.salient is not None and options.rationales is not None and "C11" in options.parts:
+        yield "C11 is asked of the list of words, not of the words that people marked"
     yield from found.notes
     yield from got.measured.notes
     yield from got.measured.fast.notes
@@ -244,7 +248,7 @@ def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:
 def _on_draws(options: Options) -> Iterator[str]:
     """A warning where permutation tests may be unable to find anything, whatever there is."""
     needed = round(len([part for part in options.parts if part in CLAIMS]) / ALPHA)
-    if options.draws < needed - 1:
+    if options.draws < needed - 1 and DRAWN & {*options.parts}:
         yield (
             f"with {options.draws:,} draws a permutation test cannot have p below "
             f"{1 / (options.draws + 1):.2g}, "
