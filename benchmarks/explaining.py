@@ -7,7 +7,8 @@ its own. A score is good so far as it knows the types' levels. Tokens stand for 
 import numpy as np
 
 from activation_flow.audit_data import AuditTokens
-from activation_flow.claim_tests_better import Measure, share_of_marked
+from activation_flow.claim_tests_better import Measure
+from activation_flow.text_means import share_of_marked
 
 OF_TYPE, NOISE = 0.7, 0.7  # of scores: standard deviations of the types' levels and of noise
 OF_EFFECT, OWN = 0.7, 0.35  # of the logarithm of an effect, likewise

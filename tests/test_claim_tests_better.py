@@ -4,13 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from activation_flow.claim_tests_better import (
-    Measure,
-    better_than_attention,
-    mean_over_texts,
-    share_of_chosen,
-    share_of_marked,
-)
+from activation_flow.claim_tests_better import Measure, better_than_attention
+from activation_flow.text_means import mean_over_texts, share_of_chosen, share_of_marked
 
 
 def made(seed, texts=40, types=30, words=6):

@@ -54,6 +54,7 @@ ORDER = (
     "claim_tests_layers",
     "claim_tests_shift",
     "claim_tests_skew",
+    "text_means",
     "claim_tests_better",
     "claim_tests_prompts",
     "rank_correlation",

@@ -117,10 +117,10 @@ def test_embeddings_of_answers() -> None:
     np.testing.assert_allclose(answer.unit[0], unit, rtol=1e-4, atol=1e-6)
     turned = Answer(answer.f, -answer.unit, answer.mean)
     assert answer.f is not None
-    main, second = outputs.distance(headed, answer, Answer(answer.f - 2, turned.unit, answer.mean))
+    main, second = outputs.distance(answer, Answer(answer.f - 2, turned.unit, answer.mean))
     np.testing.assert_allclose([main[0], second[0]], [2, 2])
     bare, other = (Answer(None, one.unit, one.mean) for one in (answer, turned))
-    main, second = outputs.distance(headed, bare, other)
+    main, second = outputs.distance(bare, other)
     np.testing.assert_allclose([main[0], second[0]], [2, 0], atol=1e-12)
 
 

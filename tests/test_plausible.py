@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 from activation_flow import frequency, plausible, rationales
 from activation_flow.audit_data import Score
 from activation_flow.audit_tokens import flattened
-from activation_flow.claim_tests_better import mean_over_texts
+from activation_flow.text_means import mean_over_texts
 from activation_flow.units import Units
 
 NORM = ("norm", 4)

@@ -4,7 +4,7 @@ No formula, no file and no model is known here. What has nothing to say is NaN i
 elsewhere, and the reason stands beside it: nothing is dropped without a word.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ else:
     PerToken = np.ndarray
 
 Interval = tuple[float, float]  # low and high, 95 % unless told
+ScoreKey = tuple[str, int | None]  # name and layer of a score
+Progress = Callable[[int, int], None]  # told how much is done, and of how much
+Watch = Callable[[str, int, int], None]  # told the stage, too
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import eager, faithful, gradients, heads, occlusion
-from activation_flow.audit_data import AuditTokens, Score
-from activation_flow.data import ActivationFlowError, Ids
+from activation_flow.audit_data import AuditTokens, Score, Watch
+from activation_flow.data import Ids
 from activation_flow.faithful import Faithful
 from activation_flow.units import Units
 
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
     from activation_flow.tokens import Encoded
 
-# Torch has one class for all that it cannot do, memory that it cannot have included.
-_FAILURES = (ActivationFlowError, RuntimeError)
 LONGEST = 128  # tokens of a text
-
-Watch = Callable[[str, int, int], None]
 
 # The scores that are judged as explanations: strength, and what it stands beside.
 EXPLAINING = (
@@ -113,7 +109,7 @@ def explain(
             texts=len(sampled.texts),
             missing="; ".join(why),
         )
-    except _FAILURES as why_none:
+    except eager.FAILURES as why_none:
         why_not = str(why_none)
         scores = [*gradients.unavailable(tokens, why_not), *occlusion.unavailable(tokens, why_not)]
         note = f"gradients and changed texts are not available: {why_not}"
@@ -154,7 +150,7 @@ class _Passes:
                 seed=self.asked.seed,
                 watch=self._stage("removing words", len(texts)),
             )
-        except _FAILURES as why:
+        except eager.FAILURES as why:
             return None, (f"faithfulness: {why}",)
         return found, ()
 

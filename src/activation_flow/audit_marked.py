@@ -3,7 +3,7 @@
 The texts are not those of the audit, so all is measured on them anew.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from activation_flow import (
     scoring_norms,
     texts_beside,
 )
-from activation_flow.audit_data import Score
+from activation_flow.audit_data import Score, Watch
 from activation_flow.material import Material
 from activation_flow.plausible import Plausible
 from activation_flow.rationales import Marked
@@ -34,8 +34,6 @@ else:
     Marks = np.ndarray
 
 _STAGE = "rationales: "
-
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,13 +1,13 @@
 """The texts of an audit that have finite strengths, and their scores from the fast engine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow import audit_tokens, material_notes, scoring, scoring_norms
-from activation_flow.audit_data import AuditTokens
+from activation_flow.audit_data import AuditTokens, Watch
 from activation_flow.audit_texts import Left
 from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material
@@ -16,8 +16,6 @@ from activation_flow.scoring import FastScores
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
     from activation_flow.tokens import Encoded
-
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

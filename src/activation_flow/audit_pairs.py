@@ -15,7 +15,7 @@ from activation_flow import shift as formulas
 from activation_flow.alignment import Alignment
 from activation_flow.analysis import Buckets
 from activation_flow.analysis_hidden import in_groups, measure
-from activation_flow.audit_data import PerToken
+from activation_flow.audit_data import PerToken, Progress
 from activation_flow.audit_texts import Left
 from activation_flow.audit_tokens import joined
 from activation_flow.data import Ids, Mask, Names
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
 Frequency = Callable[[Ids], PerToken]  # vocabulary numbers -> log of how often each occurs
-Progress = Callable[[int, int], None]
-
 _COMPARING = Comparing()  # as ``Encoder.shift`` does it unless told otherwise
 
 

@@ -1,6 +1,5 @@
 """Everything that an audit measures, in order: what is not asked for is left out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from activation_flow import (
     stable,
     units,
 )
+from activation_flow.audit_data import Watch
 from activation_flow.audit_explained import Explained
 from activation_flow.audit_files import Files
 from activation_flow.audit_marked import OfMarked
@@ -33,8 +33,6 @@ from activation_flow.stable import Stable
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
-
-Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -3,14 +3,14 @@
 Where the model cannot be opened, or gives no attention, every row says why, and the audit goes on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from activation_flow import attention, audit_defaults, eager, material, norms, shuffled
 from activation_flow.attention import Attention
-from activation_flow.audit_data import AuditTokens, Score
+from activation_flow.audit_data import AuditTokens, Score, Watch
 from activation_flow.data import ActivationFlowError, Strength
 from activation_flow.eager import Sample
 from activation_flow.norms import Explained
@@ -20,12 +20,8 @@ if TYPE_CHECKING:
     from activation_flow.tap import Tap
     from activation_flow.tokens import Encoded
 
-# Torch has one class for all that it cannot do, memory that it cannot have included.
-_FAILURES = (ActivationFlowError, RuntimeError)
 
 NORMS, ATTENTION, COPIES = "norms", "attention", "copies"
-
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,7 +145,7 @@ class _Passes:
                 return norms.explain(
                     encoder, self.tap, sampled, asked.layers, asked.main, audited=asked.norms
                 )
-        except _FAILURES as why:
+        except eager.FAILURES as why:
             told.append(f"what normalisation does is not available: {why}")
             return norms.unavailable(asked.layers, tokens, str(why))
 
@@ -159,7 +155,7 @@ class _Passes:
                 raise ActivationFlowError(why_none)
             with self._watched("attention") as sampled:
                 return attention.scores(self.encoder, self.tap, sampled)
-        except _FAILURES as why:
+        except eager.FAILURES as why:
             told.append(f"attention is not available: {why}")
             return attention.unavailable(self.encoder, self.sampled.tokens, str(why))
 
@@ -185,7 +181,7 @@ class _Passes:
             return ()
         try:
             return tuple(self._copy(k) for k in range(audit_defaults.COPIES))
-        except _FAILURES as why:
+        except eager.FAILURES as why:
             told.append(f"no copies with shuffled weights: {why}")
             return ()
 

@@ -6,12 +6,13 @@ What is left out is counted, with the reasons of the first few. Tokens are made 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 from activation_flow import planning, shards
+from activation_flow.audit_data import Progress
 from activation_flow.blocks import too_long
 from activation_flow.conllu import Gold
 from activation_flow.data import ActivationFlowError
@@ -24,7 +25,6 @@ FEW = 3  # reasons that are told
 _STEP = 1000  # rows between two calls of progress
 
 Row = tuple[str, str, Gold | None, str]  # where it stands, its text, its tags; why it is none
-Progress = Callable[[int, int], None]
 
 
 @dataclass

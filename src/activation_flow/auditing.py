@@ -5,7 +5,7 @@ norms.py and attention.py; here it is said what is done with which texts, and in
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from activation_flow import (
     threshold_sweep,
     verdicts,
 )
+from activation_flow.audit_data import Watch
 from activation_flow.audit_defaults import (
     DRAWS,
     EXPLAINED,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
 DRAWN = {"C1", "C2", "C4", "C7", "C9"}  # claims whose p is that of permutations, drawn
-
-Watch = Callable[[str, int, int], None]  # the stage, how much of it is done, of how much
 
 
 def audit(

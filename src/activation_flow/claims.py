@@ -12,7 +12,6 @@ HIGH_PLACE = 75  # percentile: above the upper quartile of its text
 FEWEST_TEXTS, FEWEST_TYPES = 10, 5  # texts that hold both kinds; word types of each kind
 FEWEST_PROMPTS = 5  # besides the bare text: of 5! orders one is the most that they can say
 
-_OVER = "95 % intervals are over texts and word types at once (crossed)."
 _PERMUTED = (
     "p: how often the statistic is as large when the kinds are dealt out anew among the word "
     "types, every token of a type getting the same one. Compared is its distance from no effect "

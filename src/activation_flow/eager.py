@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activation_flow import identity, loading, room
-from activation_flow.audit_data import AuditTokens
+from activation_flow.audit_data import AuditTokens, Progress
 from activation_flow.data import ActivationFlowError, BatchIds
 from activation_flow.encoder import Encoder
 from activation_flow.tokens import Encoded
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from activation_flow.tap import Tap
 
 BATCH_TOKENS = 1024
-
-Watch = Callable[[int, int], None]
+# What a pass may fail with and the audit goes on. Torch has one class for all that it cannot do,
+# memory that it cannot have included.
+FAILURES = (ActivationFlowError, RuntimeError)
 
 
 @contextmanager
@@ -118,7 +119,7 @@ class Sample:
     tokens: AuditTokens
     texts: tuple[int, ...]
     n_several: int
-    watch: Watch | None = None
+    watch: Progress | None = None
 
     def __len__(self) -> int:
         """How many tokens are read, special tokens counted."""

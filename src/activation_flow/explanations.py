@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from activation_flow import faithful_rows, plausible
+from activation_flow.audit_data import ScoreKey
 from activation_flow.claim_tests import untested
 from activation_flow.claim_tests_better import Better, Measure, better_than_attention
 
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
     from activation_flow.audit_explained import Explained
     from activation_flow.audit_marked import OfMarked
     from activation_flow.explanation_tables import FaithfulRow, PlausibleRow
-    from activation_flow.faithful import Faithful, Key
+    from activation_flow.faithful import Faithful
     from activation_flow.plausible import Plausible
 
 FAITHFUL, PLAUSIBLE = "faithfulness", "plausibility"
-ATTENTION: "Key" = ("attention", None)
+ATTENTION: "ScoreKey" = ("attention", None)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,7 +36,7 @@ class Explanations:
     main: int
 
     @property
-    def norm(self) -> "Key":
+    def norm(self) -> "ScoreKey":
         """Strength, by its key."""
         return "norm", self.main
 
@@ -73,11 +74,11 @@ class Explanations:
             yield _plausible(self.marked.plausible, self.norm)
 
 
-def _key(score: "Score") -> "Key":
+def _key(score: "Score") -> "ScoreKey":
     return score.name, score.layer
 
 
-def _faithful(found: "Faithful", norm: "Key") -> Measure:
+def _faithful(found: "Faithful", norm: "ScoreKey") -> Measure:
     return Measure(
         name=FAITHFUL,
         per_text=found.ahead(norm, ATTENTION),
@@ -87,7 +88,7 @@ def _faithful(found: "Faithful", norm: "Key") -> Measure:
     )
 
 
-def _plausible(found: "Plausible", norm: "Key") -> Measure:
+def _plausible(found: "Plausible", norm: "ScoreKey") -> Measure:
     first, second = (found.keys.index(key) for key in (norm, ATTENTION))
     return Measure(
         name=PLAUSIBLE,

@@ -4,19 +4,19 @@ Each text is judged by itself, in faithful_text.py, from a seed of its own: whic
 are, and in which order, changes nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow import perturbing
-from activation_flow.audit_data import AuditTokens, Score
-from activation_flow.claim_tests_better import Mean, mean_over_texts, share_of_chosen
+from activation_flow.audit_data import AuditTokens, Progress, Score, ScoreKey
 from activation_flow.data import ActivationFlowError, Ids
-from activation_flow.faithful_text import AGAIN, FEWEST, Judged, judge, measures
+from activation_flow.faithful_text import AGAIN, FEWEST, OfText, judge, measures
 from activation_flow.faithfulness import STEPS
 from activation_flow.heads import Headed
+from activation_flow.text_means import Mean, mean_over_texts, share_of_chosen
 from activation_flow.tokens import Encoded
 from activation_flow.units import Units
 
@@ -33,12 +33,9 @@ else:
 RANDOM = ("random", None)
 ORDERS = 50  # random orders of the words of each text, from which the bounds are taken
 
-Key = tuple[str, int | None]
-Watch = Callable[[int, int], None]
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Moved:
+class Removal:
     """How far an output moves when words are removed by an operator, mean over k.
 
     Attributes:
@@ -75,9 +72,9 @@ class Faithful:
         notes: sentences for the reader.
     """
 
-    keys: tuple[Key, ...]
+    keys: tuple[ScoreKey, ...]
     text: Ids
-    moved: tuple[Moved, ...]
+    moved: tuple[Removal, ...]
     normalised: PerKeyText
     normalised_sufficiency: PerKeyText
     tau: PerKeyText
@@ -88,16 +85,16 @@ class Faithful:
     unit_type: Ids
     notes: tuple[str, ...] = ()
 
-    def at(self, key: Key) -> int:
+    def at(self, key: ScoreKey) -> int:
         """The place of a score."""
         return self.keys.index(key)
 
-    def ahead(self, key: Key, other: Key) -> PerText:
+    def ahead(self, key: ScoreKey, other: ScoreKey) -> PerText:
         """[texts], how much more faithful a score is: its ``normalised`` less the other's."""
         ahead: PerText = self.normalised[self.at(key)] - self.normalised[self.at(other)]
         return ahead
 
-    def share(self, key: Key, other: Key | None = None) -> PerUnit:
+    def share(self, key: ScoreKey, other: ScoreKey | None = None) -> PerUnit:
         """[units], how much each word has to do with a score's numbers, or with a difference.
 
         A difference is due to the words that one of the two puts first and the other does not; a
@@ -127,7 +124,7 @@ def faithful(
     *,
     orders: int = ORDERS,
     seed: int = 0,
-    watch: Watch | None = None,
+    watch: Progress | None = None,
 ) -> Faithful:
     """How far the model's output moves when the words that scores put first are removed.
 
@@ -152,7 +149,7 @@ def faithful(
     numbers = range(len(encoded) + 1)
     token_at, unit_at = np.searchsorted(tokens.text, numbers), np.searchsorted(units.text, numbers)
     whole = sorted(i for i in texts if len(encoded[i].windows) == 1)
-    found: dict[int, Judged] = {}
+    found: dict[int, OfText] = {}
     for done, i in enumerate(whole, 1):
         unit = units.of_token[token_at[i] : token_at[i + 1]]
         of = slice(unit_at[i], unit_at[i + 1])
@@ -189,11 +186,11 @@ def faithful(
     )
 
 
-def _moved(headed: Headed, every: Sequence[Judged]) -> tuple[Moved, ...]:
+def _moved(headed: Headed, every: Sequence[OfText]) -> tuple[Removal, ...]:
     comprehensiveness = np.stack([one.comprehensiveness for one in every], axis=-1)
     sufficiency = np.stack([one.sufficiency for one in every], axis=-1)
     return tuple(
-        Moved(
+        Removal(
             output=output,
             operator=operator,
             main=at == 0,
@@ -205,7 +202,7 @@ def _moved(headed: Headed, every: Sequence[Judged]) -> tuple[Moved, ...]:
 
 
 def _notes(
-    headed: Headed, every: Sequence[Judged], several: int, whole: int, orders: int, seed: int
+    headed: Headed, every: Sequence[OfText], several: int, whole: int, orders: int, seed: int
 ) -> tuple[str, ...]:
     """What a reader needs to make it again, and which texts are not in it."""
     main, second = perturbing.operators(headed)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from activation_flow.audit_data import Score
+from activation_flow.audit_data import Score, ScoreKey
 from activation_flow.explanation_tables import FaithfulRow
-from activation_flow.faithful import RANDOM, Faithful, Key, Moved, PerText
+from activation_flow.faithful import RANDOM, Faithful, PerText, Removal
 
 NONE = "in no text do all words that may be removed have this score"
 
 
-def rows(found: Faithful, scores: Sequence[Score], norm: Key) -> tuple[FaithfulRow, ...]:
+def rows(found: Faithful, scores: Sequence[Score], norm: ScoreKey) -> tuple[FaithfulRow, ...]:
     """A row per score, output and operator; those of the main output and operator first.
 
     Args:
@@ -28,7 +28,9 @@ def rows(found: Faithful, scores: Sequence[Score], norm: Key) -> tuple[FaithfulR
     )
 
 
-def _row(found: Faithful, moved: Moved, key: Key, score: Score, norm: Key) -> FaithfulRow:
+def _row(
+    found: Faithful, moved: Removal, key: ScoreKey, score: Score, norm: ScoreKey
+) -> FaithfulRow:
     at, share = found.at(key), found.share(key)
     removed = found.mean(moved.comprehensiveness[at], share)
     kept = found.mean(moved.sufficiency[at], share)

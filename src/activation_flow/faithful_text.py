@@ -40,7 +40,7 @@ FEWEST = 2  # words that may be removed
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Judged:
+class OfText:
     """One text. Keys are the scores, and last the mean of random orders; NaN: not known of it.
 
     Attributes:
@@ -106,7 +106,7 @@ def judge(
     *,
     orders: int,
     seed: Sequence[int],
-) -> Judged | None:
+) -> OfText | None:
     """One text; None if fewer than two of its words may be removed.
 
     Args:
@@ -131,7 +131,7 @@ def judge(
     shown = np.concatenate([values[of.known][:, free], ranked])
     chosen = np.zeros((len(values) + 1, len(pieces)))
     chosen[:, free] = of.by_key(formulas.chosen(among))
-    return Judged(
+    return OfText(
         comprehensiveness=by_key[:, 0],
         sufficiency=by_key[:, 1],
         normalised=bounded[0],

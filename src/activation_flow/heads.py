@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 
     from activation_flow.tap import Tap
 
-# What the name of a class ends in -> what a model of it is asked.
-KINDS = {
-    "ForMaskedLM": "mlm",
-    "ForCausalLM": "next",
-    "LMHeadModel": "next",
-    "ForSequenceClassification": "classifier",
-}
 NO_PADDING = -1  # no token has this number
 
 
@@ -134,7 +127,7 @@ def _special_ids(tap: "Tap", tokenizer: Any) -> dict[str, int | None]:
 def _kind(encoder: Encoder, model: Any, mask_id: int | None, why: str) -> tuple[str, str]:
     """What the model is asked, and a note."""
     names = [kind.__name__ for kind in type(model).__mro__]  # a user's class has one of these
-    kind = next((k for name in names for end, k in KINDS.items() if name.endswith(end)), "")
+    kind = next((k for name in names for end, k in loading.HEADS.items() if name.endswith(end)), "")
     if why or not kind:
         why = why or f"{names[0]} has no head that is asked"
     elif getattr(model.config, "is_encoder_decoder", False):

@@ -20,14 +20,19 @@ from activation_flow.data import ActivationFlowError
 from activation_flow.identity import Origin, Request
 from activation_flow.slow import SlowTokenizer
 
-# What the name of a class with a head ends in -> the class of transformers that loads it. Models
-# pretrained with two heads at once are loaded with the one that is asked.
+# What the name of a class with a head ends in -> what a model of it is asked.
 HEADS = {
-    "ForMaskedLM": "AutoModelForMaskedLM",
-    "ForPreTraining": "AutoModelForMaskedLM",
-    "ForCausalLM": "AutoModelForCausalLM",
-    "LMHeadModel": "AutoModelForCausalLM",
-    "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForMaskedLM": "mlm",
+    "ForCausalLM": "next",
+    "LMHeadModel": "next",
+    "ForSequenceClassification": "classifier",
+}
+# Models pretrained with two heads at once are loaded with the one that is asked.
+_TWO_HEADS = {"ForPreTraining": "mlm"}
+_LOADERS = {
+    "mlm": "AutoModelForMaskedLM",
+    "next": "AutoModelForCausalLM",
+    "classifier": "AutoModelForSequenceClassification",
 }
 
 
@@ -126,10 +131,11 @@ def _load_head(request: Request, origin: Origin) -> tuple[Any, str]:
         with quiet():
             config = AutoConfig.from_pretrained(origin.source, **_options(request, origin))
         name = (getattr(config, "architectures", None) or [""])[0]
-        kind = next((auto for ending, auto in HEADS.items() if name.endswith(ending)), None)
+        endings = (HEADS | _TWO_HEADS).items()
+        kind = next((kind for ending, kind in endings if name.endswith(ending)), None)
         if kind is None or config.is_encoder_decoder:
             return None, f"its checkpoint is of class {name or 'unknown'}"
-        model, missing = _load_as(kind, request, origin)
+        model, missing = _load_as(_LOADERS[kind], request, origin)
     except MemoryError:
         raise
     except Exception as problem:  # other people's code fails in any way

@@ -4,7 +4,7 @@ Reading stands in audit_texts, word types in audit_tokens. Nothing is measured h
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from activation_flow import audit_texts, audit_tokens, material_notes, word_kinds
 from activation_flow import frequency as frequencies
-from activation_flow.audit_data import AuditTokens
+from activation_flow.audit_data import AuditTokens, Progress
 from activation_flow.audit_defaults import FREQUENCY, TEXTS
 from activation_flow.audit_texts import Left, Texts
 from activation_flow.conllu import Gold
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 1024  # texts that are tokenized, and tagged, at once
 
 Source = str | os.PathLike[str] | Iterable[str]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

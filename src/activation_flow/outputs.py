@@ -209,13 +209,12 @@ def differentiable(headed: Headed, question: Question, rows: "Tensor") -> "Tenso
     return _head(headed, question, out, target_at)
 
 
-def distance(headed: Headed, before: Answer, after: Answer) -> tuple[PerText, PerText]:
+def distance(before: Answer, after: Answer) -> tuple[PerText, PerText]:
     """How far changed texts are from the unchanged one: by the main and by the second measure.
 
-    They are called ``NAMES[headed.kind]``.
+    They are called as in ``NAMES``.
 
     Args:
-        headed: the model.
         before: of the unchanged text, alone.
         after: of changed ones.
     """

@@ -144,6 +144,6 @@ def distances(
             rows, ids, kinds, target_at = (one[known] for one in (rows, ids, kinds, target_at))
         if len(rows):
             after = outputs.ask(headed, question, ids, kinds, target_at)
-            found[:, rows] = outputs.distance(headed, before, after)
+            found[:, rows] = outputs.distance(before, after)
     main, second = found[:, back.reshape(-1)]
     return main, second

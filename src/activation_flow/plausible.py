@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import plausibility
-from activation_flow.audit_data import Score
-from activation_flow.claim_tests_better import Mean, mean_over_texts, share_of_marked
+from activation_flow.audit_data import Score, ScoreKey
 from activation_flow.data import Ids, Mask
 from activation_flow.explanation_tables import PlausibleRow
 from activation_flow.plausibility import Ranked
+from activation_flow.text_means import Mean, mean_over_texts, share_of_marked
 from activation_flow.units import Units, of_spans
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 else:
     PerText = PerUnit = Found = Texts = np.ndarray
 
-Key = tuple[str, int | None]  # name and layer of a score
 
 # What is measured of each text, and by which formula; all are between 0 and 1.
 MEASURES = {
@@ -64,7 +63,7 @@ class Plausible:
         units: the words.
     """
 
-    keys: tuple[Key, ...]
+    keys: tuple[ScoreKey, ...]
     precision: Found
     auprc: Found
     f1: Found
@@ -130,7 +129,7 @@ def _ranked(values: PerUnit, text: Ids, marked: Mask, texts: Texts) -> Ranked:
     return Ranked(scores=values[part], marked=marked[part], text=number[text[part]])
 
 
-def rows(found: Plausible, scores: Sequence[Score], norm: Key) -> tuple[PlausibleRow, ...]:
+def rows(found: Plausible, scores: Sequence[Score], norm: ScoreKey) -> tuple[PlausibleRow, ...]:
     """A row of each score: means over texts, and how much better the norm is on the same texts.
 
     Args:

@@ -1,13 +1,13 @@
 """The composition for C10: an encoder, labelled texts and prompts -> probes, rows and the test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from activation_flow import audit_defaults, labelled, probing, prompt_vectors
-from activation_flow.audit_data import Tested
+from activation_flow.audit_data import Tested, Watch
 from activation_flow.claim_tests import untested
 from activation_flow.claim_tests_prompts import shift_predicts_gain
 from activation_flow.explanation_tables import ProbeRow
@@ -18,8 +18,6 @@ from activation_flow.templates import DEFAULT
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
-Watch = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
@@ -28,8 +26,6 @@ class Probed:
     Attributes:
         rows: of each layer and vector, the bare text and every prompt.
         tested: C10.
-        helping: prompts under which the labels are read better from the anchor at the layer of
-            the claims: the gain's interval is above 0.
         prompts: those that were asked about.
         notes: sentences for the reader.
         counts: how many there were of what.
@@ -37,7 +33,6 @@ class Probed:
 
     rows: tuple[ProbeRow, ...]
     tested: Tested
-    helping: tuple[str, ...]
     prompts: tuple[str, ...]
     notes: tuple[str, ...]
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -109,7 +104,6 @@ def probe_all(
     return Probed(
         rows=rows,
         tested=tested,
-        helping=tuple(_helping(rows, main)),
         prompts=tuple(prompts),
         notes=(*notes, *_how(found, probed, len(labels), len(different), seed)),
         counts={**counts, "labels": len(different), "unsettled": probed.unsettled},
@@ -122,22 +116,10 @@ def _nothing(
     return Probed(
         rows=(),
         tested=untested(missing),
-        helping=(),
         prompts=tuple(prompts),
         notes=tuple(notes),
         counts=dict(counts),
     )
-
-
-def _helping(rows: Sequence[ProbeRow], main: int) -> list[str]:
-    return [
-        row.prompt
-        for row in rows
-        if row.prompt is not None
-        and (row.layer, row.vector) == (main, "anchor")
-        and row.gain_interval is not None
-        and row.gain_interval[0] > 0
-    ]
 
 
 def _how(

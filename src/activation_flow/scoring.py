@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import baselines
-from activation_flow.audit_data import AuditTokens, Score
+from activation_flow.audit_data import AuditTokens, Progress, Score
 from activation_flow.data import Strength
 from activation_flow.score_vectors import SHRINKAGE, Fit
 from activation_flow.scoring_halves import FEWEST, FITTED, Halves
-from activation_flow.scoring_passes import Passes, Watch, seconds_of_passes
+from activation_flow.scoring_passes import Passes, seconds_of_passes
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -80,7 +80,7 @@ def fast_scores(
     *,
     main: int | None = None,
     seed: int = 0,
-    progress: Watch | None = None,
+    progress: Progress | None = None,
 ) -> FastScores:
     """Strength at each layer, and all that it is compared with and that needs no gradient.
 

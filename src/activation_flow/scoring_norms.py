@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import baselines
-from activation_flow.audit_data import AuditTokens, Score
+from activation_flow.audit_data import AuditTokens, Progress, Score
 from activation_flow.scoring import DEFINITIONS, TITLES, FastScores
-from activation_flow.scoring_passes import Passes, Watch, seconds_of_norms
+from activation_flow.scoring_passes import Passes, seconds_of_norms
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -25,7 +25,7 @@ def norm_scores(
     layers: Sequence[int],
     *,
     seed: int = 0,
-    progress: Watch | None = None,
+    progress: Progress | None = None,
 ) -> FastScores:
     """The same without the variants of strength: one pass of the engine, no hidden states."""
     passes = Passes(encoder, encoded, layers, progress)

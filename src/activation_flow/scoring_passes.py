@@ -4,7 +4,7 @@ They are kept if those of all tokens fit into 512 MB; else the engine runs again
 and which token stands where, and no score.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from activation_flow import analysis
+from activation_flow.audit_data import Progress
 from activation_flow.data import Hidden, Ids, Strength
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 KEPT = 512 * 2**20  # bytes of hidden states that are kept
 BLOCK = 64 * 2**20  # bytes of them that are worked on at once
 TIMED = 2**12  # tokens on which passes are timed
-
-Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ class Passes:
         encoder: "Encoder",
         encoded: "Sequence[Encoded]",
         layers: Sequence[int],
-        progress: Watch | None = None,
+        progress: Progress | None = None,
     ):
         self.layers = tuple(layers)
         self.norm_layers = tuple(sorted({0, *layers}))

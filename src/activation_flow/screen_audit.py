@@ -1,10 +1,10 @@
 """What ``afn audit`` says while it works: a bar for each stage, on stderr."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-Watch = Callable[[str, int, int], None]
+from activation_flow.audit_data import Watch
 
 
 @contextmanager

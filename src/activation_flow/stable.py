@@ -5,7 +5,7 @@ the fast engine only; what moves inside of the vectors is the shift's business.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from activation_flow import alignment, analysis, perturbed_texts, stability, two_texts
 from activation_flow import strength as formulas
 from activation_flow.analysis import Buckets
+from activation_flow.audit_data import Progress
 from activation_flow.audit_texts import Left
 from activation_flow.data import Marks, Strength, TokenizedText
 from activation_flow.explanation_tables import StableRow
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     PerLayer = Float[np.ndarray, "layers"]
 else:
     PerLayer = np.ndarray
-
-Progress = Callable[[int, int], None]
 
 PARAPHRASE = "paraphrase"
 FEWEST = 3  # aligned tokens: of two, τ is 1 or -1
