@@ -57,7 +57,7 @@ def additive(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, np.ndarray]:
         return Question(ids=one.text.ids, type_ids=one.type_ids, free=unit >= 0, target_at=none,
                         target_ids=none)  # fmt: skip
 
-    def distance(_: Any, before: Answer, after: Answer) -> Any:
+    def distance(before: Answer, after: Answer) -> Any:
         return before.f - after.f, 2 * (before.f - after.f)
 
     for name, fake in (("ask", ask), ("held_out", held_out), ("distance", distance)):
