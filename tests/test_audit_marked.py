@@ -71,8 +71,12 @@ def test_each_score_has_a_row_and_c6_tells_of_it(judged):
     of = {row.score: row for row in found.plausible if row.layer is None}
     assert (of["gradient_input"].texts, of["attention"].texts) == (2, of["random"].texts)
     assert found.counts["rationales"] == len(MARKED)
-    # Only two texts of the corpus were perturbed.
-    assert found.claim("C6").sentence.endswith("faithfulness: 2 texts have a number; it takes 10.")
+    # Only two texts of the corpus were perturbed: it is by the marks alone.
+    claim = found.claim("C6")
+    few = "faithfulness: 2 texts have a number; it takes 10"
+    assert f"That is by plausibility alone ({few})." in claim.sentence
+    assert claim.effect == of["attention"].difference
+    assert claim.n["texts"] == of["attention"].texts > 10
 
 
 def test_what_is_said_of_marked_texts_names_their_file(judged):
