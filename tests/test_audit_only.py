@@ -227,7 +227,7 @@ def test_labels_of_one_kind_cannot_be_told_apart(bert, tmp_path):
     path = labels(tmp_path / "labels.jsonl", SENTENCES, "a")
     found = audit(bert, FEW, only="C8,C10", labels=path, **QUICK)
     assert found.claim("C10").sentence.startswith(
-        "Not testable: all 30 labelled texts are 'a'; it takes two labels"
+        f"Not testable: {path}: 'a' has 30 texts; it takes two labels"
     )
     assert found.claim("C8").verdict in VERDICTS
     assert (found.probes, found.counts["texts"]) == ((), len(FEW))
