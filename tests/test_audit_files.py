@@ -83,12 +83,30 @@ def test_what_each_option_names_is_read(bert, tmp_path):
     assert len(files.pairs.a) == 4
     assert len(files.paraphrases.a) == 6
     assert {*zip(files.paraphrases.a, files.paraphrases.b, strict=True)} < {*PAIRS}
+    assert {files.pairs.kinds, found.kinds} == {"list"}
+    assert files.paraphrases.kinds == "none"  # stability asks for none
     made = audit_files.read(found, Options(sample=6, only="C5"))
     assert made.pairs.name == "one word replaced"
     assert audit_files.read(found, Options(only="C1")).pairs is None
 
 
+def test_files_given_as_paths_can_be_saved(bert, tmp_path):
+    path = Path(rationales(tmp_path / "r.jsonl", SENTENCES))
+    found = audit(bert, SENTENCES[:6], only="C11", rationales=path, controls=False)
+    found.save(tmp_path / "a.json")
+    assert af.load(tmp_path / "a.json").provenance.settings["rationales"] == str(path)
+
+
 # the command
+
+
+def test_what_cannot_be_found_is_told_before_a_model_is_loaded(afn, loads, tmp_path):
+    texts = written(tmp_path / "texts.txt", SENTENCES[:4])
+    asked = ("--only", "c6", "--perturbed", "2", "--explained", "2", "--json")
+    code, out, err = afn("audit", texts, *asked)
+    assert (code, len(loads)) == (0, 1)
+    assert "--explained=2: words are removed from so many texts" in " ".join(err.split())
+    assert "explained=2: words" in out
 
 
 @pytest.fixture
@@ -130,10 +148,17 @@ def test_the_command_refuses_a_missing_file_before_a_model_is_loaded(afn, loads,
     ("words", "said"),
     [
         (("--only", "C12"), "is no part of an audit"),
-        (("--only", "C1", "--labels", "texts.txt"), "labels is for C10"),
-        (("-p", "Say"), "give labels, too"),
+        (("--only", "C1", "--labels", "texts.txt"), "--labels is for C10, which --only='C1'"),
+        (
+            ("-p", "Say"),
+            "--prompt: prompts are put before labelled texts, and there are none (--labels=",
+        ),
+        (("--labels", "texts.txt", "-p", "Say"), "--prompt: 1 given; C10 takes 5"),
         (("--labels", "texts.txt", "--template", "{text}"), "must hold {prompt} and {text}"),
-        (("--rationales", "-", "--labels", "-"), "cannot both be standard input"),
+        (
+            ("--rationales", "-", "--labels", "-"),
+            "--rationales='-' and --labels='-' cannot both be standard input",
+        ),
     ],
 )
 def test_options_are_refused_before_a_model_is_loaded(
@@ -149,9 +174,9 @@ def test_options_are_refused_before_a_model_is_loaded(
 def test_the_command_gives_all_options_to_the_audit(afn, loads, tmp_path):
     texts = written(tmp_path / "texts.txt", SENTENCES[:4])
     path = labels(tmp_path / "labels.jsonl", SENTENCES[:12])
-    prompts = [f"-p=Prompt {k}" for k in range(2)]
+    prompts = [f"-p=Prompt {k}" for k in range(5)]
     asked = ("--only", "c10", "--labels", path, *prompts, "--draws", "19", "--json")
     code, out, _ = afn("audit", texts, *asked)
     assert (code, len(loads)) == (0, 1)
     assert '"prompts": [' in out
-    assert "there are 2 prompts; it takes 5" in out
+    assert all(f"Prompt {k}" in out for k in range(5))

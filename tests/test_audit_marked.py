@@ -1,7 +1,9 @@
 """An audit with texts in which people marked words: AP by hand, what is counted, what is left."""
 
+import copy
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -142,6 +144,25 @@ def test_what_cannot_be_read_is_told(bert, tmp_path):
     (bad,) = (note for note in found.notes if "rationales that cannot be read" in note)
     assert f"{path}, line {len(SENTENCES) + 1}" in bad
     assert any("no word is marked in 2" in note for note in found.notes)
+
+
+def test_marked_texts_whose_states_are_not_finite_are_left_out_and_told(tiny, tmp_path):
+    model, tokenizer = copy.deepcopy(tiny("bert"))
+    seen = [{*ids} for ids in tokenizer([" ".join(words_of(s)) for s in MARKED])["input_ids"]]
+    known = {*np.concatenate(tokenizer(FEW)["input_ids"]).tolist()}
+    often = Counter(number for ids in seen for number in ids - known)
+    broken = next(number for number, n in often.items() if 1 <= n < 4)
+    model.embeddings.word_embeddings.weight.data[broken] = np.nan
+    encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
+    path = rationales(tmp_path / "a.jsonl", MARKED)
+    found = audit(encoder, FEW, rationales=path, **C11)
+    n = often[broken]
+    assert (found.counts["rationales_failed"], found.counts["rationales"]) == (n, len(MARKED) - n)
+    told = f"{path}: texts whose hidden states are not finite, left out: {n} (text "
+    assert any(note.startswith(told) for note in found.notes)
+    whole = [s for s, ids in zip(MARKED, seen, strict=True) if broken not in ids]
+    alone = audit(encoder, FEW, rationales=rationales(tmp_path / "b.jsonl", whole), **C11)
+    assert found.claim("C11") == alone.claim("C11")
 
 
 # C11

@@ -116,13 +116,11 @@ def test_holm_is_over_those_that_ran(bert):
 
 
 def test_draws_are_warned_of_by_the_claims_that_ran(bert):
-    def warned(only, draws):
-        notes = audit(bert, FEW, only=only, **{**QUICK, "draws": draws}).notes
+    def warned(only):
+        notes = audit(bert, FEW, only=only, **QUICK).notes
         return [note for note in notes if "a permutation test cannot" in note]
 
-    assert (len(warned("C7", 18)), warned("C7", 19), warned("stability", 1)) == (1, [], [])
-    assert len(warned("C7,C8", 38)) == 1
-    assert warned("C7,C8", 39) == []
+    assert (len(warned("C7")), warned("stability")) == (1, [])
 
 
 # again
@@ -218,16 +216,15 @@ def test_labels_are_read_under_every_prompt(bert, tmp_path):
         done = [k for name, k, _ in told if name == stage]
         assert done == sorted(done)
         assert done[-1] == next(n for name, _, n in told if name == stage)
-    four = audit(bert, FEW, prompts=five[:4], **options)
-    assert four.claim("C10").sentence == "Not testable: there are 4 prompts; it takes 5."
-    assert len({row.prompt for row in four.probes}) == 5
+    short = audit(bert, FEW, prompts=five, max_length=8, **options)
+    assert short.counts["labels_unread"] > 0 == found.counts["labels_unread"]
 
 
 def test_labels_of_one_kind_cannot_be_told_apart(bert, tmp_path):
     path = labels(tmp_path / "labels.jsonl", SENTENCES, "a")
     found = audit(bert, FEW, only="C8,C10", labels=path, **QUICK)
     assert found.claim("C10").sentence.startswith(
-        "Not testable: all 30 labelled texts are 'a'; it takes two labels"
+        f"Not testable: {path}: 'a' has 30 texts; it takes two labels"
     )
     assert found.claim("C8").verdict in VERDICTS
     assert (found.probes, found.counts["texts"]) == ((), len(FEW))

@@ -1,5 +1,9 @@
 """Which parts an audit has: names in any case, what comes along, what each needs."""
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
 from activation_flow import ActivationFlowError
@@ -61,10 +65,15 @@ def test_counts_are_at_least_one(name):
         ({"pairs": "a.csv", "only": "C1"}, "pairs is for C5"),
         ({"paraphrases": "a.csv", "only": "C1"}, "paraphrases is for stability"),
         ({"only": "C99"}, "is no part of"),
-        ({"prompts": ["a", "a"], "labels": "b.csv"}, "given twice"),
+        ({"prompts": ["a", *"abcd"], "labels": "b.csv"}, "given twice"),
+        ({"prompts": [*"abcd"], "labels": "b.csv"}, "prompts: 4 given; C10 takes 5"),
+        ({"prompts": [], "labels": "b.csv"}, "prompts: 0 given; C10 takes 5"),
+        ({"labels": 3}, "labels: is int; give the name of a file"),
+        ({"frequency": b"a.txt"}, "frequency: is bytes; give the name of a file"),
+        ({"only": 1}, "only=1 is int; give names of parts"),
         ({"prompts": "Summarize", "labels": "b.csv"}, "prompts is str; give a list of strings"),
-        ({"prompts": ["a"] * 5}, "give labels, too"),
-        ({"template": "{prompt}: {text}"}, "give labels, too"),
+        ({"prompts": ["a"] * 5}, r"there are none \(labels=\)"),
+        ({"template": "{prompt}: {text}"}, r"there are none \(labels=\)"),
         ({"template": "{text}", "labels": "b.csv"}, "must hold {prompt} and {text}"),
     ],
 )
@@ -82,14 +91,54 @@ def test_options_that_are_for_what_is_asked_are_taken():
     assert Options().settings["only"] is None
     assert Options().settings["prompts"] is None
     assert len(Options().asked_prompts) >= 5
-    assert Options(prompts=["One", "Two"], labels="b.csv").asked_prompts == ("One", "Two")
+    assert Options(prompts=[*"abcde"], labels="b.csv").asked_prompts == (*"abcde",)
 
 
 def test_standard_input_is_read_once():
     Options(pairs="-").check_input("a.txt")
     Options().check_input("-")
     Options().check_input(["a", "-"])
-    with pytest.raises(ActivationFlowError, match="the corpus and pairs cannot both be standard"):
+    with pytest.raises(
+        ActivationFlowError, match="the corpus and pairs='-' cannot both be standard"
+    ):
         Options(pairs="-").check_input("-")
-    with pytest.raises(ActivationFlowError, match=r"pairs and rationales and .* all but one"):
+    with pytest.raises(ActivationFlowError, match=r"pairs='-' and rationales='-' and .* all but"):
         Options(pairs="-", rationales="-", labels="-").check_input("a.txt")
+
+
+def test_files_may_be_paths():
+    names = ("pairs", "rationales", "salient", "labels", "paraphrases", "frequency")
+    asked = Options(**{name: Path("a", f"{name}.csv") for name in names})
+    for name in names:
+        assert asked.file(name) == os.path.join("a", f"{name}.csv")
+    assert asked.settings["labels"] == asked.labels == os.path.join("a", "labels.csv")
+
+
+FIVE, EIGHT = [*"abcde"], [*"abcdefgh"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"only": "C7", "draws": 18}, ["p below 0.053, which may not be below 0.05 .* takes 20"]),
+        ({"only": "C7", "draws": 19}, ["p below 0.05, which may not be below 0.05 .* takes 20"]),
+        ({"only": "C7", "draws": 20}, []),
+        ({"only": "C7,C8", "draws": 39}, ["with 39 draws .* takes 40"]),
+        ({"only": "C7,C8", "draws": 40}, []),
+        ({"only": "C8,stability", "draws": 1}, []),  # none of them draws
+        ({"only": "C7,C10,C11", "draws": 20}, []),  # two have no file, and are not tested
+        ({"only": "C7,C10", "draws": 39, "labels": "a.csv"}, ["with 39 draws"]),
+        ({"labels": "a.csv", "prompts": FIVE}, ["with 5 prompts C10 cannot have p below 0.0083"]),
+        ({"labels": "a.csv", "prompts": FIVE, "only": "C10"}, []),
+        ({"labels": "a.csv", "prompts": EIGHT}, []),
+        ({"perturbed": 9}, ["perturbed=9: .* C6 takes 10"]),
+        ({"explained": 4}, ["explained=4: .* C6 takes 10"]),
+        ({"perturbed": 9, "only": "C7,stability"}, []),
+        ({"perturbed": 10, "explained": 10}, []),
+    ],
+)
+def test_what_cannot_be_found_is_told_beforehand(values, told):
+    notes = [*Options(**values).notes]
+    assert len(notes) == len(told)
+    for note, expected in zip(notes, told, strict=True):
+        assert re.search(expected, note)

@@ -57,7 +57,8 @@ def test_what_cannot_be_used_is_counted_and_told(file):
     )
     found = labelled.read(path)
     assert {*found.labels} == {"a"}
-    assert found.missing == "all 6 labelled texts are 'a'; it takes two labels of 5 texts each"
+    has = "'a' has 6 texts, 'b' has 4 texts, 'c' has 4 texts"
+    assert found.missing == f"{path}: {has}; it takes two labels of 5 texts each"
     assert found.counts == {
         **{"rows": 24, "blank": 0, "rejected": 4, "without_text": 1, "without_label": 1},
         **{"repeated": 3, "two_labels": 1, "distinct": 14, "rare": 8},
@@ -107,9 +108,15 @@ def test_of_many_labels_the_most_frequent_are_taken(file, monkeypatch):
 
 
 def test_nothing_usable_is_no_error(file):
-    found = labelled.read(file([{"text": "a", "label": None}]))
+    path = file([{"text": "a", "label": None}])
+    found = labelled.read(path)
     assert len(found) == 0
-    assert found.missing == "no label is left; it takes two labels of 5 texts each"
+    takes = "it takes two labels of 5 texts each"
+    assert found.missing == f"{path}: no text with a label is left; {takes}"
+    path = file([{"text": f"{k}", "label": "good"} for k in range(2)])
+    assert labelled.read(path).missing == f"{path}: 'good' has 2 texts; {takes}"
+    path = file([{"text": f"{k}", "label": f"kind {k}"} for k in range(7)])
+    assert labelled.read(path).missing.endswith(f"has 1 text, 2 others have fewer; {takes}")
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,23 @@ def test_without_characters_there_is_the_anchor_only(tiny_encoder, monkeypatch):
     assert (found.names, found.left.n, found.values.shape[2]) == (("anchor",), 0, 1)
 
 
+def dogs(n):
+    """So many texts that the tiny tokenizer, which knows no numbers, reads as different ones."""
+    return ["the " + " ".join(["dog", "park"][k >> i & 1] for i in range(5)) for k in range(n)]
+
+
 def made(texts, labels):
     return labelled.Labelled(texts=tuple(texts), labels=tuple(labels), name="made", counts={})
 
 
 def test_all_of_it(tiny_encoder):
     random = np.random.default_rng(0)
+    ends = ["a cat " * (k % 8) + "cat " * (k // 8) for k in range(40)]
     sides = [["dog", "park"], ["the", "we"]]  # a label is what words a text has more of
     texts = {
-        " ".join(random.choice(sides[k % 2 if i else 1 - k % 2]) for i in range(6)) + f" {k}": k % 2
-        for k in range(40)
+        " ".join(random.choice(sides[k % 2 if i else 1 - k % 2]) for i in range(6)) + f" {end}": k
+        % 2
+        for k, end in enumerate(ends)
     }
     given = made(texts, map(str, texts.values()))
     told = []
@@ -107,23 +114,64 @@ def test_all_of_it(tiny_encoder):
 
 def test_labels_of_texts_that_cannot_be_read(tiny_encoder):
     long = " ".join(["dog"] * tiny_encoder.max_length)
-    texts = [f"the dog {k}" for k in range(9)] + [long]
+    texts = [*dogs(9), long]
     found = prompt_gains.probe_all(
         tiny_encoder, made(texts, "aaaaabbbbb"), ["the"], layers=(1,), main=1
     )
     assert found.rows == ()
-    assert found.tested.missing.startswith("all 5 labelled texts are 'a'")
+    assert found.tested.missing.startswith("made: 'a' has 5 texts, 'b' has 4 texts; it")
     assert "labelled texts that cannot be read, left out: 1 (text 'dog dog" in found.notes[0]
     assert "labels of fewer than 5 texts, left out: 1 ('b'; 4 texts)" in found.notes[1]
 
 
+def test_texts_that_the_model_reads_alike_count_once(tiny_encoder):
+    texts = dogs(10)
+    twice = [*texts, texts[0].upper(), texts[1] + " ", texts[2].replace(" ", "  ")]
+    found = prompt_gains.probe_all(
+        tiny_encoder, made(twice, "ababababab" + "abb"), ["the"], layers=(1,), main=1
+    )
+    # The third is read like one of another label: neither counts, and of "a" four are left.
+    assert (found.counts["alike"], found.counts["alike_two_labels"]) == (3, 1)
+    assert "labelled texts that the model reads as another one, left out: 3" in found.notes
+    told = "two labels, left out: 1 (text 'the dog park dog dog dog': it is 'a', and 'b' where it"
+    assert any(told in note for note in found.notes)
+    assert found.tested.missing.startswith("made: 'b' has 5 texts, 'a' has 4 texts; it takes two")
+    alone = made(texts, "ababababab")
+    same = prompt_gains.probe_all(
+        tiny_encoder, made(twice[:12], "ababababab" + "ab"), ["the"], layers=(1,), main=1
+    )
+    assert (
+        same.rows == prompt_gains.probe_all(tiny_encoder, alone, ["the"], layers=(1,), main=1).rows
+    )
+    assert {row.texts for row in same.rows} == {10}
+
+
+def test_the_length_that_was_asked_for_is_that_of_labelled_texts(tiny_encoder):
+    texts = [*dogs(10), "the dog " * 12]
+    given = made(texts, "ab" * 5 + "a")
+    whole, cut = (
+        prompt_gains.probe_all(tiny_encoder, given, ["the"], layers=(1,), main=1, max_length=length)
+        for length in (None, 20)
+    )
+    assert (whole.counts["unread"], cut.counts["unread"]) == (0, 1)
+
+
+def test_vectors_leave_room_for_a_copy(tiny_encoder, monkeypatch):
+    needed = 10 * 3 * 4 * 2 * tiny_encoder.width * 4
+    for share in (3.9, 4.1):
+        free = int(share * needed)
+        monkeypatch.setattr("activation_flow.room.available_memory", lambda free=free: free)
+        assert bool(prompt_vectors.why_no_room(tiny_encoder, 10, 3, 4)) is (share < 4)
+
+
 def test_what_is_refused_or_missing(tiny_encoder, monkeypatch):
-    given = made(["a dog", "a cat"] * 5, "ab" * 5)
+    given = made(dogs(10), "ab" * 5)
     with pytest.raises(ActivationFlowError, match="prompt 2 is empty"):
         prompt_gains.probe_all(tiny_encoder, given, ["the", ""], layers=(1,), main=1)
     monkeypatch.setattr("activation_flow.room.available_memory", lambda: 1000)
     found = prompt_gains.probe_all(tiny_encoder, given, ["the"], layers=(1,), main=1)
     assert found.tested.missing.startswith("the vectors of 10 labelled texts, under 1 prompts and")
+    assert found.tested.missing.endswith("give fewer prompts or labelled texts")
 
 
 def test_tweets(minilm, tmp_path):

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from itertools import permutations
 from types import SimpleNamespace
 
 import pytest
@@ -48,10 +49,31 @@ def test_rows_of_words_and_marks(tmp_path):
     assert spelled(found) == ["so *good .", "*New York sun", "*a b"]
     assert found.texts[1] == "New York sun"
     assert found.counts == {
-        **dict.fromkeys(("rejected", "duplicates", "unmarked", "all_marked"), 0),
+        **dict.fromkeys(("rejected", "duplicates", "differing", "unmarked", "all_marked"), 0),
         **{"rows": 4, "blank": 1, "distinct": 3},
     }
     assert found.notes == (f"people marked 44.4% of the words of a text of {path}, on average",)
+
+
+def voted(rows):
+    """By the letter: of each text, in the order of their first rows, its words and their marks."""
+    of_text: dict[str, list] = {}
+    for words, marks in rows:
+        letters = [m for word, mark in zip(words, marks, strict=True) for m in [mark] * len(word)]
+        ends = [sum(len(w) + 1 for w in words[:k]) - 1 for k in range(1, len(words))]
+        for end in ends:
+            letters.insert(end, None)  # between words
+        of_text.setdefault(" ".join(words), []).append(letters)
+    found = {}
+    for text, several in of_text.items():
+        votes = [of for of in several if {True, False} <= {*of}] or several
+        found[text], begin = [], 0
+        for end in range(len(text) + 1):
+            if end == len(text) or any(of[end] is None for of in votes):
+                yes = sum(of[begin] is True for of in votes)
+                found[text].append((begin, end, yes >= len(votes) / 2))
+                begin = end + 1
+    return found
 
 
 @settings(max_examples=20)
@@ -67,13 +89,14 @@ def test_words_are_where_their_spans_say(tmp_path_factory, made):
     first = {"words": ["x", "y"], "rationale": [0, 1]}
     rows = [{"words": [w for w, _ in row], "rationale": [m for _, m in row]} for row in made]
     found = read(lines(tmp_path_factory.mktemp("spans"), first, *rows))
-    texts: dict[str, set[bool]] = {"x y": {True, False}}
-    for row in made:  # the first of each text counts, whatever its marks
-        texts.setdefault(" ".join(word.strip() for word, _ in row), {mark for _, mark in row})
-    assert [*found.texts] == [text for text, marks in texts.items() if len(marks) == 2]
+    every = [(["x", "y"], [False, True])]
+    every += [([w.strip() for w, _ in row], [m for _, m in row]) for row in made]
+    expected = voted(every)
+    good = {text: words for text, words in expected.items() if len({m for *_, m in words}) == 2}
+    assert [*found.texts] == [*good]
     for text, spans, marks in zip(found.texts, found.spans, found.marked, strict=True):
         assert text == " ".join(text[a:b] for a, b in spans)
-        assert len(spans) == len(marks) > sum(marks) > 0
+        assert [(*span, mark) for span, mark in zip(spans, marks, strict=True)] == good[text]
     counts = found.counts
     assert counts["rows"] == len(rows) + 1
     gone = sum(counts[one] for one in ("duplicates", "unmarked", "all_marked", "rejected"))
@@ -114,15 +137,44 @@ def test_rows_that_cannot_be_read_are_counted_and_told(tmp_path, row, reason):
 def test_texts_that_say_nothing_and_those_that_were_there_are_counted(tmp_path):
     none = {"words": ["a", "b"], "rationale": [0, 0]}
     every = {"words": ["c"], "rationale": [1]}
-    other = {**GOOD, "rationale": [1, 0, 0]}
-    found = read(lines(tmp_path, GOOD, none, every, other, none))
-    assert spelled(found) == ["so *good ."]  # the first counts
-    assert {name: found.counts[name] for name in ("unmarked", "all_marked", "duplicates")} == {
-        **{"unmarked": 1, "all_marked": 1, "duplicates": 2},
-    }
+    found = read(lines(tmp_path, GOOD, none, every, GOOD, none))
+    assert spelled(found) == ["so *good ."]
+    names = ("unmarked", "all_marked", "duplicates", "differing")
+    assert [found.counts[name] for name in names] == [1, 1, 2, 0]
     assert any("no word is marked in 1, every word is in 1" in note for note in found.notes)
     with pytest.raises(ActivationFlowError, match="no word is marked in 1; every word is in 1"):
         read(lines(tmp_path, none, every))
+
+
+MEN = ["A", "man", "sleeps"]
+VOTES = [[0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 1], [0, 0, 1]]  # two of three, of those of use
+
+
+def test_rows_of_a_text_are_its_annotators_in_any_order(tmp_path):
+    for votes in permutations(VOTES):
+        found = read(lines(tmp_path, *({"words": MEN, "rationale": marks} for marks in votes)))
+        assert spelled(found) == ["A man *sleeps"]
+        assert (found.counts["duplicates"], found.counts["differing"]) == (4, 1)
+        assert (found.counts["unmarked"], found.counts["all_marked"]) == (0, 0)
+    assert any("marked more than once, in different ways: 1; a word" in n for n in found.notes)
+
+
+def test_a_premise_first_seen_without_marks_is_not_lost(tmp_path):
+    rows = [
+        "p,A man sleeps,Cats,why,A man sleeps,*Cats*,,,,",
+        "p,A man sleeps,Dogs,why,A *man* sleeps,*Dogs*,,,,",
+        "p,A man sleeps,Owls,why,A man *sleeps*,*Owls*,,,,",
+    ]
+    found = read(table(tmp_path, *rows))
+    assert (found.texts, found.marked) == (("A man sleeps",), ((False, True, True),))
+    assert read(table(tmp_path, *rows[::-1])).marked == found.marked
+
+
+def test_of_words_cut_in_two_ways_the_shorter_count(tmp_path):
+    one = {"words": ["New York", "sleeps"], "rationale": [1, 0]}
+    two = {"words": ["New", "York sleeps"], "rationale": [0, 1]}
+    for rows in ([one, two, one], [two, one, one]):
+        assert spelled(read(lines(tmp_path, *rows))) == ["*New *York sleeps"]
 
 
 def test_of_more_texts_a_uniform_sample(tmp_path):

@@ -11,6 +11,8 @@ from activation_flow.material import Material
 from activation_flow.rationales import Marked
 from activation_flow.text_pairs import TextPairs
 
+_OTHERS = ("rationales", "salient", "labels", "paraphrases")
+
 Read = TypeVar("Read", TextPairs, Labelled)
 
 
@@ -41,27 +43,21 @@ def read(found: Material, options: Options) -> Files:
     """
     sample, seed, needed = options.sample, options.seed, options.needed
     pairs: TextPairs | None = None
-    if "pairs" in needed and options.pairs is None:
+    if "pairs" in needed and (path := options.file("pairs")) is not None:
+        pairs = _of_use(text_pairs.read(path, kinds=found.kinds, sample=sample, seed=seed))
+    elif "pairs" in needed:
         pairs = text_pairs.replaced(found, sample=sample, seed=seed)
-    elif "pairs" in needed and options.pairs is not None:
-        pairs = _pairs(options.pairs, found, sample, seed)
+    marked, words, labels, same = (options.file(name) for name in _OTHERS)
     return Files(
         pairs=pairs,
-        marked=None
-        if options.rationales is None
-        else rationales.read(options.rationales, texts=options.texts, seed=seed),
-        salient=None if options.salient is None else salient_words.read(options.salient),
-        labelled=None
-        if options.labels is None
-        else _of_use(labelled.read(options.labels, seed=seed)),
+        marked=None if marked is None else rationales.read(marked, texts=options.texts, seed=seed),
+        salient=None if words is None else salient_words.read(words),
+        labelled=None if labels is None else _of_use(labelled.read(labels, seed=seed)),
+        # Stability asks for no kinds.
         paraphrases=None
-        if options.paraphrases is None
-        else _pairs(options.paraphrases, found, sample, seed),
+        if same is None
+        else _of_use(text_pairs.read(same, kinds="none", sample=sample, seed=seed)),
     )
-
-
-def _pairs(path: str, found: Material, sample: int, seed: int) -> TextPairs:
-    return _of_use(text_pairs.read(path, kinds=found.kinds, sample=sample, seed=seed))
 
 
 def _of_use(read: Read) -> Read:

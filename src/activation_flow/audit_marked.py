@@ -11,6 +11,7 @@ import numpy as np
 
 from activation_flow import (
     audit_explained,
+    audit_measured,
     audit_slow,
     plausible,
     scoring_norms,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from activation_flow.audit_data import AuditTokens
     from activation_flow.audit_options import Options
     from activation_flow.encoder import Encoder
+    from activation_flow.scoring import FastScores
+    from activation_flow.tokens import Encoded
 
     Marks = Bool[np.ndarray, "units"]
 else:
@@ -80,13 +83,19 @@ def judge(
         watch: told of each stage.
     """
     ready = texts_beside.ready(encoder, marked.texts, found, f"texts of {marked.name}")
-    fast = scoring_norms.norm_scores(
-        encoder,
-        ready.encoded,
-        ready.tokens,
-        layers,
-        seed=options.seed,
-        progress=lambda done, n: watch(f"{_STAGE}strengths", done, n),
+
+    def run(encoded: "Sequence[Encoded]", tokens: "AuditTokens") -> "FastScores":
+        return scoring_norms.norm_scores(
+            encoder,
+            encoded,
+            tokens,
+            layers,
+            seed=options.seed,
+            progress=lambda done, n: watch(f"{_STAGE}strengths", done, n),
+        )
+
+    encoded, tokens, fast, left = audit_measured.finite(
+        ready.encoded, ready.tokens, run, f"text of {marked.name}"
     )
     asked = audit_slow.Asked(
         layers=layers,
@@ -97,15 +106,16 @@ def judge(
         parts=frozenset({audit_slow.ATTENTION} & options.needed),
         stage=_STAGE,
     )
-    slow = audit_slow.slow(encoder, ready.encoded, ready.tokens, asked, watch)
-    words, marks, dropped = plausible.units_of(marked, ready.encoded, ready.tokens)
+    slow = audit_slow.slow(encoder, encoded, tokens, asked, watch)
+    words, marks, dropped = plausible.units_of(marked, encoded, tokens)
     scores = [*fast.scores, *slow.scores]
-    told = [*dropped, *slow.notes]
+    left_out = left.told("texts whose hidden states are not finite")
+    told = [*left_out, *dropped, *slow.notes]
     if "explained" in options.needed:
         explained = audit_explained.explain(
             encoder,
-            ready.encoded,
-            ready.tokens,
+            encoded,
+            tokens,
             words,
             scores,
             audit_explained.Asked(
@@ -124,9 +134,9 @@ def judge(
     return OfMarked(
         plausible=plausible.plausible(judged, words, marks),
         scores=judged,
-        tokens=ready.tokens,
+        tokens=tokens,
         units=words,
         marked=marks,
-        counts=marked.counts,
+        counts={**marked.counts, "failed": left.n},
         notes=(*marked.notes, *ready.notes, *(f"{marked.name}: {note}" for note in told)),
     )

@@ -1,6 +1,6 @@
 """The texts of an audit that have finite strengths, and their scores from the fast engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -61,9 +61,8 @@ def measured(
     Raises:
         ActivationFlowError: no text has finite hidden states.
     """
-    encoded, tokens = found.encoded, found.tokens
 
-    def run() -> FastScores:
+    def run(encoded: "Sequence[Encoded]", tokens: AuditTokens) -> FastScores:
         def tell(done: int, n: int) -> None:
             watch("strengths", done, n)
 
@@ -73,21 +72,8 @@ def measured(
             )
         return scoring_norms.norm_scores(encoder, encoded, tokens, layers, seed=seed, progress=tell)
 
-    fast, left = run(), Left()
-    counts: dict[str, int] = {}
-    if fast.failed:  # seldom, so all is measured anew: no number of these texts stays anywhere
-        for k, reason in fast.failed.items():
-            left.add(f"text {k + 1}", reason)
-        kept = [k for k in range(len(encoded)) if k not in fast.failed]
-        if not kept:
-            raise ActivationFlowError(f"no text has finite hidden states ({left.reasons[0]})")
-        encoded = tuple(encoded[k] for k in kept)
-        tokens = replace(
-            audit_tokens.flattened([one.text for one in encoded]),
-            frequency=tokens.frequency[np.isin(tokens.text, kept)],
-            frequency_name=tokens.frequency_name,
-        )
-        fast, counts = run(), {"failed": left.n, **material_notes.sizes(encoded, tokens)}
+    encoded, tokens, fast, left = finite(found.encoded, found.tokens, run)
+    counts = {"failed": left.n, **material_notes.sizes(encoded, tokens)} if left.n else {}
     return Measured(
         encoded=encoded,
         tokens=tokens,
@@ -95,3 +81,38 @@ def measured(
         counts=counts,
         notes=tuple(left.told("texts whose hidden states are not finite")),
     )
+
+
+def finite(
+    encoded: "Sequence[Encoded]",
+    tokens: AuditTokens,
+    run: "Callable[[Sequence[Encoded], AuditTokens], FastScores]",
+    what: str = "text",
+) -> "tuple[Sequence[Encoded], AuditTokens, FastScores, Left]":
+    """The texts whose hidden states are finite, their tokens and scores; the others, counted.
+
+    Args:
+        encoded: the texts.
+        tokens: theirs.
+        run: measures texts.
+        what: one of them is, for people.
+
+    Raises:
+        ActivationFlowError: there is none.
+    """
+    fast, left = run(encoded, tokens), Left()
+    if not fast.failed:
+        return encoded, tokens, fast, left
+    for k, reason in fast.failed.items():
+        left.add(f"text {k + 1}", reason)
+    kept = [k for k in range(len(encoded)) if k not in fast.failed]
+    if not kept:
+        raise ActivationFlowError(f"no {what} has finite hidden states ({left.reasons[0]})")
+    encoded = tuple(encoded[k] for k in kept)
+    tokens = replace(
+        audit_tokens.flattened([one.text for one in encoded]),
+        frequency=tokens.frequency[np.isin(tokens.text, kept)],
+        frequency_name=tokens.frequency_name,
+    )
+    # Seldom, so all is measured anew: no number of the others stays anywhere.
+    return encoded, tokens, run(encoded, tokens), left

@@ -41,6 +41,10 @@ def asked(only: str | Iterable[str] | None) -> tuple[str, ...]:
     """
     if only is None:
         return PARTS
+    if not isinstance(only, str) and not isinstance(only, Iterable):
+        raise ActivationFlowError(
+            f"only={only!r} is {type(only).__name__}; give names of parts, as 'C1,C6' or a list"
+        )
     names = only.split(",") if isinstance(only, str) else [*only]
     known = {name.casefold(): name for name in PARTS}
     wanted: set[str] = set()

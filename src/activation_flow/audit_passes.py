@@ -172,6 +172,7 @@ class Passes:
             layers=self.layers,
             main=self.main,
             template=self.options.template,
+            max_length=self.found.settings["max_length"],
             seed=self.options.seed,
             draws=self.options.draws,
             progress=self.watch,

@@ -32,10 +32,8 @@ from activation_flow.audit_defaults import (
 )
 from activation_flow.audit_options import Options
 from activation_flow.audit_pairs import Moved
-from activation_flow.audit_parts import CLAIMS
 from activation_flow.audit_passes import Got
 from activation_flow.audit_tables import Control, ScoreRow
-from activation_flow.claims import ALPHA
 from activation_flow.confounds import confounds
 from activation_flow.data import ActivationFlowError
 from activation_flow.explanations import Explanations
@@ -46,8 +44,6 @@ from activation_flow.templates import DEFAULT
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
 
-DRAWN = {"C1", "C2", "C4", "C7", "C9"}  # claims whose p is that of permutations, drawn
-
 
 def audit(
     encoder: "Encoder",
@@ -55,19 +51,19 @@ def audit(
     *,
     layer: int | str | None = None,
     kinds: str | None = None,
-    pairs: str | None = None,
-    rationales: str | None = None,
-    salient: str | None = None,
-    labels: str | None = None,
+    pairs: str | os.PathLike[str] | None = None,
+    rationales: str | os.PathLike[str] | None = None,
+    salient: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
     prompts: Sequence[str] | None = None,
     template: str = DEFAULT,
-    paraphrases: str | None = None,
+    paraphrases: str | os.PathLike[str] | None = None,
     only: str | Sequence[str] | None = None,
     sample: int = SAMPLE,
     explained: int = EXPLAINED,
     perturbed: int = PERTURBED,
     texts: int = TEXTS,
-    frequency: str = FREQUENCY,
+    frequency: str | os.PathLike[str] = FREQUENCY,
     draws: int = DRAWS,
     seed: int = 0,
     controls: bool | None = None,
@@ -227,7 +223,7 @@ def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
 
 def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:
     """What a reader must know."""
-    yield from _on_draws(options)
+    yield from options.notes
     if options.salient is not None and options.rationales is not None and "C11" in options.parts:
         yield "C11 is asked of the list of words, not of the words that people marked"
     yield from found.notes
@@ -242,17 +238,6 @@ def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:
             yield from part.notes
     if got.moved is not None:
         yield from _on_frequency(got.moved)
-
-
-def _on_draws(options: Options) -> Iterator[str]:
-    """A warning where permutation tests may be unable to find anything, whatever there is."""
-    needed = round(len([part for part in options.parts if part in CLAIMS]) / ALPHA)
-    if options.draws < needed - 1 and DRAWN & {*options.parts}:
-        yield (
-            f"with {options.draws:,} draws a permutation test cannot have p below "
-            f"{1 / (options.draws + 1):.2g}, "
-            f"which may be above {ALPHA} after Holm, whatever there is: it takes {needed}"
-        )
 
 
 def _on_frequency(moved: Moved) -> Iterator[str]:

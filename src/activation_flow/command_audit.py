@@ -1,6 +1,7 @@
 """The command ``afn audit``: arguments -> library call -> print. No logic."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,19 @@ COUNT = click.IntRange(1)
     help="Words that people marked: .jsonl of words and rationale (0/1), e-SNLI's .csv, or -. For "
     "C6 and C11.",
 )
-@click.option("--salient", metavar="FILE", help="Words that should stand out, one a line. For C11.")
 @click.option(
-    "--labels", metavar="FILE", help="Labelled texts: .jsonl .csv .tsv of text and label. For C10."
+    "--salient", metavar="FILE", help="Words that should stand out, one a line, or -. For C11."
+)
+@click.option(
+    "--labels",
+    metavar="FILE",
+    help="Labelled texts: .jsonl .csv .tsv of text and label, or -. For C10.",
 )
 @click.option(
     *("-p", "--prompt", "prompts"),
     multiple=True,
-    help="What is put before labelled texts, at least five times. Default: "
-    f"{len(audit_defaults.PROMPTS)} instructions.",
+    help="An instruction put before every labelled text; give at least five. Default: "
+    f"{len(audit_defaults.PROMPTS)} of them.",
 )
 @click.option(
     "--template", default=DEFAULT, show_default=True, help="Prompt and labelled text together."
@@ -58,7 +63,8 @@ COUNT = click.IntRange(1)
 @click.option(
     "--only",
     metavar="PARTS",
-    help=f"A part of the audit, as C1,C6: {', '.join(audit_parts.PARTS)}.",
+    help=f"A part of the audit, as C1,C6: {', '.join(audit_parts.PARTS)}. Normalisation: of what "
+    "the norm is made; stability: what is left of its order where a text changes a little.",
 )
 @click.option(
     "--sample",
@@ -136,7 +142,13 @@ def audit_command(
     from activation_flow.encoder import Encoder
 
     model, how = options.split(settings)
-    Options(**how).check_input(corpus)  # before a model is loaded
+    try:
+        asked = Options(**how)
+        asked.check_input(corpus)  # before a model is loaded
+    except ActivationFlowError as problem:
+        raise ActivationFlowError(_as_options(str(problem))) from problem
+    for note in asked.notes:
+        log.warning("%s", _as_options(note))
     encoder = Encoder.from_pretrained(model.pop("model"), **model)
     with screen_audit.watching() as watch:
         found = audit(encoder, corpus, progress=watch, **how)
@@ -153,6 +165,16 @@ def audit_command(
         report_audit.print_terminal(found, screen.console(), everything=everything)
     if not_saved is not None:
         raise not_saved
+
+
+def _as_options(message: str) -> str:
+    """A message with options as they are typed.
+
+    >>> _as_options("labels is for C10, which only='C1' leaves out")
+    "--labels is for C10, which --only='C1' leaves out"
+    """
+    typed = {str(one.name): max(one.opts, key=len) for one in audit_command.params}
+    return re.sub(r"\b([a-z_]+)(?=[:=]| is for )", lambda m: typed.get(m[1], m[1]), message)
 
 
 def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:

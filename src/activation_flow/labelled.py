@@ -5,8 +5,8 @@ Knows no model. All texts of a file are held, as any later row may contradict an
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,7 +116,7 @@ def read(path: str, *, texts: int = LABELLED, seed: int = 0) -> Labelled:
             *twice.told("texts with two labels"),
             *bad.told("rows of labelled texts that cannot be read"),
         ),
-        missing=why_not([label for _, label in found]),
+        missing=why_not([label for _, label in taken], rows.name),
     )
 
 
@@ -159,14 +159,61 @@ def _named(labels: Sequence[str]) -> str:
     return first + (" ..." if len(labels) > NAMED else "")
 
 
-def why_not(labels: Sequence[str]) -> str:
-    """Why labels cannot be told apart: there are fewer than two; "" if there are.
+def why_not(labels: Sequence[str], name: str, fewest: int = FOLDS) -> str:
+    """Why labels cannot be told apart: there are not two of enough texts; "" if there are.
 
-    >>> why_not(["good", "bad"]), why_not(["good", "good"])
-    ('', "all 2 labelled texts are 'good'; it takes two labels of 5 texts each")
+    Args:
+        labels: of each text, rare ones, too.
+        name: where they come from.
+        fewest: texts that a label needs.
+
+    >>> why_not(["good", "bad"], "a.csv", fewest=1), why_not(["good", "good"], "a.csv")
+    ('', "a.csv: 'good' has 2 texts; it takes two labels of 5 texts each")
     """
-    known = {*labels}
-    if len(known) > 1:
+    often = Counter(labels)
+    ordered = sorted(often, key=lambda label: (-often[label], label))
+    if sum(n >= fewest for n in often.values()) > 1:
         return ""
-    what = f"all {len(labels):,} labelled texts are {min(known)[:SHOWN]!r}" if known else ""
-    return f"{what or 'no label is left'}; it takes two labels of {FOLDS} texts each"
+    first = [
+        f"{label[:SHOWN]!r} has {often[label]:,} text{'s' * (often[label] > 1)}"
+        for label in ordered[:NAMED]
+    ]
+    more = [f"{len(ordered) - NAMED:,} others have fewer"] if len(ordered) > NAMED else []
+    what = ", ".join([*first, *more]) or "no text with a label is left"
+    return f"{name}: {what}; it takes two labels of {fewest} texts each"
+
+
+def once(given: Labelled, keys: Sequence[Hashable]) -> Labelled:
+    """Of texts that a model reads alike the first, or none where their labels differ.
+
+    Args:
+        given: the texts.
+        keys: of each, what the model reads.
+    """
+    first: dict[Hashable, int] = {}
+    unclear: dict[Hashable, int] = {}  # the first other label
+    for k, key in enumerate(keys):
+        if given.labels[first.setdefault(key, k)] != given.labels[k]:
+            unclear.setdefault(key, k)
+    left = Left()
+    for key, k in unclear.items():
+        one = f"text {given.texts[first[key]][:SHOWN]!r}"
+        left.add(
+            one,
+            f"it is {given.labels[first[key]]!r}, and {given.labels[k]!r} where it reads "
+            f"{given.texts[k][:SHOWN]!r}",
+        )
+    kept = [k for key, k in first.items() if key not in unclear]
+    alike = len(keys) - len(first)
+    notes = [f"labelled texts that the model reads as another one, left out: {alike:,}"]
+    return replace(
+        given,
+        texts=tuple(given.texts[k] for k in kept),
+        labels=tuple(given.labels[k] for k in kept),
+        counts={**given.counts, "alike": alike, "alike_two_labels": left.n},
+        notes=(
+            *given.notes,
+            *(notes if alike else []),
+            *left.told("texts that the model reads alike and that have two labels"),
+        ),
+    )

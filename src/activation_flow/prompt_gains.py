@@ -46,6 +46,7 @@ def probe_all(
     layers: Sequence[int],
     main: int,
     template: str = DEFAULT,
+    max_length: int | None = None,
     draws: int = audit_defaults.DRAWS,
     seed: int = 0,
     progress: Watch | None = None,
@@ -59,6 +60,7 @@ def probe_all(
         layers: at which labels are read.
         main: the one that the claim is about, one of them.
         template: how prompt and text are put together.
+        max_length: longest input, prompt and text; None: the model's.
         draws: random orders of the prompts, where there are too many for all.
         seed: of all that is random.
         progress: called with the stage, how much of it is done, and of how much.
@@ -68,6 +70,8 @@ def probe_all(
     """
     watch = progress or (lambda *_: None)
     asked = Prompting.of(prompts, baseline=True, template=template)
+    if not given.missing:
+        given = labelled.once(given, prompt_vectors.read_as(encoder, given.texts, max_length))
     if missing := given.missing or prompt_vectors.why_no_room(
         encoder, len(given), len(asked.prompts), len(layers)
     ):
@@ -78,15 +82,16 @@ def probe_all(
         prompts,
         layers,
         template=template,
+        max_length=max_length,
         progress=lambda done, n: watch("prompts", done, n),
     )
     names = [given.labels[i] for i in found.texts.tolist()]
     usable, rare = labelled.enough(names)
     notes = [*given.notes, *found.left.told("labelled texts that cannot be read"), *rare]
     counts = {**given.counts, "unread": found.left.n, "texts": int(usable.sum())}
-    kept = [name for name, use in zip(names, usable, strict=True) if use]
-    if missing := labelled.why_not(kept):
+    if missing := labelled.why_not(names, given.name):
         return _nothing(missing, prompts, notes, counts)
+    kept = [name for name, use in zip(names, usable, strict=True) if use]
     different, labels = np.unique(kept, return_inverse=True)
     values = found.values if usable.all() else found.values[:, :, :, usable]
     probed = probing.probe(

@@ -3,7 +3,7 @@
 Hidden states go by; only these vectors are kept. What is read from them is not known here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ else:
     Values = np.ndarray
 
 VECTORS = ("anchor", "mean")
-SHARE = 0.5  # of the memory that is free, what vectors may take
+SHARE = 0.25  # of the memory that is free, what vectors may take: some may be copied once
 
 QUOTED = 40  # letters of a text that is left out
 
@@ -61,7 +61,7 @@ def why_no_room(encoder: "Encoder", texts: int, variants: int, layers: int) -> s
     return (
         f"the vectors of {texts:,} labelled texts, under {variants - 1} prompts and bare, at "
         f"{layers} layers take {needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are "
-        "available; ask for fewer layers"
+        "available; give fewer prompts or labelled texts"
     )
 
 
@@ -72,6 +72,7 @@ def vectors(
     layers: Sequence[int],
     *,
     template: str = DEFAULT,
+    max_length: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PromptVectors:
     """The anchor's vector and the mean of the text's own tokens, under no prompt and under each.
@@ -85,13 +86,16 @@ def vectors(
         prompts: at least one.
         layers: of the hidden states.
         template: how prompt and text are put together.
+        max_length: longest input, prompt and text; None: the model's.
         progress: called with the number of variants read, and of how many.
 
     Raises:
         ActivationFlowError: prompts or template are none.
     """
     asked = Prompting.of(prompts, baseline=True, template=template)
-    ready, reasons = variants.tokenize(encoder, texts, asked, {"long": "refused"})
+    ready, reasons = variants.tokenize(
+        encoder, texts, asked, {"long": "refused", "max_length": max_length}
+    )
     own = _own_tokens(ready, texts, asked, reasons)
     flat = [one for _, each in ready for one in each]
     kind = anchors.kind_of([one.text for one in flat], encoder.cls_id, encoder.causal)
@@ -124,6 +128,18 @@ def vectors(
         texts=np.array([number - 1 for number, _ in ready], dtype=np.int64)[keep],
         left=left,
     )
+
+
+def read_as(encoder: "Encoder", texts: Sequence[str], max_length: int | None) -> list[Hashable]:
+    """What the model reads of each bare text: equal for texts between which it sees no difference.
+
+    A text that it cannot read stands for itself.
+    """
+    encoded, _ = encoder.tokenize(texts, max_length=max_length, long="refused")
+    found: list[Hashable] = [*texts]
+    for one in encoded:
+        found[one.number - 1] = one.text.ids.tobytes(), one.type_ids.tobytes()
+    return found
 
 
 def _own_tokens(
