@@ -1,11 +1,13 @@
 """What is seen of faithfulness, plausibility, prompts and stability; and of an audit without."""
 
+import inspect
 import io
 import json
 import re
 import shlex
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +16,20 @@ from explained_results import PROMPTS
 from pictures import data, texts
 from rich.console import Console
 
-from activation_flow import document_audit, drawing, html_audit, report_audit
+from activation_flow import (
+    document_audit,
+    drawing,
+    html_audit,
+    labelled,
+    prompt_gains,
+    rationales,
+    report_audit,
+)
 from activation_flow.data import ActivationFlowError
 from activation_flow.document_audit import LATER
 from activation_flow.explanation_tables import FaithfulRow
-from activation_flow.picture_audit import effect_text, sizes
+from activation_flow.picture_audit import effect_text
+from activation_flow.picture_counts import BESIDE, sizes
 from activation_flow.picture_explained import listed
 from activation_flow.sentences_explained import TITLES, cost_line, explained_definitions
 
@@ -137,12 +148,40 @@ class TestTerminal:
         assert "norm, layer 0" in part(printed(found, everything=True), "plausible")
 
     def test_counts_have_words(self) -> None:
-        counts = {"texts": 5, "perturbed": 1, "labels": 400, "labels_blank": 2, "paraphrases": 1}
-        assert [*sizes(replace(FOUND, counts=counts))] == [
-            "texts: 5 texts, 1 text from which words are removed",
-            "labels: 400 texts with labels, 2 labels blank",
-            "paraphrases: 1 pair of a text and its paraphrase",
+        of_texts = {"texts": 5, "perturbed": 1, "sample": 5, "tokens": 9}
+        of_labels = {
+            **{"rows": 51, "blank": 0, "without_label": 1, "repeated": 2, "two_labels": 1},
+            **{"distinct": 48, "rare": 1, "unread": 0, "texts": 47, "labels": 2, "unsettled": 0},
+        }
+        marked = {"rows": 60, "duplicates": 1, "unmarked": 3, "distinct": 60}
+        counts = of_texts | {"labels": 47, **{f"labels_{k}": n for k, n in of_labels.items()}}
+        counts |= {"rationales": 60, **{f"rationales_{k}": n for k, n in marked.items()}}
+        found = replace(FOUND, counts=counts)
+        assert [*sizes(found)] == [
+            "texts: 5 texts, 5 texts in the sample of slow scores, 1 text from which words are "
+            "removed",
+            "tokens: 9 tokens",
+            "rationales: 60 texts; 1 text that stood there before, 3 texts without a marked word",
+            "labels: 47 texts of 51 rows; 1 row without a label, 2 rows of a text that stood there "
+            "before, 1 text with two labels, 48 different texts, 1 text of a label that is too "
+            "rare, 2 different labels",
         ]
+        nothing_slow = replace(found, scores=(), norms=(), controls=())
+        assert "slow" not in "".join(sizes(nothing_slow))
+
+    def test_every_count_of_a_file_has_words(self, tmp_path: Path) -> None:
+        rows = [{"words": ["so", "good"], "rationale": [0, 1]}]
+        (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        (tmp_path / "l.csv").write_text("text,label\na,b\n")
+        read = {
+            "rationales": rationales.read(str(tmp_path / "m.jsonl"), texts=9).counts,
+            "labels": labelled.read(str(tmp_path / "l.csv")).counts,
+        }
+        assert len(read["labels"]) > 8 < len(read["rationales"]) + 3
+        for group, counts in read.items():
+            assert {*counts} - {"rows", "texts"} <= {*BESIDE[group]}, group
+        told = re.findall(r'"(\w+)": ', inspect.getsource(prompt_gains.probe_all))
+        assert {"unread", "unsettled"} <= {*told} <= {*BESIDE["labels"], "texts"}
 
 
 class TestCost:

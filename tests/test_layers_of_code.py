@@ -222,6 +222,7 @@ ORDER = (
     "paper_sections",
     "sentences_prompts",
     "picture_audit",
+    "picture_counts",
     "picture_explained",
     "sentences_audit",
     "sentences_explained",

@@ -17,8 +17,8 @@ from activation_flow.picture_audit import (
     about_line,
     draws_line,
     size_line,
-    sizes,
 )
+from activation_flow.picture_counts import sizes
 from activation_flow.result_audit import AuditResult
 from activation_flow.sentences_audit import (
     DEFINITIONS,

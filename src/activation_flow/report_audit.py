@@ -23,13 +23,13 @@ from activation_flow.picture_audit import (
     scores_at,
     seconds_text,
     share_text,
-    sizes,
     surplus,
     swept,
     top_text,
     topic,
     where_text,
 )
+from activation_flow.picture_counts import sizes
 from activation_flow.report_audit_explained import Cells, sections
 from activation_flow.result_audit import AuditResult
 from activation_flow.sentences_audit import norm_sentences, summary_line
