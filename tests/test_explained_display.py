@@ -184,18 +184,54 @@ class TestTerminal:
         assert {"unread", "unsettled"} <= {*told} <= {*BESIDE["labels"], "texts"}
 
 
+class TestParts:
+    def test_of_stability_alone_no_claims_and_no_scores(self) -> None:
+        found = replace(WITHOUT, stable=FOUND.stable, claims=(), norms=(), controls=())
+        assert found.scores
+        for read in (printed(found), printed(found, everything=True), words(found)):
+            assert "No claim was asked for. Stability" in read
+            for gone in ("p Holm", "Scores", "The norm takes", "draws, seed"):
+                assert gone not in read, gone
+        assert "verdict" not in repr(found)
+        assert "afn-claims" not in page(found)
+
+    def test_scores_where_a_claim_rests_on_them(self) -> None:
+        found = replace(WITHOUT, norms=(), claims=(FOUND.claim("C6"),))
+        assert "Scores, layer 4" in printed(found)
+        assert "Scores" not in printed(replace(found, claims=(FOUND.claim("C10"),)))
+
+    def test_one_empty_line_between_parts(self) -> None:
+        out = io.StringIO()
+        report_audit.print_terminal(FOUND, Console(file=out, width=100, highlight=False))
+        lines = [line.strip() for line in out.getvalue().split("\n")]
+        assert not [n for n in range(1, len(lines) - 2) if not lines[n] and not lines[n + 1]]
+        titled = [*TITLES.values(), "Scores, layer 4 of 6 (exploratory)", "Notes"]
+        assert not [title for title in titled if lines[lines.index(title) - 1]]
+
+
 class TestCost:
-    SAID = "The norm takes 0.21 s per 1,000 tokens; "
+    SAID = "The norm takes 0.21 s per 1,000 tokens in the audit's engine; in the live model "
 
     def test_attention_and_the_dearest(self) -> None:
-        said = "attention received 19 times as much, integrated gradients (the dearest) 180 times"
-        assert f"{self.SAID}{said} as much." in printed()
-        assert f"{self.SAID}{said} as much." in words(FOUND)
+        said = "X"
+        assert f"{self.SAID}{said}180 times)." in printed()
+        assert f"{self.SAID}{said}180 times)." in words(FOUND)
 
     def test_one_that_is_both(self) -> None:
         scores = tuple(row for row in FOUND.scores if row.score != "integrated")
         said = cost_line(replace(FOUND, scores=scores))
-        assert said == f"{self.SAID}attention received (the dearest) 19 times as much."
+        assert said == f"{self.SAID}attention received, the dearest, 3.9 s (19 times)."
+
+    def test_what_shares_the_pass_of_the_norm_is_not_compared(self) -> None:
+        norm = next(row for row in FOUND.scores if row.role == "strength" and row.layer == 4)
+        base = replace(norm, role="baseline", layer=None)
+        cheap = [
+            replace(base, score="layer_0_norm", seconds_per_1000_tokens=0.3),
+            replace(base, score="embedding_row", seconds_per_1000_tokens=0.001),
+            replace(base, score="before_norm", role="variant", seconds_per_1000_tokens=0.4),
+            replace(base, score="of_the_same_pass"),
+        ]
+        assert cost_line(replace(FOUND, scores=(norm, *cheap))) == ""
 
     @pytest.mark.parametrize("known", [{"norm"}, {"attention", "integrated"}, set()])
     def test_nothing_where_there_is_nothing_to_compare(self, known: set[str]) -> None:

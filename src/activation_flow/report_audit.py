@@ -21,6 +21,7 @@ from activation_flow.picture_audit import (
     p_text,
     passed_text,
     scores_at,
+    scores_told,
     seconds_text,
     share_text,
     surplus,
@@ -98,12 +99,16 @@ class AuditPage(Page):
 
     def _claims(self, width: int) -> "Iterator[RenderableType]":
         """A row of a table each, and its sentence below."""
+        if not self.found.claims:
+            return
         title = width - _ID - _VERDICT - _EFFECT - _P - 8
         yield self.text("")
         if title >= _TITLE:
             heads = ("", "claim", "verdict", "effect [95 %]", "p Holm")
             yield self._row(heads, title, "bold", "bold")
-        for claim in self.found.claims:
+        for n, claim in enumerate(self.found.claims):
+            if n:
+                yield self.text("")
             effect, p = effect_text(claim.effect, claim.interval), p_text(claim.p_holm)
             style = STYLES.get(claim.verdict, GREY)
             if title >= _TITLE:
@@ -116,7 +121,6 @@ class AuditPage(Page):
             yield self._below(claim.sentence, width)
             if self.everything and claim.method:
                 yield self._below(f"p {p_text(claim.p)}: {claim.method}", width, GREY)
-            yield self.text("")
 
     def _row(self, cells: Sequence[str], title: int, style: str, of_verdict: str) -> Any:
         from rich.table import Table
@@ -137,10 +141,10 @@ class AuditPage(Page):
     def _scores(self, width: int) -> "Iterator[RenderableType]":
         """At the layer of the claims, best first, with what they cost."""
         rows = scores_at(self.found, self.found.layer)
-        if not rows:
+        if not rows or not scores_told(self.found):
             return
         where = self.found.provenance.layer_name(self.found.layer)
-        yield self.text(f"Scores, {where} (exploratory)", "bold")
+        yield self.text(f"\nScores, {where} (exploratory)", "bold")
         yield self.text("AUC: a content word above a function word of its text; 0.5 is chance")
         columns: Cells = {
             "score": lambda row: row.title,
@@ -202,7 +206,7 @@ class AuditPage(Page):
             (
                 "Scores, layer by layer (exploratory, but for the norm, which C3 rests on)",
                 self._layered(),
-                found.scores,
+                found.scores if scores_told(found) else (),
             ),
         )
         for title, columns, rows in sweeps:
