@@ -1,12 +1,14 @@
 """Plausibility over texts: beside plain loops, with missing scores, on tweets people marked."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from data_files import data_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marked_files import written
 from sklearn.metrics import average_precision_score
 
 from activation_flow import frequency, plausible, rationales
@@ -93,18 +95,23 @@ def test_rows_are_the_means_of_plain_loops(seed):
         assert bool(row.missing) == (not judged.any())
         if not judged.any():
             assert row.precision is row.interval is row.chance is row.difference is None
+            assert (row.norm, row.compared) == (None, 0)
             assert row.missing == score.missing or row.missing == plausible.NO_TEXT
             continue
         assert row.precision == pytest.approx(own[judged].mean())
         assert row.chance == pytest.approx(found.chance[judged].mean())
         assert row.f1 == pytest.approx(found.f1[k][judged].mean())
         if score is scores[0]:
-            assert row.difference is None
+            assert row.difference is row.norm is None
             continue
         apart = found.precision[0] - own
         wanted = mean_over_texts(apart, found.share, units.text, units.type)
         assert row.difference == pytest.approx(np.nanmean(apart)) == wanted.value
         assert row.difference_interval == wanted.interval
+        both = ~np.isnan(apart)
+        assert row.compared == both.sum() == wanted.texts
+        assert row.norm == pytest.approx(found.precision[0][both].mean())
+        assert row.norm - row.difference == pytest.approx(own[both].mean())
 
 
 def test_without_the_norm_nothing_is_compared():
@@ -126,6 +133,48 @@ def test_a_word_without_tokens_leaves_its_text_out():
     np.testing.assert_array_equal(after, before)
 
 
+DROPPED = "\u200b"  # a blank of no width: nothing is left of it
+
+
+def of_file(encoder, path, rows):
+    lines = [json.dumps({"words": words, "rationale": marks}) for words, marks in rows]
+    found = rationales.read(written(path, lines), texts=100)
+    ready, failures = encoder.tokenize(found.texts)
+    assert not failures
+    tokens = flattened([one.text for one in ready])
+    units, marked, notes = plausible.units_of(found, ready, tokens)
+    values = np.random.default_rng(1).random(len(tokens))
+    scores = [Score(name="norm", title="norm", layer=4, values=values)]
+    return found, plausible.plausible(scores, units, marked), units, marked, notes
+
+
+def test_words_that_the_tokenizer_drops_are_no_words(tiny_encoder, tmp_path):
+    plain = [(["a", "dog"], [0, 1]), (["the", "park", "cat"], [1, 1, 0])]
+    rows = [
+        ([*plain[0][0], DROPPED], [*plain[0][1], 0]),
+        (["the", DROPPED, "park", "cat"], [1, 1, 1, 0]),  # one of three marks goes
+        (["we", DROPPED], [0, 1]),  # no mark is left
+        ([DROPPED, "we", "park"], [0, 1, 1]),  # no other word is left
+    ]
+    found, judged, units, marked, notes = of_file(tiny_encoder, tmp_path / "a.jsonl", rows)
+    assert (units.pieces > 0).all()
+    by_text = {text: marked[units.text == k].tolist() for k, text in enumerate(found.texts)}
+    assert [by_text[" ".join(words)] for words, _ in rows] == [
+        *([0, 1], [1, 1, 0], [0], [1, 1]),
+    ]
+    there = {text: not np.isnan(judged.precision[0, k]) for k, text in enumerate(found.texts)}
+    assert [there[" ".join(words)] for words, _ in rows] == [True, True, False, False]
+    assert notes == (
+        "words that the tokenizer drops, left out: 4, of them 2 marked; texts left with no marked "
+        "word or no other one, not judged: 2",
+    )
+    first = {text: judged.chance[k] for k, text in enumerate(found.texts)}
+    same, alone, *_, none = of_file(tiny_encoder, tmp_path / "b.jsonl", plain)
+    assert none == ()
+    for (words, _), (fewer, _) in zip(rows[:2], plain, strict=True):
+        assert first[" ".join(words)] == alone.chance[same.texts.index(" ".join(fewer))]
+
+
 @pytest.fixture(scope="module")
 def tweets(shared_minilm):
     """Rows of the norm at all layers and of the trivial scores, of 300 tweets."""
@@ -137,9 +186,12 @@ def tweets(shared_minilm):
     ready, failures = shared_minilm.tokenize(found.texts)
     assert not failures
     tokens = flattened([one.text for one in ready])
-    units, marked = plausible.units_of(found, ready[::-1], flattened([o.text for o in ready[::-1]]))
+    units, marked, _ = plausible.units_of(
+        found, ready[::-1], flattened([o.text for o in ready[::-1]])
+    )
     assert marked[units.text == 299].tolist() == [*found.marked[0]]
-    units, marked = plausible.units_of(found, ready, tokens)
+    units, marked, notes = plausible.units_of(found, ready, tokens)
+    assert notes == ()
     results = shared_minilm.strength(found.texts, layers="all")
     norms = np.concatenate([one.strength for one in results], axis=1)
     special = tokens.kind == "special"

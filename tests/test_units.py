@@ -83,6 +83,23 @@ def test_values_of_pieces_become_those_of_words():
         np.testing.assert_array_equal(of.pooled(values, how), wanted)
 
 
+def test_some_of_the_units_are_numbered_anew():
+    of = units.Units(
+        of_token=np.array([-1, 0, 0, 2, -1, 3, 3]),
+        text=np.array([0, 0, 0, 1]),
+        type=np.array([5, 6, 7, 8]),
+        kind=np.array(["a", "b", "c", "d"]),
+        pieces=np.array([2, 0, 1, 2]),
+        n_texts=3,
+    )
+    some = of.of(np.array([False, False, True, True]))
+    assert some.of_token.tolist() == [-1, -1, -1, 0, -1, 1, 1]
+    assert (some.text.tolist(), some.type.tolist(), some.n_texts) == ([0, 1], [7, 8], 3)
+    assert (some.kind.tolist(), some.pieces.tolist()) == (["c", "d"], [1, 2])
+    none = of.of(np.zeros(4, dtype=bool))
+    assert (len(none), set(none.of_token.tolist())) == (0, {-1})
+
+
 def test_one_word_is_one_type_however_it_is_cut_and_whatever_is_about_it():
     texts = ["park PARK park! (Park) - -! ha,ha ha"]
     ready, tokens = read(texts, "bpe")  # it knows capitals, and cuts them into other pieces

@@ -98,9 +98,9 @@ def judge(
         stage=_STAGE,
     )
     slow = audit_slow.slow(encoder, ready.encoded, ready.tokens, asked, watch)
-    words, marks = plausible.units_of(marked, ready.encoded, ready.tokens)
+    words, marks, dropped = plausible.units_of(marked, ready.encoded, ready.tokens)
     scores = [*fast.scores, *slow.scores]
-    told = [*slow.notes]
+    told = [*dropped, *slow.notes]
     if "explained" in options.needed:
         explained = audit_explained.explain(
             encoder,

@@ -39,6 +39,10 @@ class FaithfulRow:
         pieces: mean number of pieces of a word that is removed: equal words are not equal pieces.
         texts: how many were judged.
         missing: why there is no number; "" where there is.
+        norm: what ``difference`` takes this one's from: the norm's, of the same texts; None for
+            the norm itself.
+        compared: of how many texts ``difference`` and ``norm`` are: those that both have, and that
+            have bounds where it is ``normalised``.
     """
 
     score: str
@@ -61,6 +65,8 @@ class FaithfulRow:
     pieces: float | None
     texts: int
     missing: str = ""
+    norm: float | None = None
+    compared: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +90,8 @@ class PlausibleRow:
         texts: how many were judged.
         words: how many words they have.
         missing: why there is no number; "" where there is.
+        norm: the norm's AP on the same texts; None for the norm itself.
+        compared: of how many texts ``difference`` and ``norm`` are: those that both have.
     """
 
     score: str
@@ -102,6 +110,8 @@ class PlausibleRow:
     texts: int
     words: int
     missing: str = ""
+    norm: float | None = None
+    compared: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,9 +36,11 @@ def _row(
     kept = found.mean(moved.sufficiency[at], share)
     bounded = found.mean(found.normalised[at], share) if moved.main else None
     judged = found.normalised if moved.main else moved.comprehensiveness
-    beside = None
+    beside, norms = None, None
     if key != norm and norm in found.keys:
-        beside = found.mean(judged[found.at(norm)] - judged[at], found.share(norm, key))
+        apart = judged[found.at(norm)] - judged[at]
+        beside = found.mean(apart, found.share(norm, key))
+        norms = _mean(judged[found.at(norm)][~np.isnan(apart)])
     return FaithfulRow(
         score=score.name,
         title=score.title,
@@ -60,6 +62,8 @@ def _row(
         pieces=_mean(found.pieces[at]),
         texts=removed.texts,
         missing="" if removed.texts else score.missing or NONE,
+        norm=norms,
+        compared=beside.texts if beside else 0,
     )
 
 

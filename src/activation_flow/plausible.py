@@ -76,8 +76,10 @@ class Plausible:
 
 def units_of(
     marked: "Marked", encoded: "Sequence[Encoded]", tokens: "AuditTokens"
-) -> tuple[Units, Mask]:
+) -> tuple[Units, Mask, tuple[str, ...]]:
     """The words of texts that were read from a file of rationales, and which are marked: [units].
+
+    Words of which the tokenizer leaves nothing are left out: last, what is said of them.
 
     Args:
         marked: the file.
@@ -87,8 +89,28 @@ def units_of(
     number = {text: k for k, text in enumerate(marked.texts)}
     at = [number[one.text.text] for one in encoded]
     of = [np.array(marked.marked[k], dtype=bool) for k in at]
-    units = of_spans(encoded, tokens, [marked.spans[k] for k in at])
-    return units, np.concatenate([np.zeros(0, dtype=bool), *of])
+    every = of_spans(encoded, tokens, [marked.spans[k] for k in at])
+    marks = np.concatenate([np.zeros(0, dtype=bool), *of])
+    there = every.pieces > 0
+    units, left = every.of(there), marks[there]
+    return units, left, _dropped(int((~there).sum()), int((marks & ~there).sum()), units, left)
+
+
+def _dropped(words: int, wanted: int, units: Units, marked: Mask) -> tuple[str, ...]:
+    if not words:
+        return ()
+    unjudged = int((~_usable(units, marked)).sum())
+    note = f"words that the tokenizer drops, left out: {words:,}, of them {wanted:,} marked"
+    if unjudged:
+        note += f"; texts left with no marked word or no other one, not judged: {unjudged:,}"
+    return (note,)
+
+
+def _usable(units: Units, marked: Mask) -> Texts:
+    """The texts in which some words are marked and some are not."""
+    words = np.bincount(units.text, minlength=units.n_texts)
+    wanted = np.bincount(units.text[marked], minlength=units.n_texts)
+    return (wanted > 0) & (wanted < words)
 
 
 def plausible(scores: Sequence[Score], units: Units, marked: Mask) -> Plausible:
@@ -103,7 +125,7 @@ def plausible(scores: Sequence[Score], units: Units, marked: Mask) -> Plausible:
     """
     words = np.bincount(units.text, minlength=units.n_texts)
     wanted = np.bincount(units.text[marked], minlength=units.n_texts)
-    usable = (wanted > 0) & (wanted < words)
+    usable = _usable(units, marked)
     found = {name: np.full((len(scores), units.n_texts), np.nan) for name in MEASURES}
     for k, score in enumerate(scores):
         values = units.pooled(score.values, score.pooling)
@@ -150,9 +172,12 @@ def difference(found: Plausible, first: int, second: int) -> PerText:
 def _row(found: Plausible, k: int, score: Score, norm: int | None) -> PlausibleRow:
     ap = _mean(found, found.precision[k], bounds=(0.0, 1.0))
     judged = ~np.isnan(found.precision[k])
-    apart = None
+    apart, norms = None, None
     if norm is not None and norm != k:
-        apart = _mean(found, difference(found, norm, k))
+        less = difference(found, norm, k)
+        apart = _mean(found, less)
+        both = ~np.isnan(less)
+        norms = float(found.precision[norm][both].mean()) if both.any() else None
 
     def mean(values: PerText) -> float | None:
         return float(values[judged].mean()) if judged.any() else None
@@ -174,6 +199,8 @@ def _row(found: Plausible, k: int, score: Score, norm: int | None) -> PlausibleR
         texts=int(judged.sum()),
         words=int(judged[found.units.text].sum()),
         missing="" if judged.any() else score.missing or NO_TEXT,
+        norm=norms,
+        compared=apart.texts if apart else 0,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from activation_flow.data import Ids, Names
+from activation_flow.data import Ids, Mask, Names
 from activation_flow.words import map_pieces
 
 if TYPE_CHECKING:
@@ -48,6 +48,22 @@ class Units:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    def of(self, part: Mask) -> "Units":
+        """These units only, numbered without gaps; the tokens of others are of no unit.
+
+        Args:
+            part: [units], those to keep.
+        """
+        number = np.append(np.where(part, np.cumsum(part) - 1, -1), -1)  # the last: of no unit
+        return Units(
+            of_token=number[self.of_token],
+            text=self.text[part],
+            type=self.type[part],
+            kind=self.kind[part],
+            pieces=self.pieces[part],
+            n_texts=self.n_texts,
+        )
 
     def pooled(self, values: PerToken, how: str = "max") -> PerUnit:
         """One value per unit of one per token: the ``max``, ``min`` or ``sum`` of its tokens.
