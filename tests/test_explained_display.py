@@ -32,6 +32,7 @@ from activation_flow.picture_audit import effect_text
 from activation_flow.picture_counts import BESIDE, sizes
 from activation_flow.picture_explained import listed
 from activation_flow.sentences_explained import TITLES, cost_line, explained_definitions
+from activation_flow.verdicts_better import RIVALS
 
 FOUND = audit_result()
 WITHOUT = audit_result(**dict.fromkeys(LATER, ()))
@@ -99,9 +100,9 @@ class TestTerminal:
 
     def test_changes_at_the_layer_of_the_claims_beside_the_embeddings(self) -> None:
         read = part(printed(), "stable")
-        assert "typo, layer 4 0.640 [0.620, 0.660] 0.540 [0.510, 0.570] 0.161 0.0 %" in read
-        assert "typo, layer 0 0.690" in read
-        assert "typo, layer 2" not in read
+        assert "typo 4 0.640 [0.620, 0.660] 0.540 [0.510, 0.570] 0.161 0.0 %" in read
+        assert "typo 0 0.690" in read
+        assert "typo 2 " not in read
         assert "not available: paraphrase (no --paraphrases were given)" in read
 
     def test_all_has_every_row_in_a_table_for_each_output_vector_and_layer(self) -> None:
@@ -111,7 +112,7 @@ class TestTerminal:
         assert read.count(" vector, layer ") == 4
         assert part(read, "faithful").count("norm, layer 6") == 3
         assert "norm, layer 6 0.372" in part(read, "plausible")
-        assert "typo, layer 2" in read
+        assert "typo 2 " in read
         assert "more rows" not in read
 
     def test_nothing_is_said_of_what_was_not_measured(self) -> None:
@@ -135,11 +136,75 @@ class TestTerminal:
 
     def test_the_norm_and_random_numbers_are_never_left_out(self) -> None:
         rows = [row for row in FOUND.faithful if row.main]
-        assert [row.score for row in listed(rows, 3)] == ["occlusion", "norm", "random"]
-        elsewhere = replace(rows[4], layer=0, difference=0.01)  # the norm, but not that of C6
-        assert listed([elsewhere, *rows], 3) == [elsewhere, rows[4], rows[7]]
+        few = [row for row in rows if row.score in ("norm", "random", "occlusion", "standardised")]
+        assert [row.score for row in listed(few, 3)] == ["occlusion", "norm", "random"]
+        elsewhere = replace(few[1], layer=0, difference=0.01)  # the norm, but not that of C6
+        assert listed([elsewhere, *few], 3) == [elsewhere, few[1], few[3]]
         assert listed(rows[-1:]) == []
         assert len(listed(rows, 50)) == len(rows) - 1
+
+    def test_nor_is_what_c6_sets_beside_it(self) -> None:
+        first, *_, last = [row for row in FOUND.plausible if not row.missing and row.layer != 6]
+        many = [replace(first, score=f"s{n}", precision=0.9 - n / 100) for n in range(20)]
+        asked = [replace(last, score=name) for name in ("attention", *RIVALS)]
+        shown = listed([*many, *asked])
+        assert len(shown) == 12
+        assert shown[-len(asked) :] == asked
+
+    def test_of_equal_rows_one_goes_first(self) -> None:
+        one = next(row for row in FOUND.plausible if row.score == "integrated")
+        twin = replace(one, score="integrated_signed", title="signed")
+        worse = replace(one, score="worse", precision=0.1)
+        assert listed([twin, one, worse], 2) == [one, worse]
+        assert listed([replace(one, score="a"), replace(one, score="b"), worse], 2)[1] == worse
+        assert listed([twin, one], 2) == [twin, one]
+
+    def test_the_norm_on_the_same_texts_where_texts_differ(self) -> None:
+        first, *rest = FOUND.plausible
+        odd = replace(first, texts=100, chance=0.31, norm=0.4567, compared=99)
+        found = replace(FOUND, plausible=(odd, *rest))
+        assert "norm's" in part(printed(found, 120), "plausible")
+        assert "0.433 [0.403, 0.463] 0.310 0.457 0.008" in part(printed(found, 120), "plausible")
+        assert "0.457 0.008" in part(printed(found, 80, everything=True), "plausible")
+        assert "0.008 [−0.012, 0.028] 0.457 99 " in words(found)
+        assert "0.457" not in part(printed(), "plausible")
+
+    def test_at_80_columns_each_is_one_table(self) -> None:
+        first, *rest = FOUND.plausible
+        found = replace(FOUND, plausible=(replace(first, texts=100, chance=0.3, norm=0.4), *rest))
+        read = printed(found, 80)
+        assert part(read, "plausible").count("score ") == 1
+        assert "AP [95 %] chance norm − it [95 %] texts" in part(read, "plausible")
+        assert part(read, "stable").count("change layer") == 1
+        assert part(read, "stable").startswith(f"{TITLES['stable']} 400 texts change layer τ")
+
+    def test_texts_of_changes_are_told_once(self) -> None:
+        odd = [replace(row, texts=374) if row.change == "typo" else row for row in FOUND.stable]
+        read = part(printed(replace(FOUND, stable=tuple(odd))), "stable")
+        assert "400 texts; typo 374 change" in read
+
+    def test_what_is_of_all_layers_says_so(self) -> None:
+        row = replace(FOUND.stable[0], score="attention", title="attention received", layer=None)
+        found = replace(FOUND, stable=(*FOUND.stable, row))
+        assert "case, attention received all 0.930" in part(printed(found, 120), "stable")
+        assert "case attention received all 0.930" in words(found)
+        assert "case, attention received, all layers" in texts(found.chart("stable"))
+
+    def test_notes_are_told_once(self) -> None:
+        found = replace(FOUND, notes=("the same", "another", "the same"))
+        assert printed(found).count("the same another") == 1
+        assert "the same another the same" not in printed(found)
+        assert page(found).count("<li>the same</li>") == 1
+
+    def test_the_gap_is_told_once_in_a_row(self) -> None:
+        said = "completeness gap 1.2 %"
+        assert said in words(FOUND)
+        noted = tuple(
+            row if row.gap is None else replace(row, note=f"50 steps; {said}; over 9 texts")
+            for row in FOUND.scores
+        )
+        assert f"{said}; over 9 texts; {said}" not in words(replace(FOUND, scores=noted))
+        assert words(replace(FOUND, scores=noted)).count(said) == words(FOUND).count(said)
 
     def test_the_embeddings_are_told_once(self) -> None:
         norm = next(row for row in FOUND.plausible if row.score == "norm")
@@ -213,14 +278,14 @@ class TestCost:
     SAID = "The norm takes 0.21 s per 1,000 tokens in the audit's engine; in the live model "
 
     def test_attention_and_the_dearest(self) -> None:
-        said = "X"
+        said = "attention received 3.94 s (19 times), integrated gradients, the dearest, 37.8 s ("
         assert f"{self.SAID}{said}180 times)." in printed()
         assert f"{self.SAID}{said}180 times)." in words(FOUND)
 
     def test_one_that_is_both(self) -> None:
         scores = tuple(row for row in FOUND.scores if row.score != "integrated")
         said = cost_line(replace(FOUND, scores=scores))
-        assert said == f"{self.SAID}attention received, the dearest, 3.9 s (19 times)."
+        assert said == f"{self.SAID}attention received, the dearest, 3.94 s (19 times)."
 
     def test_what_shares_the_pass_of_the_norm_is_not_compared(self) -> None:
         norm = next(row for row in FOUND.scores if row.role == "strength" and row.layer == 4)
@@ -328,6 +393,20 @@ class TestCharts:
         for name, (null, said) in lines.items():
             assert data(FOUND.chart(name), "null") == [{"null": null, "said": said}]
         assert [row["chance"] for row in data(FOUND.chart("stable"), "chance")] == [0.161] * 8
+
+    def test_chances_that_differ_are_beside_each_row(self) -> None:
+        first, *rest = FOUND.plausible
+        chart = replace(FOUND, plausible=(replace(first, chance=0.31, texts=100), *rest)).chart(
+            "plausible"
+        )
+        strokes = [row["chance"] for row in data(chart, "chance")]
+        assert sorted(strokes) == [0.31] + [0.348] * (len(strokes) - 1)
+        assert len(strokes) == 9
+        assert not data(chart, "null")
+        drawn = texts(chart)
+        assert any("100 to 1,131 texts" in text for text in drawn)
+        assert "occlusion (each word masked) (100 texts)" in drawn
+        assert "norm" in drawn
 
     def test_every_prompt_has_its_number(self) -> None:
         drawn = texts(FOUND.chart("prompts"))

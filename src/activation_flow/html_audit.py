@@ -151,7 +151,9 @@ def _normalisation(found: AuditResult, figures: Figures) -> Iterator[str]:
 def _notes(found: AuditResult) -> Iterator[str]:
     if found.counts:
         yield note("How many, how drawn, and what a reader must know:")
-    lines = [line for line in (*sizes(found), draws_line(found), *found.notes) if line]
+    lines = [
+        line for line in (*sizes(found), draws_line(found), *dict.fromkeys(found.notes)) if line
+    ]
     if lines:
         yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 

@@ -31,7 +31,7 @@ from activation_flow.picture_audit import (
     where_text,
 )
 from activation_flow.picture_counts import sizes
-from activation_flow.report_audit_explained import Cells, sections
+from activation_flow.report_audit_explained import Cells, Section, sections
 from activation_flow.result_audit import AuditResult
 from activation_flow.sentences_audit import norm_sentences, summary_line
 from activation_flow.sentences_explained import cost_line
@@ -166,9 +166,16 @@ class AuditPage(Page):
             if one.about:
                 yield self.text(visible(one.about))
             if one.rows:
-                yield from self._tables(one.columns, one.rows, width)
+                yield from self._tables(self._roomy(one, width), one.rows, width)
             for note in one.notes:
                 yield self.text(visible(note), GREY)
+
+    def _roomy(self, one: Section, width: int) -> Cells:
+        """Its columns, without spare ones that would need a second table."""
+        columns, spare = dict(one.columns), [*one.spare]
+        while spare and len([*self._tables(columns, one.rows, width)]) > 1:
+            columns.pop(spare.pop(0), None)
+        return columns
 
     def _controls(self, width: int) -> "Iterator[RenderableType]":
         rows = self.found.controls if self.everything else controls_at(self.found)
@@ -225,7 +232,7 @@ class AuditPage(Page):
 
     def _notes(self) -> "Iterator[RenderableType]":
         yield self.text("\nNotes", "bold")
-        for line in (*sizes(self.found), draws_line(self.found), *self.found.notes):
+        for line in (*sizes(self.found), draws_line(self.found), *dict.fromkeys(self.found.notes)):
             if not line:
                 continue
             yield self.text(visible(line))

@@ -22,7 +22,7 @@ TITLES = {
     "stable": "Stability: is the order left where texts are changed a little?",
 }
 _NO_PASS = ("layer_0_norm", "embedding_row")  # of the norm's pass; rows of a table
-_LESS = "norm − it: of the same texts; above 0 the norm does better"
+_LESS = "norm − it (norm's: its own number): of the same texts; above 0 the norm does better"
 _TAU = (
     "Kendall's τ",
     "Of two words or tokens, how often two orders agree on which comes first, less how often they "
