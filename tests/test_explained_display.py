@@ -231,6 +231,11 @@ class TestTerminal:
             "before, 1 text with two labels, 48 different texts, 1 text of a label that is too "
             "rare, 2 different labels",
         ]
+        changed = {"changed_final_period": 1, "changed_typo": 9, "paraphrases": 1}
+        assert [*sizes(replace(FOUND, counts=changed))] == [
+            "stability: 1 text with a changed final period, 9 texts with a typo, 1 pair of a text "
+            "and its paraphrase"
+        ]
         nothing_slow = replace(found, scores=(), norms=(), controls=())
         assert "slow" not in "".join(sizes(nothing_slow))
 
@@ -242,7 +247,8 @@ class TestTerminal:
             "rationales": rationales.read(str(tmp_path / "m.jsonl"), texts=9).counts,
             "labels": labelled.read(str(tmp_path / "l.csv")).counts,
         }
-        assert len(read["labels"]) > 8 < len(read["rationales"]) + 3
+        assert len(read["labels"]) > 8
+        assert len(read["rationales"]) > 6
         for group, counts in read.items():
             assert {*counts} - {"rows", "texts"} <= {*BESIDE[group]}, group
         told = re.findall(r'"(\w+)": ', inspect.getsource(prompt_gains.probe_all))

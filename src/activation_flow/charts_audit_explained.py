@@ -96,7 +96,8 @@ def plausible(found: AuditResult) -> Any:
 
 def _usual(rows: Sequence[Any]) -> int:
     """Of how many texts most rows are."""
-    return Counter(row.texts for row in rows).most_common(1)[0][0]
+    usual: int = Counter(row.texts for row in rows).most_common(1)[0][0]
+    return usual
 
 
 def drawable_faithful(found: AuditResult) -> list[FaithfulRow]:

@@ -27,6 +27,11 @@ _COUNTS = {
     "sample": "texts in the sample of slow scores",
     "explained": "texts for gradients",
     "perturbed": "texts from which words are removed",
+    "changed_case": "texts of changed case",
+    "changed_final_period": "texts with a changed final period",
+    "changed_prefix": "texts with a prefix",
+    "changed_typo": "texts with a typo",
+    "paraphrases": "pairs of a text and its paraphrase",
 }
 # What is told together, and what need not be told where it is as many as another.
 _GROUPS = {
@@ -35,6 +40,9 @@ _GROUPS = {
         *("texts", "long", "windows", "sample", "explained", "perturbed"),
     ),
     "tokens": ("tokens", "content", "function", "punctuation", "special", "unknown", "types"),
+    "stability": (
+        *("changed_case", "changed_final_period", "changed_prefix", "changed_typo", "paraphrases"),
+    ),
 }
 _SAME_AS = {"distinct": "texts", "sampled": "texts", "windows": "texts"}
 _OF_FILE = {
@@ -55,6 +63,7 @@ BESIDE: Mapping[str, Mapping[str, str]] = {
     "rationales": {
         **_OF_FILE,
         "rejected": "texts that could not be read",
+        "differing": "texts of which rows mark different words",
         "unmarked": "texts without a marked word",
         "all_marked": "texts with all words marked",
     },
@@ -67,6 +76,8 @@ BESIDE: Mapping[str, Mapping[str, str]] = {
         "two_labels": "texts with two labels",
         "rare": "texts of a label that is too rare",
         "unread": "texts that the model could not read",
+        "alike": "texts that the model reads as another one",
+        "alike_two_labels": "texts read alike with two labels",
         "labels": "different labels",
         "unsettled": "probes that did not come to rest",
     },
