@@ -42,6 +42,8 @@ def made_faithful(**ahead):
                 tau=0.2,
                 pieces=1.2,
                 texts=40,
+                norm=None if name == "norm" else 0.7,
+                compared=0 if name == "norm" else 40,
             )
         )
     return tuple(rows)
@@ -69,6 +71,8 @@ def made_plausible(**ahead):
                 difference_interval=interval,
                 texts=50,
                 words=600,
+                norm=None if name == "norm" else 0.6,
+                compared=0 if name == "norm" else 50,
             )
         )
     return tuple(rows)

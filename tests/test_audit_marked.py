@@ -71,8 +71,12 @@ def test_each_score_has_a_row_and_c6_tells_of_it(judged):
     of = {row.score: row for row in found.plausible if row.layer is None}
     assert (of["gradient_input"].texts, of["attention"].texts) == (2, of["random"].texts)
     assert found.counts["rationales"] == len(MARKED)
-    # Only two texts of the corpus were perturbed.
-    assert found.claim("C6").sentence.endswith("faithfulness: 2 texts have a number; it takes 10.")
+    # Only two texts of the corpus were perturbed: it is by the marks alone.
+    claim = found.claim("C6")
+    few = "faithfulness: 2 texts have a number; it takes 10"
+    assert f"That is by plausibility alone ({few})." in claim.sentence
+    assert claim.effect == of["attention"].difference
+    assert claim.n["texts"] == of["attention"].texts > 10
 
 
 def test_what_is_said_of_marked_texts_names_their_file(judged):
@@ -126,12 +130,15 @@ def test_what_cannot_be_read_is_told(bert, tmp_path):
         lines[0],
         "",
         json.dumps({"words": ["One", "two"], "rationale": [0, 0]}),
+        json.dumps({"words": ["A", "dreadful", "\u200b", "day"], "rationale": [0, 1, 0, 0]}),
     ]
     path = written(tmp_path / "a.jsonl", [*lines, *more])
     found = audit(bert, FEW, rationales=path, **C11)
     (refused,) = (note for note in found.notes if "that the model cannot read" in note)
     assert refused.startswith(f"texts of {path} that the model cannot read, left out: 1 (text ")
-    assert found.counts["rationales"] == len(MARKED)
+    assert found.counts["rationales"] == len(MARKED) + 1
+    dropped = f"{path}: words that the tokenizer drops, left out: 1, of them 0 marked"
+    assert dropped in found.notes
     (bad,) = (note for note in found.notes if "rationales that cannot be read" in note)
     assert f"{path}, line {len(SENTENCES) + 1}" in bad
     assert any("no word is marked in 2" in note for note in found.notes)

@@ -152,17 +152,31 @@ def test_the_measure_with_the_larger_p_decides():
     assert found.tested.method == "Student's t over texts and word types"
 
 
-def test_one_measure_that_cannot_be_tested_leaves_the_claim_untested():
+def test_a_measure_that_cannot_be_tested_leaves_it_to_the_other():
     numbers, share, text, type_ = made(8)
     good = measure(numbers, share, text, type_)
     few = measure(np.where(np.arange(40) < 9, numbers, np.nan), share, text, type_, "marks")
-    found = better_than_attention([good, few])
-    assert found.tested.missing == "marks: 9 texts have a number; it takes 10"
-    assert (found.tested.effect, found.measure, len(found.means)) == (None, "marks", 2)
-    few = measure(numbers, share, text, type_ % 4, "marks")
-    missing = better_than_attention([good, few]).tested.missing
-    assert missing == "marks: 4 different word types; it takes 5"
+    for measures in ([good, few], [few, good]):
+        found = better_than_attention(measures)
+        assert found.tested == better_than_attention([good]).tested
+        assert (found.measure, len(found.means)) == ("made", 2)
+        assert found.lacking == {"marks": "9 texts have a number; it takes 10"}
+    types = measure(numbers, share, text, type_ % 4, "removal")
+    found = better_than_attention([types, few])
+    assert found.tested.missing == (
+        "removal: 4 different word types; it takes 5; marks: 9 texts have a number; it takes 10"
+    )
+    assert (found.tested.effect, found.measure, len(found.means)) == (None, "", 2)
     assert better_than_attention([]).tested.missing == "nothing was measured"
+
+
+def test_a_measure_without_numbers_is_told_beside_the_other():
+    good = measure(*made(8))
+    found = better_than_attention([good], {"removal": "no head"})
+    assert found.tested == better_than_attention([good]).tested
+    assert found.lacking == {"removal": "no head"}
+    none = better_than_attention([], {"removal": "no head", "marks": "no head"})
+    assert none.tested.missing == "removal and marks: no head"
 
 
 def test_shares_of_marked_words_are_a_half_of_each_text():

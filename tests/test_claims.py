@@ -8,7 +8,7 @@ from activation_flow import claims, verdicts
 from activation_flow.claim_tests import MIN_TEXTS, MIN_TYPES
 from activation_flow.claims import DECLARED, Declared
 
-IDS = ("C1", "C2", "C3", "C4", "C5", "C7", "C8", "C9")
+IDS = tuple(f"C{k}" for k in range(1, 12))
 
 
 def test_each_once_and_in_order():

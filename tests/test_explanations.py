@@ -9,6 +9,7 @@ from test_auditing import SENTENCES
 
 import activation_flow as af
 from activation_flow import attention, audit_tests, auditing
+from activation_flow.audit_data import Score
 from activation_flow.audit_tables import NOT_TESTABLE
 from activation_flow.auditing import audit
 
@@ -87,9 +88,26 @@ def test_without_marks_faithfulness_alone_is_asked(judged):
 
 def test_nothing_measured_is_said(judged):
     _, explanations = judged
-    nothing = replace(explanations, explained=None)
-    assert nothing.better([]).tested.missing == "nothing was measured"
+    nothing = replace(explanations, explained=None, marked=None)
+    assert nothing.better([]).tested.missing == "faithfulness: it was not measured"
     assert nothing.faithful_rows([]) == ()
+
+
+def test_without_faithfulness_marks_alone_are_asked(judged):
+    _, explanations = judged
+    explained = replace(explanations.explained, faithful=None, missing="faithfulness: no head")
+    alone = replace(explanations, explained=explained).better([])
+    assert alone.means == explanations.better([]).means[1:]
+    assert (alone.measure, alone.lacking) == ("plausibility", {"faithfulness": "no head"})
+    assert alone.tested.p == alone.means[0].p
+
+
+def test_where_attention_is_there_for_marked_texts_only_they_are_asked(judged):
+    _, explanations = judged
+    none = Score(name="attention", title="a", layer=None, values=np.empty(0), missing="no memory")
+    found = explanations.better([none])
+    assert found.measure == "plausibility"
+    assert found.lacking == {"faithfulness": "there is no attention (no memory)"}
 
 
 def test_without_attention_c6_says_why(bert, monkeypatch):
@@ -101,7 +119,7 @@ def test_without_attention_c6_says_why(bert, monkeypatch):
     claim = found.claim("C6")
     assert (claim.verdict, claim.sentence) == (
         NOT_TESTABLE,
-        "Not testable: there is no attention (it gives no attention weights).",
+        "Not testable: faithfulness: there is no attention (it gives no attention weights).",
     )
     rows = {(row.score, row.layer): row for row in found.faithful if row.main}
     assert rows["attention", None].missing == "it gives no attention weights"

@@ -175,10 +175,15 @@ def test_texts_and_scores_that_cannot_be_judged(additive: Any, material: Materia
     assert (random.title, random.role, a.difference) == ("random", "control", None)
     ahead = found.ahead(("a", None), ("holed", None))
     assert holed_.difference == pytest.approx(np.nanmean(ahead))
+    assert (a.compared, holed_.compared, none.compared, random.compared) == (0, 3, 0, 4)
+    assert holed_.norm == pytest.approx(found.normalised[0, [0, 2, 3]].mean())
+    assert holed_.norm - holed_.difference == pytest.approx(holed_.normalised)
+    assert (a.norm, none.norm) == (None, None)
     assert [row.main for row in rows] == [True] * 4 + [False] * 12
     assert all(row.normalised is None and row.tau is None for row in rows[4:])
     last = found.moved[3].comprehensiveness
     assert rows[-1].difference == pytest.approx((last[0] - last[3]).mean())
+    assert rows[-1].norm == pytest.approx(last[0].mean())
     with pytest.raises(ActivationFlowError, match="no text of the sample has 2 words"):
         of_sum(additive, material, scores, texts=[5])
 
@@ -190,7 +195,8 @@ def test_equal_orders_have_no_bounds(additive: Any, material: Material) -> None:
     assert np.isnan(found.tau).all()
     assert (found.moved[0].comprehensiveness == 0).all()
     assert "5 texts have no bounds: all random orders give the same" in found.notes
-    row = faithful_rows.rows(found, [score("a", np.empty(0))], ("a", None))[0]
+    row, random, *_ = faithful_rows.rows(found, [score("a", np.empty(0))], ("a", None))
+    assert (random.texts, random.compared, random.norm) == (5, 0, None)
     assert (row.normalised, row.tau, row.comprehensiveness, row.missing) == (None, None, 0, "")
 
 

@@ -14,10 +14,11 @@ from activation_flow.verdicts import claims
 BEHIND, UNSURE = (-0.2, (-0.3, -0.1)), (0.1, (0.0, 0.2))
 
 
-def better(tested=None, faithful=None, plausible=None, measure="faithfulness"):
+def better(tested=None, faithful=None, plausible=None, measure="faithfulness", **lacking):
+    tested = tested or outcome(0.2, 0.1, 0.3)
     return replace(
         ALL,
-        better=Better(tested=tested or outcome(0.2, 0.1, 0.3), measure=measure, means=()),
+        better=Better(tested=tested, measure=measure, means=(), lacking=lacking),
         faithful=made_faithful(**(faithful or {})),
         plausible=() if plausible is None else made_plausible(**plausible),
     )
@@ -41,14 +42,87 @@ def test_c6_asks_nothing_of_what_is_no_rival():
     assert judged(better(faithful={"random": BEHIND}), "C6")[0] == SUPPORTED
 
 
-def test_c6_leaves_out_a_rival_that_cannot_be_had():
-    found = better(faithful={"integrated": (None, None)})
-    assert judged(found, "C6")[0] == NO_BETTER  # nobody can say how far ahead
-    rows = [
-        replace(row, missing="its model has no rows") if row.score == "integrated" else row
+def without(rows, *scores, why=None):
+    """Rows of which some say why they are missing; or, without a reason, are not there."""
+    gone = {"missing": why, "difference": None, "difference_interval": None, "norm": None}
+    said = [replace(row, **gone) if row.score in scores else row for row in rows]
+    return tuple(row for row in said if why or row.score not in scores)
+
+
+RIVALS = [
+    *("gradient_input", "gradient_norm", "integrated", "integrated_second"),
+    *("frequency", "layer_0_norm"),
+]
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+@pytest.mark.parametrize("why", ["no memory", None])
+def test_c6_is_not_supported_beside_a_rival_that_was_not_compared(rival, why):
+    found = better(plausible={})
+    title = next(row.title for row in found.faithful if row.score == rival)
+    said = why or "it was not measured"
+    verdict, told = judged(replace(found, plausible=without(found.plausible, rival, why=why)), "C6")
+    assert verdict == NO_BETTER
+    assert told.endswith(f"but could not be compared with {title} (plausibility: {said}).")
+    verdict, told = judged(replace(found, faithful=without(found.faithful, rival, why=why)), "C6")
+    assert verdict == NO_BETTER
+    assert told.endswith(f"but could not be compared with {title} (faithfulness: {said}).")
+    neither = replace(
+        found,
+        faithful=without(found.faithful, rival, why=why),
+        plausible=without(found.plausible, rival, why=why),
+    )
+    verdict, told = judged(neither, "C6")
+    assert verdict == NO_BETTER
+    name = title if why else told.split("compared with ")[1].split(" (it ")[0]
+    assert told.endswith(f"but could not be compared with {name} ({said}).")
+
+
+def test_c6_names_all_that_was_not_compared_and_what_is_not_beaten():
+    found = better(faithful={"gradient_norm": UNSURE, "integrated_second": (None, None)})
+    rows = without(found.faithful, "gradient_input", "integrated", why="no memory")
+    assert judged(replace(found, faithful=rows), "C6")[1].endswith(
+        "It is better than attention, but is not shown to be better than norm of the gradient; it "
+        "could not be compared with gradient × input or integrated gradients (no memory) or "
+        "integrated gradients, second baseline (no text has both)."
+    )
+
+
+def test_c6_by_one_measure_asks_the_other_nothing_and_says_so():
+    few = "3 texts have a number; it takes 10"
+    found = better(plausible={"integrated": BEHIND}, faithful={}, plausibility=few)
+    verdict, told = judged(found, "C6")
+    assert verdict == SUPPORTED
+    assert f"That is by faithfulness alone (plausibility: {few})." in told
+    assert "precision" not in told
+    found = better(plausible={}, measure="plausibility", faithfulness="it cannot be asked")
+    verdict, told = judged(replace(found, faithful=()), "C6")
+    assert verdict == SUPPORTED
+    assert "That is by plausibility alone (faithfulness: it cannot be asked)." in told
+    assert "Removing" not in told
+    assert "alone" not in judged(better(plausible={}), "C6")[1]
+
+
+def test_c6_tells_both_numbers_over_the_texts_that_both_have():
+    found = better(plausible={"attention": (-0.036, (-0.1, 0.0))})
+    plausible = [
+        replace(row, precision=0.418, norm=0.382, chance=0.32, compared=400)
+        if row.score == "attention"
+        else replace(row, precision=0.378, chance=0.318, texts=1000)
+        for row in found.plausible
+    ]
+    faithful = [
+        replace(row, normalised=0.51, norm=0.71, compared=38) if row.score == "attention" else row
         for row in found.faithful
     ]
-    assert judged(replace(found, faithful=tuple(rows)), "C6")[0] == SUPPORTED
+    found = replace(found, plausible=tuple(plausible), faithful=tuple(faithful))
+    told = judged(found, "C6")[1]
+    assert "precision of 0.382, attention with 0.418; chance gives 0.320." in told
+    assert "by 0.710, where" in told
+    assert "attention it is 0.510, in" in told
+    of = {detail.name.split(",")[0]: detail.note for detail in details_of(found, "C6")}
+    assert of["faithfulness: norm less attention received"] == "38 texts"
+    assert of["plausibility: norm less attention received"] == "400 texts"
 
 
 @pytest.mark.parametrize(
@@ -110,10 +184,12 @@ def c10(tested=None, **probes):
 @pytest.mark.parametrize(
     ("found", "verdict", "words"),
     [
-        (c10(), SUPPORTED, "ρ is 0.800 over 5 prompts (0.300 to 0.900)."),
+        (c10(), SUPPORTED, "5 prompts (0.300 to 0.900 with other texts); of their"),
         (c10(helps=False), NO_BETTER, "no prompt is shown to help at all."),
-        (c10(outcome(0.8, -0.1, 0.9)), NOT_SUPPORTED, "that may be chance."),
-        (c10(outcome(0.8, 0.3, 0.9, p=0.2)), NOT_SUPPORTED, "that may be chance."),
+        (c10(), SUPPORTED, "; of their orders fewer than 1 in 100 give as much. "),
+        (c10(outcome(0.8, -0.1, 0.9)), NOT_SUPPORTED, "with other texts it may be gone: that may"),
+        (c10(outcome(0.8, 0.3, 0.9, p=0.2)), NOT_SUPPORTED, "20 in 100 give as much: that may be"),
+        (c10(outcome(0.8, 0.3, 0.9, p=0.046)), SUPPORTED, "orders 5 in 100 give as much. "),
         (c10(outcome(-0.8, -0.9, 0.3, p=0.9)), NOT_SUPPORTED, "no more than chance gives."),
         (c10(outcome(-0.8, -0.9, -0.3, p=0.9)), NOT_SUPPORTED, "further help less."),
     ],
@@ -121,6 +197,17 @@ def c10(tested=None, **probes):
 def test_c10(found, verdict, words):
     assert judged(found, "C10")[0] == verdict
     assert words in judged(found, "C10")[1]
+
+
+def test_c10_tells_that_other_claims_leave_no_room():
+    found = c10(outcome(0.647, 0.32, 1.0, p=0.046))
+    beside = replace(found, content=replace(found.content, p=0.9))
+    (claim,) = [claim for claim in claims(beside, ("C1", "C10")) if claim.id == "C10"]
+    assert (claim.verdict, claim.p_holm) == (NOT_SUPPORTED, pytest.approx(0.092))
+    assert (
+        "(0.320 to 1.000 with other texts); of their orders 5 in 100 give as much, more than the "
+        "other claims leave room for: that may be chance."
+    ) in claim.sentence
 
 
 def test_c10_tells_the_best_prompt_beside_the_bare_text():
@@ -152,9 +239,10 @@ def salient(tested=None, difference=0.15, interval=(0.05, 0.25)):
 @pytest.mark.parametrize(
     ("found", "verdict", "words"),
     [
-        (salient(), SUPPORTED, "in 70 of 100 pairs (0.600 to 0.800); chance gives 50, and the emb"),
+        (salient(), SUPPORTED, "in 70 of 100 pairs (60 to 80); chance gives 50, and the emb"),
         (salient(interval=(0.0, 0.3)), NO_BETTER, "but in the embeddings it is so in 55."),
         (salient(interval=None), NO_BETTER, "but in the embeddings it is so in 55."),
+        (salient(outcome(0.47, 0.443, 0.498)), NOT_SUPPORTED, "in 47 of 100 pairs (44 to 49.8)"),
         (salient(outcome(0.6, 0.5, 0.7)), NOT_SUPPORTED, "that may be chance."),
         (salient(outcome(0.6, 0.55, 0.7, p=0.2)), NOT_SUPPORTED, "that may be chance."),
         (salient(outcome(0.4, 0.3, 0.6, p=0.9)), NOT_SUPPORTED, "no more than chance gives."),

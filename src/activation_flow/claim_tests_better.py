@@ -3,8 +3,8 @@
 What is measured is one number per text; its mean and how far it would move stand in text_means.py.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,43 +47,57 @@ class Better:
     """Whether one explanation is better than another by every measure.
 
     Attributes:
-        tested: by the measure with the larger p.
+        tested: by the measure with the larger p, of those that can be tested.
         measure: that measure's name; "" where there is none.
         means: of all measures, as they were given.
+        lacking: the measures that were asked for and cannot be tested, and why.
     """
 
     tested: Tested
     measure: str
     means: tuple[Mean, ...]
+    lacking: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def better_than_attention(measures: Sequence[Measure]) -> Better:
-    """C6: strength explains better than attention, by every measure that there is.
+def better_than_attention(
+    measures: Sequence[Measure], lacking: Mapping[str, str] | None = None
+) -> Better:
+    """C6: strength explains better than attention, by every measure that can be tested.
 
     All of them must hold (an intersection-union test, Berger 1982, in which none is adjusted):
     effect, interval and p are those of the measure with the larger p.
 
     Args:
         measures: one number per text each, strength's less that of attention.
+        lacking: measures that there are no numbers of, and why.
     """
     means = tuple(
         mean_over_texts(one.per_text, one.share, one.unit_text, one.unit_type) for one in measures
     )
-    if not measures:
-        return Better(tested=untested("nothing was measured"), measure="", means=means)
-    each = [_tested(one, mean) for one, mean in zip(measures, means, strict=True)]
-    lacking = [at for at, one in enumerate(each) if one.missing]
-    at = lacking[0] if lacking else max(range(len(each)), key=lambda one: each[one].p or 0.0)
-    return Better(tested=each[at], measure=measures[at].name, means=means)
+    each = {one.name: _tested(one, mean) for one, mean in zip(measures, means, strict=True)}
+    without = dict(lacking or {}) | {name: one.missing for name, one in each.items() if one.missing}
+    found = {name: one for name, one in each.items() if not one.missing}
+    if not found:
+        return Better(tested=untested(_why(without)), measure="", means=means, lacking=without)
+    name = max(found, key=lambda name: found[name].p or 0.0)
+    return Better(tested=found[name], measure=name, means=means, lacking=without)
+
+
+def _why(lacking: Mapping[str, str]) -> str:
+    """Why nothing can be tested: each measure's reason, or the one that they share."""
+    if len({*lacking.values()}) == 1:
+        names, why = " and ".join(lacking), next(iter(lacking.values()))
+        return f"{names}: {why}"
+    return "; ".join(f"{name}: {why}" for name, why in lacking.items()) or "nothing was measured"
 
 
 def _tested(measure: Measure, mean: Mean) -> Tested:
     types = mean.spread.types if mean.spread else 0
     if mean.texts < MIN_TEXTS:
         have = "1 text has" if mean.texts == 1 else f"{mean.texts} texts have"
-        return untested(f"{measure.name}: {have} a number; it takes {MIN_TEXTS}")
+        return untested(f"{have} a number; it takes {MIN_TEXTS}")
     if types < MIN_TYPES:
-        return untested(f"{measure.name}: {few_types(types)}")
+        return untested(few_types(types))
     return Tested(
         effect=mean.value,
         interval=mean.interval,

@@ -122,11 +122,13 @@ DECLARED = (
         "lowest that random orders give) to 1 (the highest). Plausibility, where --rationales "
         "gives words that people marked: average precision. Each above 0; p: of its t over texts "
         "and word types at once. Where there are both, both must hold: effect and p are those of "
-        "the one with the larger p.",
+        "the one with the larger p. Where one of them cannot be tested (in fewer than "
+        f"{FEWEST_TEXTS} texts, say), it is the other alone, and that is told.",
         rule="supported: p after Holm below 0.05 and the interval above 0, and, in each of the "
-        "measures, better than gradients, integrated gradients, frequency and layer 0, too (the "
-        "interval of the difference above 0); no better than its baseline: better than attention, "
-        "but not than one of these; else not supported.",
+        "measures tested, better than gradients, integrated gradients, frequency and layer 0, too "
+        "(the interval of the difference above 0); no better than its baseline: better than "
+        "attention, but not than one of these, or one of these could not be compared; else not "
+        "supported.",
         effect_name="norm − attention",
         null=0.0,
     ),
@@ -176,8 +178,8 @@ DECLARED = (
         "prompts between the mean shift of the anchor from the bare text and the gain; above 0. "
         "p: share of the orders of the prompts with as large a ρ, all orders where they are few.",
         rule="supported: p after Holm below 0.05 and the interval (texts drawn anew) above 0; no "
-        "better than its baseline: so, but no prompt has a gain whose interval is above 0; else "
-        "not supported.",
+        "better than its baseline: so, but no prompt has a gain whose interval is above 0 (95 % "
+        "each, not adjusted for how many prompts there are); else not supported.",
         effect_name="ρ of shift and gain",
         null=0.0,
     ),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from activation_flow import faithful_rows, plausible
 from activation_flow.audit_data import ScoreKey
-from activation_flow.claim_tests import untested
 from activation_flow.claim_tests_better import Better, Measure, better_than_attention
 
 if TYPE_CHECKING:
@@ -41,19 +40,14 @@ class Explanations:
         return "norm", self.main
 
     def better(self, scores: "Sequence[Score]") -> Better:
-        """Better than attention, by every measure that there is.
+        """Better than attention, by every measure that can be tested.
 
         Args:
             scores: of the audited texts.
         """
-        if self.explained is None or self.explained.faithful is None:
-            missing = self.explained.missing if self.explained else "nothing was measured"
-            return Better(tested=untested(missing), measure="", means=())
-        of_marked = self.marked.scores if self.marked is not None else ()
-        none = [one.missing for one in (*scores, *of_marked) if _key(one) == ATTENTION]
-        if why := next(filter(None, none), ""):
-            return Better(tested=untested(f"there is no attention ({why})"), measure="", means=())
-        return better_than_attention([*self._measures()])
+        lacking = dict(self._lacking(scores))
+        measures = [one for one in self._measures() if one.name not in lacking]
+        return better_than_attention(measures, lacking)
 
     def faithful_rows(self, scores: "Sequence[Score]") -> "tuple[FaithfulRow, ...]":
         """How faithful each of these scores is, where that was measured."""
@@ -67,6 +61,16 @@ class Explanations:
             return ()
         return plausible.rows(self.marked.plausible, self.marked.scores, self.norm)
 
+    def _lacking(self, scores: "Sequence[Score]") -> "Iterator[tuple[str, str]]":
+        """The measures that there are no numbers of, and why; marks that nobody gave lack not."""
+        if self.explained is None or self.explained.faithful is None:
+            missing = self.explained.missing if self.explained else ""
+            yield FAITHFUL, missing.removeprefix(f"{FAITHFUL}: ") or "it was not measured"
+        elif why := _no_attention(scores):
+            yield FAITHFUL, why
+        if self.marked is not None and (why := _no_attention(self.marked.scores)):
+            yield PLAUSIBLE, why
+
     def _measures(self) -> "Iterator[Measure]":
         if self.explained is not None and self.explained.faithful is not None:
             yield _faithful(self.explained.faithful, self.norm)
@@ -74,8 +78,10 @@ class Explanations:
             yield _plausible(self.marked.plausible, self.norm)
 
 
-def _key(score: "Score") -> "ScoreKey":
-    return score.name, score.layer
+def _no_attention(scores: "Sequence[Score]") -> str:
+    """Why it is not there; "" where it is."""
+    none = (one.missing for one in scores if (one.name, one.layer) == ATTENTION)
+    return next((f"there is no attention ({why})" for why in none if why), "")
 
 
 def _faithful(found: "Faithful", norm: "ScoreKey") -> Measure:

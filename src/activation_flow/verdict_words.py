@@ -21,6 +21,13 @@ def in_100(share: float) -> str:
     return f"{100 * share:.1f}" if count == 50 and abs(share - 0.5) >= 0.0005 else str(count)
 
 
+def range_in_100(interval: Interval | None) -> str:
+    """An interval of a share, in words, as ``in_100`` counts."""
+    if interval is None or not all(map(isfinite, interval)):
+        return range_of(interval)
+    return f"{in_100(interval[0])} to {in_100(interval[1])}"
+
+
 def by_chance(more: float) -> str:
     """What is said of an effect that the test does not find."""
     return "that may be chance" if more > 0 else "no more than chance gives"
