@@ -33,7 +33,7 @@ class Slow:
         attention: scores of it, and who gets it.
         shuffled: of each copy with shuffled weights, its strengths, [layers tokens].
         notes: sentences for the reader.
-        chosen: numbers of the texts that were read.
+        chosen: numbers of the texts that are read, also where nothing could be found of them.
     """
 
     explained: Explained
@@ -85,11 +85,12 @@ def slow(
     try:
         chosen = material.stratified(tokens, encoded, asked.sample, asked.seed)
         sampled = eager.sample(encoded, tokens, chosen.tolist())
+        none = replace(none, chosen=sampled.texts)
         if not asked.parts:
-            return replace(none, chosen=sampled.texts)
+            return none
         with _opened(encoder) as (tap, why_no_attention):
             return _Passes(encoder, tap, sampled, asked, watch).run(why_no_attention)
-    except ActivationFlowError as why:
+    except eager.FAILURES as why:
         if NORMS in asked.parts:
             none = replace(none, explained=norms.unavailable(asked.layers, tokens, str(why)))
         if ATTENTION in asked.parts:
