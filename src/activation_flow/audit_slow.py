@@ -8,9 +8,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from activation_flow import attention, audit_defaults, eager, material, norms, shuffled
+from activation_flow import (
+    attention,
+    audit_defaults,
+    audit_tokens,
+    eager,
+    material,
+    norms,
+    shuffled,
+)
 from activation_flow.attention import Attention
-from activation_flow.audit_data import AuditTokens, Score, Watch
+from activation_flow.audit_data import AuditTokens, Progress, Score, Watch
 from activation_flow.data import ActivationFlowError, Strength
 from activation_flow.eager import Sample
 from activation_flow.norms import Explained
@@ -108,6 +116,18 @@ def _opened(encoder: "Encoder") -> "Iterator[tuple[Tap, str]]":
         except ActivationFlowError as problem:
             tap, why = stack.enter_context(eager.opened(encoder)), str(problem)
         yield tap, why
+
+
+def attention_of(encoder: "Encoder", encoded: "Sequence[Encoded]", progress: Progress) -> Score:
+    """Attention received, mean of all layers, of all tokens of these texts."""
+    tokens = audit_tokens.flattened([one.text for one in encoded])
+    try:
+        sampled = eager.sample(encoded, tokens, range(len(encoded)))
+        with eager.opened(encoder, "eager") as tap:
+            found = attention.scores(encoder, tap, replace(sampled, watch=progress))
+    except eager.FAILURES as why:
+        found = attention.unavailable(encoder, tokens, str(why))
+    return found.scores[0]
 
 
 @dataclass(frozen=True)
