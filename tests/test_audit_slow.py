@@ -198,3 +198,19 @@ def test_only_the_parts_that_are_asked_for(bert):
     nothing, _, told = found_by(bert, replace(ASKED, parts=frozenset()))
     assert (nothing.scores, nothing.notes, told) == ([], (), [])
     assert nothing.chosen == slow.chosen
+
+
+def test_attention_of_texts_that_no_audit_has(bert, tiny_encoder, whole):
+    encoded, _ = bert.tokenize(TEXTS)
+    told = []
+    score = audit_slow.attention_of(bert, encoded, lambda *done: told.append(done))
+    of_audit = whole[0].attention.scores[0]
+    assert (score.name, score.title, score.layer) == (of_audit.name, of_audit.title, None)
+    known = np.isfinite(of_audit.values)
+    np.testing.assert_allclose(score.values[known], of_audit.values[known], rtol=1e-5)
+    assert np.isfinite(score.values).all()
+    assert told[-1] == (len(TEXTS), len(TEXTS))
+    elsewhere = pickle.loads(pickle.dumps(tiny_encoder))
+    score = audit_slow.attention_of(elsewhere, encoded, lambda *_: None)
+    assert "came from another process" in score.missing
+    assert (score.title, score.layer) == (of_audit.title, None)
