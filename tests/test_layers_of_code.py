@@ -167,6 +167,7 @@ ORDER = (
     "prompt_vectors",
     "prompt_gains",
     "audit_pairs",
+    "stable_rows",
     "stable",
     "audit_slow",
     "texts_beside",
