@@ -23,14 +23,14 @@ HEADS = {
 
 
 @functools.cache
-def made(model_type: str, head: str, mask: bool = True) -> tuple[Any, Any]:
+def made(model_type: str, head: str, mask: bool = True, labels: int = 3) -> tuple[Any, Any]:
     """(model, tokenizer), once each; the tokenizer has a mask token if ``mask``."""
     row = TABLE[model_type]
     tokenizer = make_tokenizer(row.tokenizer, row.inputs)
     if mask and tokenizer.mask_token is None:
         tokenizer.add_special_tokens({"mask_token": "<mask>"})
     auto = getattr(transformers, HEADS[head])
-    more = {"num_labels": 3} if head == "classifier" else {}
+    more = {"num_labels": labels} if head == "classifier" else {}
     return make_model(model_type, tokenizer, auto, **more), tokenizer
 
 

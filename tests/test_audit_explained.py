@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from test_auditing import SENTENCES, without_costs
 
 import activation_flow as af
-from activation_flow import audit_explained, audit_passes, faithful, heads, identity
+from activation_flow import (
+    audit_explained,
+    audit_passes,
+    faithful,
+    gradients,
+    heads,
+    identity,
+    occlusion,
+)
 from activation_flow.audit_explained import LONGEST, judged, spread_out, within_reach
 from activation_flow.audit_tables import NOT_TESTABLE, VERDICTS
 from activation_flow.auditing import audit
@@ -155,6 +163,27 @@ def test_where_faithfulness_alone_fails_the_scores_stay(bert, monkeypatch):
     assert (found.faithful, found.counts["explained"]) == ((), 4)
 
 
+@pytest.mark.parametrize("which", ["gradients", "occlusion"])
+def test_what_fails_takes_nothing_else_with_it(bert, monkeypatch, which):
+    def fails(*_, **__):
+        raise RuntimeError("not enough memory")
+
+    module, name = {"gradients": (gradients, "scores"), "occlusion": (occlusion, "score")}[which]
+    monkeypatch.setattr(module, name, fails)
+    found = audit(bert, FEW, **QUICK)
+    missing = {row.score: row.missing for row in found.scores if row.score in MEASURED}
+    lost = {name for name in MEASURED if (name == "occlusion") == (which == "occlusion")}
+    assert {name for name, why in missing.items() if why} == lost
+    assert {missing[name] for name in lost} == {"not enough memory"}
+    is_not = "are not" if which == "gradients" else "is not"
+    assert f"{which} {is_not} available: not enough memory" in found.notes
+    texts = {row.score: row.texts for row in found.faithful if row.main}
+    assert {name: texts[name] for name in ("norm", *MEASURED)} == {
+        name: 0 if name in lost else 2 for name in ("norm", *MEASURED)
+    }
+    assert (found.counts["explained"], found.counts["perturbed"]) == (4, 2)
+
+
 def test_texts_of_several_windows_only(bert):
     found = audit(bert, FEW, max_length=8, **QUICK)
     assert found.counts["explained"] == 0
@@ -182,6 +211,7 @@ def test_live_models_with_heads(model_type, head, told, asked):
     found = audit(encoder, FEW, **{**QUICK, "explained": 3, "sample": 3})
     assert any(note.endswith(told) and "gradients" in note for note in found.notes)
     assert any(told in note and "faithfulness over 2 texts" in note for note in found.notes)
+    assert (audit_explained.AT_THE_END in found.notes) == (head == "next")
     rows = [row for row in found.faithful if row.main]
     assert {row.output for row in rows} == {asked}
     assert {row.missing for row in found.faithful} == {""}

@@ -74,7 +74,7 @@ def test_a_part_alone(bert, part, tmp_path):
     path = tmp_path / "a.json"
     found.save(path)
     assert af.load(path).to_dict() == found.to_dict()
-    assert found.claims or "No claim was tested." in repr(found)
+    assert found.claims or "No claim was asked for." in repr(found)
     assert found.claims or "verdict" not in repr(found)
 
 
@@ -95,7 +95,7 @@ def test_pages_tables_and_charts_of_a_part(bert, part, tmp_path):
     found.chart()
     page = (tmp_path / "a.html").read_text("utf-8")
     assert found._repr_html_()
-    assert "No claim was tested" in page
+    assert "No claim was asked for" in page
 
 
 def test_holm_is_over_those_that_ran(bert):

@@ -77,9 +77,9 @@ def test_controls(bert, monkeypatch):
     assert len(found_by(bert, replace(asked, controls=True))[0].shuffled) == COPIES
 
 
-def all_missing(slow, why):
+def all_missing(slow, why, chosen=4):
     assert slow.shuffled == ()
-    assert len(slow.chosen) == 0
+    assert len(slow.chosen) == chosen  # others may still read them
     assert slow.scores
     for score in slow.scores:
         assert why in score.missing
@@ -107,7 +107,7 @@ def test_texts_of_several_windows_only(bert):
     encoded, _ = bert.tokenize(TEXTS, max_length=6)
     tokens = tokens_of(encoded)
     slow = audit_slow.slow(bert, encoded, tokens, ASKED, lambda *_: None)
-    all_missing(slow, "in one window")
+    all_missing(slow, "in one window", chosen=0)
 
 
 def test_a_model_without_attention(tiny):
@@ -122,6 +122,14 @@ def test_a_model_without_attention(tiny):
     before = [s for s in slow.explained.scores if s.name == norms.BEFORE[0] and not s.missing]
     assert [row.layer for row in slow.explained.norms] == [0, 1, 2]
     assert all(np.isfinite(score.values).any() for score in before)
+
+
+def test_torch_may_fail_in_its_own_way(bert, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("not enough memory")
+
+    monkeypatch.setattr(eager, "opened", fails)
+    all_missing(found_by(bert)[0], "not enough memory")
 
 
 def test_attention_that_cannot_be_eager(tiny):
@@ -190,3 +198,19 @@ def test_only_the_parts_that_are_asked_for(bert):
     nothing, _, told = found_by(bert, replace(ASKED, parts=frozenset()))
     assert (nothing.scores, nothing.notes, told) == ([], (), [])
     assert nothing.chosen == slow.chosen
+
+
+def test_attention_of_texts_that_no_audit_has(bert, tiny_encoder, whole):
+    encoded, _ = bert.tokenize(TEXTS)
+    told = []
+    score = audit_slow.attention_of(bert, encoded, lambda *done: told.append(done))
+    of_audit = whole[0].attention.scores[0]
+    assert (score.name, score.title, score.layer) == (of_audit.name, of_audit.title, None)
+    known = np.isfinite(of_audit.values)
+    np.testing.assert_allclose(score.values[known], of_audit.values[known], rtol=1e-5)
+    assert np.isfinite(score.values).all()
+    assert told[-1] == (len(TEXTS), len(TEXTS))
+    elsewhere = pickle.loads(pickle.dumps(tiny_encoder))
+    score = audit_slow.attention_of(elsewhere, encoded, lambda *_: None)
+    assert "came from another process" in score.missing
+    assert (score.title, score.layer) == (of_audit.title, None)

@@ -1,11 +1,13 @@
 """What is seen of faithfulness, plausibility, prompts and stability; and of an audit without."""
 
+import inspect
 import io
 import json
 import re
 import shlex
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +16,23 @@ from explained_results import PROMPTS
 from pictures import data, texts
 from rich.console import Console
 
-from activation_flow import document_audit, drawing, html_audit, report_audit
+from activation_flow import (
+    document_audit,
+    drawing,
+    html_audit,
+    labelled,
+    prompt_gains,
+    rationales,
+    report_audit,
+)
 from activation_flow.data import ActivationFlowError
 from activation_flow.document_audit import LATER
 from activation_flow.explanation_tables import FaithfulRow
-from activation_flow.picture_audit import effect_text, sizes
+from activation_flow.picture_audit import effect_text
+from activation_flow.picture_counts import BESIDE, sizes
 from activation_flow.picture_explained import listed
 from activation_flow.sentences_explained import TITLES, cost_line, explained_definitions
+from activation_flow.verdicts_better import RIVALS
 
 FOUND = audit_result()
 WITHOUT = audit_result(**dict.fromkeys(LATER, ()))
@@ -88,9 +100,9 @@ class TestTerminal:
 
     def test_changes_at_the_layer_of_the_claims_beside_the_embeddings(self) -> None:
         read = part(printed(), "stable")
-        assert "typo, layer 4 0.640 [0.620, 0.660] 0.540 [0.510, 0.570] 0.161 0.0 %" in read
-        assert "typo, layer 0 0.690" in read
-        assert "typo, layer 2" not in read
+        assert "typo 4 0.640 [0.620, 0.660] 0.540 [0.510, 0.570] 0.161 0.0 %" in read
+        assert "typo 0 0.690" in read
+        assert "typo 2 " not in read
         assert "not available: paraphrase (no --paraphrases were given)" in read
 
     def test_all_has_every_row_in_a_table_for_each_output_vector_and_layer(self) -> None:
@@ -100,7 +112,7 @@ class TestTerminal:
         assert read.count(" vector, layer ") == 4
         assert part(read, "faithful").count("norm, layer 6") == 3
         assert "norm, layer 6 0.372" in part(read, "plausible")
-        assert "typo, layer 2" in read
+        assert "typo 2 " in read
         assert "more rows" not in read
 
     def test_nothing_is_said_of_what_was_not_measured(self) -> None:
@@ -124,11 +136,75 @@ class TestTerminal:
 
     def test_the_norm_and_random_numbers_are_never_left_out(self) -> None:
         rows = [row for row in FOUND.faithful if row.main]
-        assert [row.score for row in listed(rows, 3)] == ["occlusion", "norm", "random"]
-        elsewhere = replace(rows[4], layer=0, difference=0.01)  # the norm, but not that of C6
-        assert listed([elsewhere, *rows], 3) == [elsewhere, rows[4], rows[7]]
+        few = [row for row in rows if row.score in ("norm", "random", "occlusion", "standardised")]
+        assert [row.score for row in listed(few, 3)] == ["occlusion", "norm", "random"]
+        elsewhere = replace(few[1], layer=0, difference=0.01)  # the norm, but not that of C6
+        assert listed([elsewhere, *few], 3) == [elsewhere, few[1], few[3]]
         assert listed(rows[-1:]) == []
         assert len(listed(rows, 50)) == len(rows) - 1
+
+    def test_nor_is_what_c6_sets_beside_it(self) -> None:
+        first, *_, last = [row for row in FOUND.plausible if not row.missing and row.layer != 6]
+        many = [replace(first, score=f"s{n}", precision=0.9 - n / 100) for n in range(20)]
+        asked = [replace(last, score=name) for name in ("attention", *RIVALS)]
+        shown = listed([*many, *asked])
+        assert len(shown) == 12
+        assert shown[-len(asked) :] == asked
+
+    def test_of_equal_rows_one_goes_first(self) -> None:
+        one = next(row for row in FOUND.plausible if row.score == "integrated")
+        twin = replace(one, score="integrated_signed", title="signed")
+        worse = replace(one, score="worse", precision=0.1)
+        assert listed([twin, one, worse], 2) == [one, worse]
+        assert listed([replace(one, score="a"), replace(one, score="b"), worse], 2)[1] == worse
+        assert listed([twin, one], 2) == [twin, one]
+
+    def test_the_norm_on_the_same_texts_where_texts_differ(self) -> None:
+        first, *rest = FOUND.plausible
+        odd = replace(first, texts=100, chance=0.31, norm=0.4567, compared=99)
+        found = replace(FOUND, plausible=(odd, *rest))
+        assert "norm's" in part(printed(found, 120), "plausible")
+        assert "0.433 [0.403, 0.463] 0.310 0.457 0.008" in part(printed(found, 120), "plausible")
+        assert "0.457 0.008" in part(printed(found, 80, everything=True), "plausible")
+        assert "0.008 [−0.012, 0.028] 0.457 99 " in words(found)
+        assert "0.457" not in part(printed(), "plausible")
+
+    def test_at_80_columns_each_is_one_table(self) -> None:
+        first, *rest = FOUND.plausible
+        found = replace(FOUND, plausible=(replace(first, texts=100, chance=0.3, norm=0.4), *rest))
+        read = printed(found, 80)
+        assert part(read, "plausible").count("score ") == 1
+        assert "AP [95 %] chance norm − it [95 %] texts" in part(read, "plausible")
+        assert part(read, "stable").count("change layer") == 1
+        assert part(read, "stable").startswith(f"{TITLES['stable']} 400 texts change layer τ")
+
+    def test_texts_of_changes_are_told_once(self) -> None:
+        odd = [replace(row, texts=374) if row.change == "typo" else row for row in FOUND.stable]
+        read = part(printed(replace(FOUND, stable=tuple(odd))), "stable")
+        assert "400 texts; typo 374 change" in read
+
+    def test_what_is_of_all_layers_says_so(self) -> None:
+        row = replace(FOUND.stable[0], score="attention", title="attention received", layer=None)
+        found = replace(FOUND, stable=(*FOUND.stable, row))
+        assert "case, attention received all 0.930" in part(printed(found, 120), "stable")
+        assert "case attention received all 0.930" in words(found)
+        assert "case, attention received, all layers" in texts(found.chart("stable"))
+
+    def test_notes_are_told_once(self) -> None:
+        found = replace(FOUND, notes=("the same", "another", "the same"))
+        assert printed(found).count("the same another") == 1
+        assert "the same another the same" not in printed(found)
+        assert page(found).count("<li>the same</li>") == 1
+
+    def test_the_gap_is_told_once_in_a_row(self) -> None:
+        said = "completeness gap 1.2 %"
+        assert said in words(FOUND)
+        noted = tuple(
+            row if row.gap is None else replace(row, note=f"50 steps; {said}; over 9 texts")
+            for row in FOUND.scores
+        )
+        assert f"{said}; over 9 texts; {said}" not in words(replace(FOUND, scores=noted))
+        assert words(replace(FOUND, scores=noted)).count(said) == words(FOUND).count(said)
 
     def test_the_embeddings_are_told_once(self) -> None:
         norm = next(row for row in FOUND.plausible if row.score == "norm")
@@ -137,26 +213,96 @@ class TestTerminal:
         assert "norm, layer 0" in part(printed(found, everything=True), "plausible")
 
     def test_counts_have_words(self) -> None:
-        counts = {"texts": 5, "perturbed": 1, "labels": 400, "labels_blank": 2, "paraphrases": 1}
-        assert [*sizes(replace(FOUND, counts=counts))] == [
-            "texts: 5 texts, 1 text from which words are removed",
-            "labels: 400 texts with labels, 2 labels blank",
-            "paraphrases: 1 pair of a text and its paraphrase",
+        of_texts = {"texts": 5, "perturbed": 1, "sample": 5, "tokens": 9}
+        of_labels = {
+            **{"rows": 51, "blank": 0, "without_label": 1, "repeated": 2, "two_labels": 1},
+            **{"distinct": 48, "rare": 1, "unread": 0, "texts": 47, "labels": 2, "unsettled": 0},
+        }
+        marked = {"rows": 60, "duplicates": 1, "unmarked": 3, "distinct": 60}
+        counts = of_texts | {"labels": 47, **{f"labels_{k}": n for k, n in of_labels.items()}}
+        counts |= {"rationales": 60, **{f"rationales_{k}": n for k, n in marked.items()}}
+        found = replace(FOUND, counts=counts)
+        assert [*sizes(found)] == [
+            "texts: 5 texts, 5 texts in the sample of slow scores, 1 text from which words are "
+            "removed",
+            "tokens: 9 tokens",
+            "rationales: 60 texts; 1 text that stood there before, 3 texts without a marked word",
+            "labels: 47 texts of 51 rows; 1 row without a label, 2 rows of a text that stood there "
+            "before, 1 text with two labels, 48 different texts, 1 text of a label that is too "
+            "rare, 2 different labels",
         ]
+        changed = {"changed_final_period": 1, "changed_typo": 9, "paraphrases": 1}
+        assert [*sizes(replace(FOUND, counts=changed))] == [
+            "stability: 1 text with a changed final period, 9 texts with a typo, 1 pair of a text "
+            "and its paraphrase"
+        ]
+        nothing_slow = replace(found, scores=(), norms=(), controls=())
+        assert "slow" not in "".join(sizes(nothing_slow))
+
+    def test_every_count_of_a_file_has_words(self, tmp_path: Path) -> None:
+        rows = [{"words": ["so", "good"], "rationale": [0, 1]}]
+        (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        (tmp_path / "l.csv").write_text("text,label\na,b\n")
+        read = {
+            "rationales": rationales.read(str(tmp_path / "m.jsonl"), texts=9).counts,
+            "labels": labelled.read(str(tmp_path / "l.csv")).counts,
+        }
+        assert len(read["labels"]) > 8
+        assert len(read["rationales"]) > 6
+        for group, counts in read.items():
+            assert {*counts} - {"rows", "texts"} <= {*BESIDE[group]}, group
+        told = re.findall(r'"(\w+)": ', inspect.getsource(prompt_gains.probe_all))
+        assert {"unread", "unsettled"} <= {*told} <= {*BESIDE["labels"], "texts"}
+
+
+class TestParts:
+    def test_of_stability_alone_no_claims_and_no_scores(self) -> None:
+        found = replace(WITHOUT, stable=FOUND.stable, claims=(), norms=(), controls=())
+        assert found.scores
+        for read in (printed(found), printed(found, everything=True), words(found)):
+            assert "No claim was asked for. Stability" in read
+            for gone in ("p Holm", "Scores", "The norm takes", "draws, seed"):
+                assert gone not in read, gone
+        assert "verdict" not in repr(found)
+        assert "afn-claims" not in page(found)
+
+    def test_scores_where_a_claim_rests_on_them(self) -> None:
+        found = replace(WITHOUT, norms=(), claims=(FOUND.claim("C6"),))
+        assert "Scores, layer 4" in printed(found)
+        assert "Scores" not in printed(replace(found, claims=(FOUND.claim("C10"),)))
+
+    def test_one_empty_line_between_parts(self) -> None:
+        out = io.StringIO()
+        report_audit.print_terminal(FOUND, Console(file=out, width=100, highlight=False))
+        lines = [line.strip() for line in out.getvalue().split("\n")]
+        assert not [n for n in range(1, len(lines) - 2) if not lines[n] and not lines[n + 1]]
+        titled = [*TITLES.values(), "Scores, layer 4 of 6 (exploratory)", "Notes"]
+        assert not [title for title in titled if lines[lines.index(title) - 1]]
 
 
 class TestCost:
-    SAID = "The norm takes 0.21 s per 1,000 tokens; "
+    SAID = "The norm takes 0.21 s per 1,000 tokens in the audit's engine; in the live model "
 
     def test_attention_and_the_dearest(self) -> None:
-        said = "attention received 19 times as much, integrated gradients (the dearest) 180 times"
-        assert f"{self.SAID}{said} as much." in printed()
-        assert f"{self.SAID}{said} as much." in words(FOUND)
+        said = "attention received 3.94 s (19 times), integrated gradients, the dearest, 37.8 s ("
+        assert f"{self.SAID}{said}180 times)." in printed()
+        assert f"{self.SAID}{said}180 times)." in words(FOUND)
 
     def test_one_that_is_both(self) -> None:
         scores = tuple(row for row in FOUND.scores if row.score != "integrated")
         said = cost_line(replace(FOUND, scores=scores))
-        assert said == f"{self.SAID}attention received (the dearest) 19 times as much."
+        assert said == f"{self.SAID}attention received, the dearest, 3.94 s (19 times)."
+
+    def test_what_shares_the_pass_of_the_norm_is_not_compared(self) -> None:
+        norm = next(row for row in FOUND.scores if row.role == "strength" and row.layer == 4)
+        base = replace(norm, role="baseline", layer=None)
+        cheap = [
+            replace(base, score="layer_0_norm", seconds_per_1000_tokens=0.3),
+            replace(base, score="embedding_row", seconds_per_1000_tokens=0.001),
+            replace(base, score="before_norm", role="variant", seconds_per_1000_tokens=0.4),
+            replace(base, score="of_the_same_pass"),
+        ]
+        assert cost_line(replace(FOUND, scores=(norm, *cheap))) == ""
 
     @pytest.mark.parametrize("known", [{"norm"}, {"attention", "integrated"}, set()])
     def test_nothing_where_there_is_nothing_to_compare(self, known: set[str]) -> None:
@@ -253,6 +399,20 @@ class TestCharts:
         for name, (null, said) in lines.items():
             assert data(FOUND.chart(name), "null") == [{"null": null, "said": said}]
         assert [row["chance"] for row in data(FOUND.chart("stable"), "chance")] == [0.161] * 8
+
+    def test_chances_that_differ_are_beside_each_row(self) -> None:
+        first, *rest = FOUND.plausible
+        chart = replace(FOUND, plausible=(replace(first, chance=0.31, texts=100), *rest)).chart(
+            "plausible"
+        )
+        strokes = [row["chance"] for row in data(chart, "chance")]
+        assert sorted(strokes) == [0.31] + [0.348] * (len(strokes) - 1)
+        assert len(strokes) == 9
+        assert not data(chart, "null")
+        drawn = texts(chart)
+        assert any("100 to 1,131 texts" in text for text in drawn)
+        assert "occlusion (each word masked) (100 texts)" in drawn
+        assert "norm" in drawn
 
     def test_every_prompt_has_its_number(self) -> None:
         drawn = texts(FOUND.chart("prompts"))

@@ -140,6 +140,23 @@ def test_other_texts_and_their_order_change_nothing(additive: Any, material: Mat
     for name in ("normalised", "normalised_sufficiency", "tau", "pieces"):
         np.testing.assert_array_equal(getattr(some, name), getattr(all_, name)[:, [1, 3]])
         np.testing.assert_array_equal(getattr(some, name), getattr(again, name))
+    # Nor does the place of a text: one more before it, or all the other way round.
+    encoded, n = material[0], len(material[0])
+    for order in ([0, *range(n)], [*range(n)][::-1]):
+        others = [encoded[k] for k in order]
+        turned = tokens_of(others)
+        moved = np.concatenate([values[tokens.text == k] for k in order])
+        found = of_sum(
+            additive,
+            (others, turned, units.of_words(others, turned)),
+            [score("a", moved)],
+            texts=[at for at, k in enumerate(order) if k in (1, 3) and at],
+        )
+        same = {k: found.text.tolist().index(at) for at, k in enumerate(order) if k in (1, 3)}
+        for name in ("normalised", "normalised_sufficiency", "tau", "pieces"):
+            np.testing.assert_array_equal(
+                getattr(found, name)[:, [same[1], same[3]]], getattr(some, name)
+            )
     other = of_sum(additive, material, [score("a", values)], seed=2)
     assert (other.normalised != all_.normalised).any()
 

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,19 @@ import torch
 from architectures import TEXTS
 from audit_tokens import tokens_of
 from headed_models import made, opened, sample_of, unit_of
+from tokenizers import processors
 
 import activation_flow as af
-from activation_flow import eager, gradients, headed_passes, heads, integrated, outputs, units
+from activation_flow import (
+    eager,
+    gradients,
+    headed_passes,
+    heads,
+    integrated,
+    occlusion,
+    outputs,
+    units,
+)
 from activation_flow.data import ActivationFlowError
 
 KINDS = [("bert", "mlm"), ("gpt2", "next"), ("distilbert", "classifier"), ("roberta", "base")]
@@ -129,6 +140,48 @@ def test_scores(
         assert score.gap == pytest.approx(off / of, rel=0.05, abs=1e-4)
         assert f"row of the {second if name == 'integrated_second' else first}" in score.note
         assert "3 steps, completeness gap" in score.note
+
+
+def test_the_pass_that_asks_what_the_model_says_is_paid_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    questions = outputs.questions
+
+    def slowly(*given: Any) -> Any:
+        sleep(0.3)
+        return questions(*given)
+
+    monkeypatch.setattr(outputs, "questions", slowly)
+    encoder = af.Encoder.from_pretrained(made("bert", "base"), engine="torch")
+    sampled, words = sample_of(encoder, TEXTS[:1])
+    with heads.opened(encoder) as headed:
+        scores, _ = gradients.scores(encoder, headed, sampled, words, steps=1)
+    for score in scores:
+        assert score.seconds_per_1000_tokens is not None
+        assert score.seconds_per_1000_tokens >= 0.3 * 1000 / len(sampled)
+
+
+def test_a_token_that_nothing_follows_has_0_in_a_next_word_model_and_it_is_said() -> None:
+    for head in ("next", "base"):
+        model, tokenizer = made("gpt2", head)
+        tokenizer = copy.deepcopy(tokenizer)
+        plain = processors.TemplateProcessing(single="$A", pair="$A $B:1", special_tokens=[])
+        tokenizer.backend_tokenizer.post_processor = plain
+        encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch")
+        sampled, words = sample_of(encoder, ["the dog saw a", "A dog ran", "in the park"])
+        last = np.flatnonzero(np.diff(sampled.tokens.text, append=3))
+        single = last[words.pieces[words.of_token[last]] == 1]
+        assert len(single)
+        with heads.opened(encoder) as headed:
+            scores, _ = gradients.scores(encoder, headed, sampled, words, steps=2)
+            (hidden,) = occlusion.score(encoder, headed, sampled, words)
+        for score in scores:
+            assert (abs(score.values[last]) < 1e-12).all() == (head == "next")
+            assert (np.delete(score.values, last) != 0).all()
+            told = "0 by construction for a token that nothing follows" in score.note
+            assert told == (head == "next")
+        assert (abs(hidden.values[single]) < 1e-6).all() == (head == "next")
+        assert ("of one token that nothing follows; over" in hidden.note) == (head == "next")
 
 
 def test_scores_do_not_hang_on_the_order_of_texts() -> None:

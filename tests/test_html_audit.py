@@ -54,7 +54,7 @@ def test_the_first_screen_is_verdicts_in_sentences(fragment: str) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        ([], "No claim was tested."),
+        ([], "No claim was asked for."),
         (["supported"], "Of 1 claim, 1 is supported."),
         (["not testable"] * 2, "Of 2 claims, 2 cannot be tested."),
         (
@@ -173,5 +173,5 @@ def test_an_audit_of_almost_nothing_is_a_page_too(afn: Any, tmp_path: Path) -> N
     assert code == 0
     assert out.startswith(f"{tmp_path / 'a.html'}: an audit, ")
     read = words((tmp_path / "a.html").read_text("utf-8"))
-    assert "No claim was tested." in read
+    assert "No claim was asked for." in read
     assert "Makes this page's numbers again" not in read  # texts given in Python: no command

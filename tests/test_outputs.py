@@ -1,5 +1,6 @@
 """What a model is asked, against plain calls of transformers, one text at a time."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,41 @@ def test_f_is_what_transformers_gives(model_type: str, head: str) -> None:
                 rows = headed_passes.rows(headed, question.ids)
                 both = outputs.differentiable(headed, question, torch.stack([rows, rows]))
                 np.testing.assert_allclose(both.detach(), [truth] * 2, rtol=1e-5)
+
+
+def test_of_one_logit_the_side_that_it_is_on_is_asked() -> None:
+    model, tokenizer = made("bert", "classifier", labels=1)
+    for bias, sign in ((-9.0, -1), (9.0, 1)):
+        turned = copy.deepcopy(model)
+        turned.classifier.bias.data.fill_(bias)
+        with opened((turned, tokenizer)) as (headed, sampled, words):
+            assert "with the sign that it has for the unchanged text" in headed.note
+            (question,) = outputs.questions(headed, sampled.encoded[1], unit_of(sampled, words, 1))
+            held = outputs.held_out(headed, sampled.encoded[1], unit_of(sampled, words, 1), 0)
+            logit = float(turned(torch.tensor(question.ids)[None]).logits)
+            assert np.sign(logit) == sign
+            for one in (question, held):
+                np.testing.assert_allclose(asked(headed, one).f, abs(logit), rtol=1e-5)
+            rows = headed_passes.rows(headed, question.ids)[None]
+            f = outputs.differentiable(headed, question, rows)
+            np.testing.assert_allclose(f.detach(), abs(logit), rtol=1e-5)
+            # A text that the model takes for less of it is further away.
+            ids = np.array(question.ids)[None]
+            ids[0, 1:-1] = headed.mask_id
+            less = float(turned(torch.tensor(ids)).logits)
+            moved, _ = outputs.distance(
+                asked(headed, question),
+                outputs.ask(headed, question, ids, question.type_ids[None], ids[:, :0]),
+            )
+            np.testing.assert_allclose(moved, sign * (logit - less), rtol=1e-3, atol=1e-5)
+
+
+def test_of_several_logits_none_is_turned() -> None:
+    with opened(made("bert", "classifier")) as (headed, sampled, words):
+        assert "sign" not in headed.note
+        for i in range(3):
+            (question,) = outputs.questions(headed, sampled.encoded[i], unit_of(sampled, words, i))
+            assert question.sign == 1
 
 
 def test_other_rows_are_those_of_other_words() -> None:

@@ -9,7 +9,10 @@ from data_files import data_file
 from scipy import stats as scipy_stats
 
 import activation_flow as af
-from activation_flow import text_pairs
+from activation_flow import attention, eager, text_pairs
+from activation_flow.audit_data import Score
+from activation_flow.audit_slow import attention_of
+from activation_flow.audit_tokens import flattened
 from activation_flow.perturbed_texts import changes
 from activation_flow.stability import expected_jaccard
 from activation_flow.stable import stable
@@ -181,6 +184,97 @@ def test_norms_that_are_not_finite_fail_their_text(tiny_encoder, monkeypatch):
     found = stable(tiny_encoder, TEXTS, (1,), 1)
     assert (found.counts["prefix"]["failed"], found.counts["typo"]["failed"]) == (5, 0)
     assert any("text B: the model's hidden state at layer 1 is not" in note for note in found.notes)
+
+
+def test_attention_stands_beside_it_change_by_change(shared_minilm):
+    """By plain loops over the attention of single texts."""
+
+    def received(texts):
+        encoded, _ = shared_minilm.tokenize(texts, kinds="none")
+        tokens = flattened([one.text for one in encoded])
+        with eager.opened(shared_minilm, "eager") as tap:
+            sampled = eager.sample(encoded, tokens, range(len(encoded)))
+            score = attention.scores(shared_minilm, tap, sampled).scores[0]
+        return [
+            (one.text, score.values[tokens.text == i].astype(np.float64))
+            for i, one in enumerate(encoded)
+        ]
+
+    found = stable(
+        shared_minilm,
+        TEXTS,
+        (0, 4),
+        4,
+        beside=lambda texts: attention_of(shared_minilm, texts, lambda *_: None),
+        seed=3,
+    )
+    assert [(row.change, row.score, row.layer) for row in found.rows] == [
+        (name, *of) for name in NAMES for of in (("norm", 0), ("norm", 4), ("attention", None))
+    ]
+    alone = stable(shared_minilm, TEXTS, (0, 4), 4, seed=3)
+    assert tuple(row for row in found.rows if row.score == "norm") == alone.rows
+    assert (found.counts, found.notes) == (alone.counts, alone.notes)
+    for row in found.rows[2::3]:
+        assert row.title == "attention received, mean of all layers"
+        pairs = [(t, c) for t in TEXTS for change, c, _ in changes(t, 3) if change == row.change]
+        sides = received([t for pair in pairs for t in pair])
+        taus, shares, n = [], [], 0
+        for (a, of_a), (b, of_b) in zip(sides[::2], sides[1::2], strict=True):
+            own_a, own_b = np.flatnonzero(~a.special), np.flatnonzero(~b.special)
+            at = aligned(a.tokens[own_a].tolist(), b.tokens[own_b].tolist())
+            i, j = own_a[[k for k, _ in at]], own_b[[k for _, k in at]]
+            taus.append(scipy_stats.kendalltau(of_a[i], of_b[j]).statistic)
+            high_a, high_b = (
+                {k for k, x in enumerate(of[at_]) if x > np.quantile(of[own], 0.75)}
+                for of, own, at_ in ((of_a, own_a, i), (of_b, own_b, j))
+            )
+            shares.append(len(high_a & high_b) / len(high_a | high_b))
+            n += len(at)
+        assert row.tau == pytest.approx(np.mean(taus), abs=1e-6)
+        assert row.jaccard == pytest.approx(np.mean(shares), abs=1e-6)
+        assert (row.tokens, row.texts, row.missing) == (n, len(pairs), "")
+
+
+def test_a_score_that_is_not_known_says_why(tiny_encoder):
+    def none(texts):
+        values = np.full(sum(len(one.text) for one in texts), np.nan)
+        return Score(name="a", title="A", layer=None, values=values, missing="no weights")
+
+    rows = stable(tiny_encoder, TEXTS, (1,), 1, beside=none).rows[1::2]
+    assert {(r.change, r.score) for r in rows} == {(name, "a") for name in NAMES}
+    assert {(r.tau, r.jaccard, r.texts, r.missing) for r in rows} == {(None, None, 0, "no weights")}
+
+    few = ["A dog ran", *TEXTS]
+
+    def some(texts):
+        values = [
+            np.arange(len(o.text)) * (np.nan if o.text.text == few[0] else 1.0) for o in texts
+        ]
+        return Score(name="a", title="A", layer=None, values=np.concatenate(values))
+
+    norm, other = stable(tiny_encoder, few, (1,), 1, beside=some).rows[4:6]
+    assert (norm.change, norm.texts, other.texts, other.tau) == ("prefix", 6, 5, 1.0)
+    assert other.note.endswith("; texts of which the score is not known, left out: 1")
+
+
+def test_of_no_text_no_other_score_is_asked(tiny_encoder):
+    def never(_):
+        raise AssertionError
+
+    rows = stable(tiny_encoder, ["word " * 400], (1,), 1, beside=never).rows
+    assert {(row.score, row.texts) for row in rows} == {("norm", 0)}
+
+
+def test_counts_for_an_audit(tiny_encoder):
+    pairs = in_pairs(("The sea is calm and old.", "Calm is the sea, and old."))
+    found = stable(tiny_encoder, [*TEXTS, "42 + 1 = 43"], (1,), 1, paraphrases=pairs)
+    assert dict(found.judged) == {
+        "changed_case": 5,
+        "changed_final_period": 6,
+        "changed_prefix": 6,
+        "changed_typo": 5,
+        "paraphrases": 1,
+    }
 
 
 def test_given_pairs_count_as_paraphrases(tiny_encoder):

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from activation_flow.tokens import Encoded
 
 LONGEST = 128  # tokens of a text
+AT_THE_END = (
+    "gradients and occlusion: a word of one token has 0 by construction where it ends what the "
+    "model reads, since nothing follows it that could be asked for; where all words are ranked, as "
+    "beside people's marks, this is against them"
+)
 
 # The scores that are judged as explanations: strength, and what it stands beside.
 EXPLAINING = (
@@ -98,6 +103,8 @@ def explain(
             sampled = eager.sample(encoded, tokens, chosen.tolist())
             passes = _Passes(encoder, headed, units, sampled, asked, watch)
             scores, told = passes.scores()
+            if headed.kind == "next":
+                told.append(AT_THE_END)
             found: Faithful | None = None
             why: tuple[str, ...] = ()
             if asked.perturbed:
@@ -127,13 +134,32 @@ class _Passes:
     asked: Asked
     watch: Watch
 
-    def scores(self) -> tuple[list[Score], Sequence[str]]:
-        """Gradients, then occlusion."""
-        n = len(self.sampled.texts)
-        read = replace(self.sampled, watch=self._stage("gradients", n))
-        found, notes = gradients.scores(self.encoder, self.headed, read, self.units)
-        read = replace(self.sampled, watch=self._stage("occlusion", n))
-        return [*found, *occlusion.score(self.encoder, self.headed, read, self.units)], notes
+    def scores(self) -> tuple[list[Score], list[str]]:
+        """Gradients, then occlusion; where one fails, the other stays."""
+        told: list[str] = []
+        return [*self._gradients(told), *self._occlusion(told)], told
+
+    def _gradients(self, told: list[str]) -> list[Score]:
+        read = self._read("gradients")
+        try:
+            found, notes = gradients.scores(self.encoder, self.headed, read, self.units)
+        except eager.FAILURES as why:
+            told.append(f"gradients are not available: {why}")
+            return gradients.unavailable(self.sampled.tokens, str(why))
+        told.extend(notes)
+        return found
+
+    def _occlusion(self, told: list[str]) -> list[Score]:
+        read = self._read("occlusion")
+        try:
+            return [*occlusion.score(self.encoder, self.headed, read, self.units)]
+        except eager.FAILURES as why:
+            told.append(f"occlusion is not available: {why}")
+            return occlusion.unavailable(self.sampled.tokens, str(why))
+
+    def _read(self, stage: str) -> eager.Sample:
+        """The sample, telling how much of the stage is done."""
+        return replace(self.sampled, watch=self._stage(stage, len(self.sampled.texts)))
 
     def faithful(self, scores: Sequence[Score]) -> tuple[Faithful | None, tuple[str, ...]]:
         """How faithful these are, or why nobody can say."""

@@ -1,5 +1,6 @@
 """Everything that an audit measures, in order: what is not asked for is left out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from activation_flow import (
     stable,
     units,
 )
-from activation_flow.audit_data import Watch
+from activation_flow.audit_data import Score, Watch
 from activation_flow.audit_explained import Explained
 from activation_flow.audit_files import Files
 from activation_flow.audit_marked import OfMarked
@@ -33,6 +34,7 @@ from activation_flow.stable import Stable
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
+    from activation_flow.tokens import Encoded
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -185,10 +187,18 @@ class Passes:
             texts,
             self.layers,
             self.main,
+            beside=self._attention_of,
             paraphrases=self.files.paraphrases,
             max_length=self.found.settings["max_length"],
             seed=self.options.seed,
             progress=lambda done, n: self.watch("changed texts", done, n),
+        )
+
+    def _attention_of(self, texts: "Sequence[Encoded]") -> Score:
+        stage = "attention of changed texts"
+        self.watch(stage, 0, len(texts))
+        return audit_slow.attention_of(
+            self.encoder, texts, lambda done, n: self.watch(stage, done, n)
         )
 
     def _few(self, measured: Measured) -> list[int]:

@@ -8,9 +8,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from activation_flow import attention, audit_defaults, eager, material, norms, shuffled
+from activation_flow import (
+    attention,
+    audit_defaults,
+    audit_tokens,
+    eager,
+    material,
+    norms,
+    shuffled,
+)
 from activation_flow.attention import Attention
-from activation_flow.audit_data import AuditTokens, Score, Watch
+from activation_flow.audit_data import AuditTokens, Progress, Score, Watch
 from activation_flow.data import ActivationFlowError, Strength
 from activation_flow.eager import Sample
 from activation_flow.norms import Explained
@@ -33,7 +41,7 @@ class Slow:
         attention: scores of it, and who gets it.
         shuffled: of each copy with shuffled weights, its strengths, [layers tokens].
         notes: sentences for the reader.
-        chosen: numbers of the texts that were read.
+        chosen: numbers of the texts that are read, also where nothing could be found of them.
     """
 
     explained: Explained
@@ -85,11 +93,12 @@ def slow(
     try:
         chosen = material.stratified(tokens, encoded, asked.sample, asked.seed)
         sampled = eager.sample(encoded, tokens, chosen.tolist())
+        none = replace(none, chosen=sampled.texts)
         if not asked.parts:
-            return replace(none, chosen=sampled.texts)
+            return none
         with _opened(encoder) as (tap, why_no_attention):
             return _Passes(encoder, tap, sampled, asked, watch).run(why_no_attention)
-    except ActivationFlowError as why:
+    except eager.FAILURES as why:
         if NORMS in asked.parts:
             none = replace(none, explained=norms.unavailable(asked.layers, tokens, str(why)))
         if ATTENTION in asked.parts:
@@ -107,6 +116,18 @@ def _opened(encoder: "Encoder") -> "Iterator[tuple[Tap, str]]":
         except ActivationFlowError as problem:
             tap, why = stack.enter_context(eager.opened(encoder)), str(problem)
         yield tap, why
+
+
+def attention_of(encoder: "Encoder", encoded: "Sequence[Encoded]", progress: Progress) -> Score:
+    """Attention received, mean of all layers, of all tokens of these texts."""
+    tokens = audit_tokens.flattened([one.text for one in encoded])
+    try:
+        sampled = eager.sample(encoded, tokens, range(len(encoded)))
+        with eager.opened(encoder, "eager") as tap:
+            found = attention.scores(encoder, tap, replace(sampled, watch=progress))
+    except eager.FAILURES as why:
+        found = attention.unavailable(encoder, tokens, str(why))
+    return found.scores[0]
 
 
 @dataclass(frozen=True)

@@ -219,6 +219,8 @@ def _counts(found: Material, got: Got) -> Iterator[tuple[str, int]]:
     if got.probed is not None:
         yield "labels", got.probed.counts.get("texts", 0)
         yield from ((f"labels_{name}", n) for name, n in got.probed.counts.items())
+    if got.stable is not None:
+        yield from got.stable.judged
 
 
 def _notes(found: Material, got: Got, options: Options) -> Iterator[str]:

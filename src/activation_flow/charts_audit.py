@@ -50,7 +50,7 @@ CHARTS = {
     "faithful": _Chart(
         "What the output hangs on",
         "The output moves more when words are removed that it hangs on. A score whose line crosses "
-        "the dashed one cannot be told from a random order.",
+        "the dashed one may be no better than a random order.",
         explained.faithful,
         lambda found: bool(explained.drawable_faithful(found)),
     ),

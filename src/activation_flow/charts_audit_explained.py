@@ -1,13 +1,22 @@
 """Explanations, prompts and stability of an audit as charts: each beside what chance gives."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from activation_flow import charts_theme as theme
 from activation_flow.charts_audit_rows import BAND, STEP, Axis, Dot, between, dots, titled
 from activation_flow.explanation_tables import FaithfulRow, PlausibleRow, ProbeRow, StableRow
 from activation_flow.picture import visible
-from activation_flow.picture_audit import effect_text, p_text, share_text, value_text, where_text
+from activation_flow.picture_audit import (
+    counted,
+    effect_text,
+    p_text,
+    share_text,
+    value_text,
+    where_text,
+)
 from activation_flow.picture_explained import (
     CONTROL,
     STRENGTH,
@@ -16,6 +25,7 @@ from activation_flow.picture_explained import (
     comprehensive,
     faithful_main,
     gain_text,
+    layer_text,
     less_text,
     named,
     or_dash,
@@ -23,6 +33,7 @@ from activation_flow.picture_explained import (
     plausible_main,
     probes_main,
     prompt_text,
+    several_texts,
     stable_main,
 )
 from activation_flow.result_audit import AuditResult
@@ -33,6 +44,10 @@ _LINES = (
     f"lines: {BAND}",
     "lines may cross though a difference, of the same texts, is sure: see the table",
 )
+_STROKES = (
+    "upright strokes: what a random order of the words gives; scores of other texts than the "
+    "norm's are to be read beside it in the table only"
+)
 _PLOT, _KEY = 360, 330  # pixels: a plot of two axes, and the prompts right of it
 
 
@@ -40,44 +55,49 @@ def faithful(found: AuditResult) -> Any:
     """How much the output hangs on what each score puts first; best first, random orders dashed."""
     rows = drawable_faithful(found)
     normalised = bounded(rows)
-    drawn = []
+    drawn, usual = [], _usual(rows)
     for row in rows:
         value, ends = comprehensive(row, normalised)
         told = {"score": named(found, row), "comprehensiveness": value_text(value)}
         told |= {"95 % interval": between(ends), "norm − it": less_text(row)}
+        told |= {"the norm on these": or_dash(row.norm)}
         told |= {"raw": value_text(row.comprehensiveness), "τ": or_dash(row.tau)}
         told |= {"texts": f"{row.texts:,}"}
-        drawn.append(_dot(found, row, value, ends, told))
+        drawn.append(_dot(found, row, value, ends, told, usual))
     chance = next((comprehensive(r, normalised)[0] for r in rows if r.role == CONTROL), None)
     name = "comprehensiveness, 0 and 1: bounds of random orders" if normalised else "AOPC"
     chart = dots(drawn, _looks(drawn), Axis(title=name, null=chance, said="random order"))
     # subtle: few fonts have ‖, and a line of another font looks like a mistake.
     notes = [next(outputs(rows)).replace("‖", "|"), *_LINES]
     title = "Does the output hang on the words it puts first?"
-    return titled(found, chart, title, notes, texts=_most(rows))
+    return titled(found, chart, title, notes, texts=several_texts(rows))
 
 
 def plausible(found: AuditResult) -> Any:
     """How well each score finds the marked words; best first, chance dashed."""
     rows = drawable_plausible(found)
-    drawn = []
+    drawn, usual = [], _usual(rows)
+    alike = len({row.chance for row in rows}) == 1
     for row in rows:
         told = {"score": named(found, row), "AP": value_text(row.precision)}
         told |= {"95 % interval": between(row.interval), "chance": value_text(row.chance)}
-        told |= {"norm − it": less_text(row), "F1 at m": or_dash(row.f1)}
+        told |= {"norm − it": less_text(row), "the norm on these": or_dash(row.norm)}
+        told |= {"F1 at m": or_dash(row.f1)}
         told |= {"F1 HIGH": or_dash(row.f1_high), "texts": f"{row.texts:,}"}
-        drawn.append(_dot(found, row, row.precision, row.interval, told))
-    chance = next((row.chance for row in rows if row.chance is not None), None)
-    axis = Axis(title="AP: mean average precision over texts", null=chance)
+        dot = _dot(found, row, row.precision, row.interval, told, usual)
+        drawn.append(dot if alike else replace(dot, chance=row.chance))
+    null = rows[0].chance if alike else None
+    axis = Axis(title="AP: mean average precision over texts", null=null)
     chart = dots(drawn, _looks(drawn), axis)
     title = "Does it find the words that people marked?"
-    return titled(found, chart, title, _LINES, texts=_most(rows))
+    notes = _LINES if alike else (*_LINES, _STROKES)
+    return titled(found, chart, title, notes, texts=several_texts(rows))
 
 
-def _most(rows: Sequence[Any]) -> int:
-    """Texts that were judged; not all of them may count for every score."""
-    texts: int = max(row.texts for row in rows)
-    return texts
+def _usual(rows: Sequence[Any]) -> int:
+    """Of how many texts most rows are."""
+    usual: int = Counter(row.texts for row in rows).most_common(1)[0][0]
+    return usual
 
 
 def drawable_faithful(found: AuditResult) -> list[FaithfulRow]:
@@ -92,9 +112,13 @@ def drawable_plausible(found: AuditResult) -> list[PlausibleRow]:
     return [row for row in plausible_main(found) if row.precision is not None]
 
 
-def _dot(found: AuditResult, row: Any, value: Any, ends: Any, told: dict[str, str]) -> Dot:
+def _dot(
+    found: AuditResult, row: Any, value: Any, ends: Any, told: dict[str, str], usual: int
+) -> Dot:
+    """A mark; how many texts it is of stands beside its name where they are not the usual ones."""
+    many = "" if row.texts == usual else f" ({counted('texts', row.texts)})"
     return Dot(
-        label=named(found, row),
+        label=named(found, row) + many,
         value=value,
         ends=ends,
         written=effect_text(value, ends),
@@ -143,7 +167,12 @@ def prompts(found: AuditResult) -> Any:
         notes.append(f"accuracy on the bare texts: {effect_text(bare.accuracy, bare.interval)}")
     title = "Do prompts that shift more also gain more?"
     return titled(
-        found, chart, title, [*notes, *_judged(found)], layers=(row.layer,), texts=row.texts
+        found,
+        chart,
+        title,
+        [*notes, *_judged(found)],
+        layers=(row.layer,),
+        texts=several_texts([row]),
     )
 
 
@@ -209,23 +238,24 @@ def stable(found: AuditResult) -> Any:
     ]
     title = "Is the order left where texts are changed a little?"
     layers = sorted({row.layer for row in rows if row.layer is not None})
-    return titled(found, chart, title, notes, layers=layers, texts=_most(rows))
+    return titled(found, chart, title, notes, layers=layers, texts=several_texts(rows))
 
 
 def _where(found: AuditResult, row: StableRow) -> str:
     if row.layer is None:
-        return "of no layer"
+        return "all layers"
     return f"layer {where_text(found, row.layer)}" + ": the claims" * (row.layer == found.layer)
 
 
 def _change(found: AuditResult, row: StableRow, value: Any, ends: Any, several: bool) -> Dot:
-    told = {"change": row.change, "score": row.title, "layer": where_text(found, row.layer)}
+    where = "all layers" if row.layer is None else f"layer {row.layer}"
+    told = {"change": row.change, "score": row.title, "layer": layer_text(found, row)}
     told |= {"τ": value_text(row.tau), "its interval": between(row.tau_interval)}
     told |= {"Jaccard": value_text(row.jaccard), "interval": between(row.jaccard_interval)}
     told |= {"chance": value_text(row.chance), "read no different": share_text(row.same)}
     told |= {"texts": f"{row.texts:,}", "how": theme.wrapped(row.note, 600, theme.SIZE, 1)[0]}
     return Dot(
-        label=changed(row, several),
+        label=f"{changed(row, several)}, {where}",
         value=value,
         ends=ends,
         written=effect_text(value, ends),

@@ -161,7 +161,7 @@ def titled(
     title: str,
     notes: Sequence[str],
     layers: Sequence[int] = (),
-    texts: int | None = None,
+    texts: str | None = None,
 ) -> Any:
     """The chart with its title, model, layer and how many texts.
 
@@ -171,10 +171,11 @@ def titled(
         title: of it.
         notes: smaller lines below.
         layers: that are drawn; the one of the claims if none are told.
-        texts: how many were measured; all that are audited if nothing is told.
+        texts: how many were measured, in words; all that are audited if nothing is told.
     """
     about = model_line(found.provenance, layers or (found.layer,))
-    many = found.counts.get("texts") if texts is None else texts
-    lines = [about if many is None else f"{about}; {counted('texts', many)}", *notes]
+    if texts is None and "texts" in found.counts:
+        texts = counted("texts", found.counts["texts"])
+    lines = [f"{about}; {texts}" if texts else about, *notes]
     width = 1.3 * theme.NARROW
     return chart.properties(title=theme.heading([title], lines, width))

@@ -1,7 +1,7 @@
 """How faithful scores are to the model, over texts.
 
-Each text is judged by itself, in faithful_text.py, from a seed of its own: which other texts there
-are, and in which order, changes nothing.
+Each text is judged by itself, in faithful_text.py, and its own ids seed what is drawn of it: which
+other texts there are, and in which order, changes nothing.
 """
 
 from collections.abc import Sequence
@@ -155,9 +155,7 @@ def faithful(
         of = slice(unit_at[i], unit_at[i + 1])
         local = np.where(unit >= 0, unit - unit_at[i], -1)
         values, pieces = pooled[:, of], units.pieces[of]
-        judged = judge(
-            headed, encoded[i], local, values, pieces, orders=orders, seed=(seed, i)
-        )  # fmt: skip
+        judged = judge(headed, encoded[i], local, values, pieces, orders=orders, seed=seed)
         if judged is not None:
             found[i] = judged
         if watch is not None:

@@ -4,7 +4,6 @@ Every score is asked with the same sets of words in mind: the first k by it, and
 same is asked of random orders, which give the bounds, and what any order gives.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,7 +104,7 @@ def judge(
     pieces: Ids,
     *,
     orders: int,
-    seed: Sequence[int],
+    seed: int,
 ) -> OfText | None:
     """One text; None if fewer than two of its words may be removed.
 
@@ -116,13 +115,15 @@ def judge(
         values: of all units.
         pieces: of each unit.
         orders: how many random ones.
-        seed: of these and of what breaks ties; the first number of the words asked for, too.
+        seed: with the text's ids, of these, of what breaks ties, and of the words asked for.
     """
-    question = outputs.held_out(headed, one, unit, seed[0])
+    question = outputs.held_out(headed, one, unit, seed)
     free = perturbing.free_units(question, unit)
     if len(free) < FEWEST:
         return None
-    of = _orders(values[:, free], orders, np.random.default_rng(seed))
+    # Draws of their own: those of the seed alone say which words are asked for.
+    seeds = np.random.SeedSequence([seed, *one.text.ids.tolist()], spawn_key=(1,))
+    of = _orders(values[:, free], orders, np.random.default_rng(seeds))
     among = formulas.first(of.orders, formulas.grid(len(free)))
     areas, effects = _moved(headed, question, unit, free, among, of.n_own)
     by_key = np.stack([[of.by_key(row) for row in one] for one in areas])

@@ -44,12 +44,13 @@ MEANS = {
 FS = {
     "mlm": "F: mean log-probability of masked words, in three folds; mean over the folds in which "
     "a token is not masked",
-    "classifier": "F: logit of the class that it gives the text",
+    "classifier": "F: logit of the class that it gives the text (times its sign there, if the "
+    "only one)",
     "next": "F: mean log-probability of each token after those before it",
     "embedding": "F = e·e₀/‖e₀‖, e the mean of h/‖h‖ over all tokens at the last layer, e₀ the "
     "same held fixed",
 }
-PASSES = ("gradient", "first", "second")
+PASSES = ("questions", "gradient", "first", "second")  # every score needs the first of them
 
 
 def scores(
@@ -156,7 +157,9 @@ class _Tally:
         """One text."""
         one, at = self.sampled.encoded[i], slice(self.starts[i], self.starts[i + 1])
         self.read += len(one.text)
+        began = perf_counter()
         asked = outputs.questions(self.headed, one, self.units.of_token[at])
+        self.seconds["questions"] += perf_counter() - began
         asked = tuple(question for question in asked if question.free.any())
         if not asked:
             self.n_nothing += 1
@@ -211,7 +214,7 @@ class _Tally:
             steps=self.steps,
             at_once=headed_passes.at_once(self.headed, len(rows)),
         )
-        self.seconds[PASSES[k + 1]] += perf_counter() - began
+        self.seconds[PASSES[k + 2]] += perf_counter() - began
         return found
 
     def scores(self) -> list[Score]:
@@ -220,7 +223,8 @@ class _Tally:
         found = []
         for name, values in self.values.items():
             k = None if name.startswith("gradient") else int(name == "integrated_second")
-            seconds = self.seconds[PASSES[0 if k is None else k + 1]]
+            own = "gradient" if k is None else PASSES[k + 2]
+            seconds = self.seconds["questions"] + self.seconds[own]
             path = "" if k is None else f", {self._path(k)}"
             found.append(
                 Score(
@@ -260,6 +264,8 @@ class _Tally:
     def _where(self) -> str:
         """Which texts these are."""
         parts = [self.sampled.note]
+        if self.headed.kind == "next":
+            parts.insert(0, "0 by construction for a token that nothing follows")
         if self.n_nothing:
             parts.append(f"without {self.n_nothing} with too few words to ask about")
         if self.n_infinite:

@@ -138,4 +138,6 @@ def _kind(encoder: Encoder, model: Any, mask_id: int | None, why: str) -> tuple[
         why = f"{names[0]} does not read from left to right"
     if why:
         return "embedding", f"asked for its embedding: {why}"
-    return kind, f"asked with its head, {names[0]}"
+    only = kind == "classifier" and getattr(model.config, "num_labels", 0) == 1
+    signed = "; its one logit is asked with the sign that it has for the unchanged text"
+    return kind, f"asked with its head, {names[0]}{signed if only else ''}"

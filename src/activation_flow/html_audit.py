@@ -16,9 +16,10 @@ from activation_flow.picture import model_line
 from activation_flow.picture_audit import (
     about_line,
     draws_line,
+    scores_told,
     size_line,
-    sizes,
 )
+from activation_flow.picture_counts import sizes
 from activation_flow.result_audit import AuditResult
 from activation_flow.sentences_audit import (
     DEFINITIONS,
@@ -38,7 +39,7 @@ def html_fragment(found: AuditResult) -> str:
     """A self-contained ``<div>`` for notebooks: verdicts, scores, notes; without figures."""
     found = known(found)
     parts = [_looks(), note(about_line(found)), *_verdicts(found)]
-    scores = tables.scores(found) if found.scores else ()
+    scores = tables.scores(found) if scores_told(found) else ()
     return fragment([*parts, *scores, *_notes(found)])
 
 
@@ -79,7 +80,7 @@ def _parts(found: AuditResult, figures: Figures) -> Iterator[str]:
             f"them (Holm). {tables.sentence(draws_line(found))}"
         )
         yield page.section("How it was tested", said, [*_drawn(figures, "claims"), *_tested(found)])
-    if found.scores:
+    if scores_told(found):
         those = [*_drawn(figures, "layers"), *tables.scores(found), *_drawn(figures, "cost")]
         yield page.section("Scores", "", those)
     yield from html_audit_explained.sections(found, figures)
@@ -113,6 +114,8 @@ def _drawn(figures: Figures, name: str) -> Iterator[str]:
 def _verdicts(found: AuditResult) -> Iterator[str]:
     """The first screen: how many hold, and a sentence for each."""
     yield f'<p class="afn-lead">{escape(summary_line(found))}</p>'
+    if not found.claims:
+        return
     rows = "".join(
         f"<dt>{tables.chip(claim.verdict, _LOOKS.get(claim.verdict, ''))}</dt>"
         f"<dd><strong>{escape(claim.title)}</strong> ({escape(claim.id)})"
@@ -148,7 +151,9 @@ def _normalisation(found: AuditResult, figures: Figures) -> Iterator[str]:
 def _notes(found: AuditResult) -> Iterator[str]:
     if found.counts:
         yield note("How many, how drawn, and what a reader must know:")
-    lines = [line for line in (*sizes(found), draws_line(found), *found.notes) if line]
+    lines = [
+        line for line in (*sizes(found), draws_line(found), *dict.fromkeys(found.notes)) if line
+    ]
     if lines:
         yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 

@@ -12,6 +12,7 @@ from activation_flow.picture_explained import (
     absent,
     bounded,
     gain_text,
+    layer_text,
     less_text,
     named,
     or_dash,
@@ -60,6 +61,8 @@ def _of_output(found: AuditResult, rows: Sequence[FaithfulRow]) -> str:
         ]
     columns += [
         ("norm − it [95 %]", less_text),
+        ("norm, same texts", lambda row: or_dash(row.norm)),
+        ("texts of both", _both),
         (
             "compr. [95 %]",
             lambda row: _maybe(row.comprehensiveness, row.comprehensiveness_interval),
@@ -70,6 +73,10 @@ def _of_output(found: AuditResult, rows: Sequence[FaithfulRow]) -> str:
         ("texts", lambda row: f"{row.texts:,}"),
     ]
     return table(columns, rows) if rows else ""
+
+
+def _both(row: FaithfulRow | PlausibleRow) -> str:
+    return "–" if row.difference is None else f"{row.compared:,}"
 
 
 def _maybe(value: float | None, interval: Interval | None) -> str:
@@ -91,6 +98,8 @@ def plausible(found: AuditResult) -> str:
         ("AP [95 %]", lambda row: _maybe(row.precision, row.interval)),
         ("by chance", lambda row: or_dash(row.chance)),
         ("norm − it [95 %]", less_text),
+        ("norm, same texts", lambda row: or_dash(row.norm)),
+        ("texts of both", _both),
         ("AUPRC", lambda row: or_dash(row.auprc)),
         ("F1 at m", lambda row: or_dash(row.f1)),
         ("F1 HIGH", lambda row: or_dash(row.f1_high)),
@@ -122,7 +131,7 @@ def stable(found: AuditResult) -> str:
     columns: list[Column] = [
         ("change", lambda row: row.change),
         ("score", lambda row: row.title),
-        ("layer", lambda row: where_text(found, row.layer)),
+        ("layer", lambda row: layer_text(found, row)),
         ("Kendall's τ [95 %]", lambda row: _maybe(row.tau, row.tau_interval)),
         ("Jaccard of HIGH [95 %]", lambda row: _maybe(row.jaccard, row.jaccard_interval)),
         ("by chance", lambda row: or_dash(row.chance)),

@@ -130,7 +130,8 @@ def scores(found: AuditResult) -> Iterator[str]:
 def _of_score(row: ScoreRow) -> str:
     if row.missing:
         return f"not available: {row.missing}"
-    gap = "" if row.gap is None else f"completeness gap {_relative(row.gap)}"
+    told = row.gap is None or "completeness gap" in row.note
+    gap = "" if told else f"completeness gap {_relative(row.gap)}"
     return "; ".join(filter(None, (row.note, gap)))
 
 

@@ -39,9 +39,10 @@ def score(encoder: Encoder, headed: Headed, sampled: Sample, units: Units) -> tu
             sampled.watch(done, len(sampled.texts))
     seconds = perf_counter() - began
     how = perturbing.replacing(headed)
+    end = "0 by construction for a word of one token that nothing follows; "
     note = (
         f"{outputs.NAMES[headed.kind][0]} of a text and of the same with all pieces of one word "
-        f"{how}; each piece gets its word's; {sampled.note}"
+        f"{how}; each piece gets its word's; {end if headed.kind == 'next' else ''}{sampled.note}"
     )
     return (
         Score(

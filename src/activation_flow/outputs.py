@@ -2,9 +2,10 @@
 
 Of a masked-language head, the log-probability of words that are masked; of a next-word head, that
 of each token after those before it; of a classifier, the logit of the class that it gives the
-unchanged text. Without a head F = e·e₀/‖e₀‖, e the mean over all tokens of h/‖h‖ at the last layer
-and e₀ that of the unchanged text, held fixed. (The cosine of the two would do as little as any
-measure that is at its maximum where nothing is changed: its gradient is 0 there.)
+unchanged text; an only logit with the sign that it has there. Without a head F = e·e₀/‖e₀‖, e the
+mean over all tokens of h/‖h‖ at the last layer and e₀ that of the unchanged text, held fixed.
+(The cosine of the two would do as little as any measure that is at its maximum where nothing is
+changed: its gradient is 0 there.)
 """
 
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Question:
             embedding.
         target_ids: these tokens.
         target_class: of a classifier, the class that it gives the unchanged text.
+        sign: -1 of a classifier whose only logit is negative, else 1: times it, F is high where
+            the model is sure of what it says of the unchanged text.
         toward: of an embedding, e₀/‖e₀‖.
     """
 
@@ -59,6 +62,7 @@ class Question:
     target_at: Ids
     target_ids: Ids
     target_class: int | None = None
+    sign: int = 1
     toward: Vector | None = None
 
 
@@ -134,11 +138,13 @@ def _plain(headed: Headed, one: Encoded, unit: Ids, targets: Ids) -> Question:
 
     ids, at = one.text.ids, targets if headed.kind == "next" else targets[:0]
     target_class = toward = None
+    sign = 1
     if headed.kind in ("classifier", "embedding"):
         with torch.no_grad():
             out = headed_passes.run(headed, ids[None], one.type_ids[None])
         if headed.kind == "classifier":
             target_class = int(out.logits[0].argmax())
+            sign = -1 if out.logits.shape[-1] == 1 and float(out.logits[0, 0]) < 0 else 1
         else:
             e = out.hidden_states[-1].double()
             e = (e / _norm(e)).mean(dim=1)[0]
@@ -150,6 +156,7 @@ def _plain(headed: Headed, one: Encoded, unit: Ids, targets: Ids) -> Question:
         target_at=at,
         target_ids=ids[at],
         target_class=target_class,
+        sign=sign,
         toward=toward,
     )
 
@@ -241,7 +248,7 @@ def _head(headed: Headed, question: Question, out: Any, target_at: BatchIds) -> 
 
     if headed.kind == "classifier":
         found: Tensor = out.logits[:, question.target_class].double()
-        return found
+        return question.sign * found
     # The prediction of a token stands at the token before it, in a model that reads onwards.
     if headed.kind == "next" and (target_at < 1).any():
         raise ValueError("a token that nothing comes before cannot be asked for")

@@ -5,7 +5,7 @@ Computes nothing; whole sentences are in sentences_audit.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from activation_flow.audit_data import Interval
@@ -22,51 +22,10 @@ from activation_flow.picture import model_line, number, token_text
 from activation_flow.result_audit import AuditResult
 
 NOTHING = "none"
-_ONE = re.compile(r"(?<=text|type|pair|oken)s\b|(?<=row)s\b|(?<=cate)s\b|(?<=window)s\b")
-# What counts are of, where their name does not say it.
-_COUNTS = {
-    "blank": "blank rows left out",
-    "rejected": "rows that could not be read",
-    "duplicates": "duplicates left out",
-    "distinct": "different texts",
-    "sampled": "of these taken",
-    "refused": "texts refused",
-    "failed": "texts without a result",
-    "long": "texts longer than the model reads",
-    "content": "of content words",
-    "function": "of function words",
-    "punctuation": "of punctuation",
-    "special": "special",
-    "unknown": "of unknown kind",
-    "types": "word types",
-    "sample": "texts in the sample of slow scores",
-    "explained": "texts for gradients",
-    "perturbed": "texts from which words are removed",
-    "rationales": "texts with marked words",
-    "labels": "texts with labels",
-    "labels_labels": "different labels",
-    "labels_unsettled": "probes that did not come to rest",
-    "paraphrases": "pairs of a text and its paraphrase",
-    "pairs": "pairs of texts",
-    "pairs_asked": "pairs asked for",
-    "pairs_failed": "pairs that could not be compared",
-    "pairs_same": "pairs without a difference",
-}
-# What is told together, and what need not be told where it is as many as another.
-_GROUPS = {
-    "texts": (
-        *("rows", "blank", "rejected", "duplicates", "distinct", "sampled", "refused", "failed"),
-        *("texts", "long", "windows", "sample", "explained", "perturbed"),
-    ),
-    "tokens": ("tokens", "content", "function", "punctuation", "special", "unknown", "types"),
-    "pairs": ("pairs_asked", "pairs"),
-    "rationales": ("rationales",),
-    "labels": ("labels",),
-    "paraphrases": ("paraphrases",),
-}
-# Groups that all counts are told in whose names begin so; what is in none is of tokens.
-_BEGIN = ("pairs", "rationales", "labels", "paraphrases")
-_SAME_AS = {"distinct": "texts", "sampled": "texts", "windows": "texts", "pairs_asked": "pairs"}
+_ON_SCORES = frozenset(f"C{n}" for n in range(1, 10))  # claims that such scores bear on
+_ONE = re.compile(
+    r"(?<=text|type|pair|oken|cate)s\b|(?<=row)s\b|(?<=label|probe)s\b|(?<=window)s\b"
+)
 
 
 def about_line(found: AuditResult) -> str:
@@ -84,27 +43,10 @@ def size_line(found: AuditResult) -> str:
     return ", ".join(parts) + (f" ({' and '.join(kinds)})" if kinds else "")
 
 
-def sizes(found: AuditResult) -> Iterator[str]:
-    """All that was counted, a line for texts, tokens and pairs each.
-
-    Nothing of what there is none of, nor twice what is as many: all texts taken are all texts.
-    """
-    counts = found.counts
-    told = {name: n for name, n in counts.items() if n and n != counts.get(_SAME_AS.get(name, ""))}
-    for group, names in _GROUPS.items():
-        mine = [name for name in names if name in told]
-        if group in _BEGIN:
-            mine += [name for name in told if name.startswith(group) and name not in mine]
-        if group == "tokens":  # whatever else is counted
-            known = {name for names in _GROUPS.values() for name in names}
-            mine += [n for n in told if n not in known and not n.startswith(_BEGIN)]
-        if mine:
-            parts = (counted(_COUNTS.get(name, name), told[name]) for name in mine)
-            yield f"{group}: {', '.join(parts)}"
-
-
 def draws_line(found: AuditResult) -> str:
-    """How often tests draw that draw at all; "" where nobody says."""
+    """How often tests draw that draw at all; "" where nobody says, or nothing was tested."""
+    if not found.claims and not scores_told(found):
+        return ""
     settings = found.provenance.settings
     draws, seed = settings.get("draws"), settings.get("seed")
     if not isinstance(draws, int):
@@ -234,6 +176,12 @@ def scores_at(found: AuditResult, layer: int) -> list[ScoreRow]:
     """The scores of one layer, and those that belong to none; best first, then what is missing."""
     rows = [row for row in found.scores if row.layer in (layer, None)]
     return sorted(rows, key=lambda row: -1.0 if row.auc is None else row.auc, reverse=True)
+
+
+def scores_told(found: AuditResult) -> bool:
+    """Whether scores of content against function words bear on what was asked for."""
+    judged = any(claim.id in _ON_SCORES for claim in found.claims)
+    return bool(found.scores) and (judged or bool(found.norms))
 
 
 def controls_at(found: AuditResult) -> list[Control]:

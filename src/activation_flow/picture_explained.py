@@ -3,19 +3,22 @@
 Computes nothing; numbers as text are picture_audit's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from activation_flow.audit_data import Interval
 from activation_flow.explanation_tables import FaithfulRow, PlausibleRow, ProbeRow, StableRow
-from activation_flow.picture_audit import effect_text, value_text
+from activation_flow.picture_audit import counted, effect_text, value_text, where_text
 from activation_flow.result_audit import AuditResult
+from activation_flow.verdicts_better import ATTENTION, RIVALS
 
 MOST = 12  # rows of a table on a terminal, unless all are asked for
 BARE = "none: the bare text"
 STRENGTH, CONTROL = "strength", "control"  # the roles of the norm and of random numbers
 _EMBEDDINGS = "layer_0_norm"
+_NAMED = 3  # rows of other texts than most that are named in a line
 
 Explained = FaithfulRow | PlausibleRow
 Row = TypeVar("Row", FaithfulRow, PlausibleRow)
@@ -93,18 +96,65 @@ def stable_main(found: AuditResult) -> list[StableRow]:
 
 
 def changed(row: StableRow, several: bool) -> str:
-    """What was done to the texts, to which of several scores, and at which layer."""
-    where = "" if row.layer is None else f"layer {row.layer}"
-    return ", ".join(filter(None, (row.change, row.title if several else "", where)))
+    """What was done to the texts, and which of several scores it is."""
+    return f"{row.change}, {row.title}" if several else row.change
+
+
+def layer_text(found: AuditResult, row: StableRow) -> str:
+    """Its layer; what belongs to none is of all of them."""
+    return "all" if row.layer is None else where_text(found, row.layer)
 
 
 def listed(rows: Sequence[Row], most: int = MOST) -> list[Row]:
-    """The first that have numbers, at most so many; the norm and random numbers are among them."""
+    """The first that have numbers, at most so many.
+
+    The norm, random numbers, and all that C6 sets the norm beside are among them; what has the
+    numbers of another row comes last.
+    """
     there = [row for row in rows if not row.missing]
     norm = [row for row in there if row.role == STRENGTH and row.difference is None][:1]
     kept = norm + [row for row in there if row.role == CONTROL][:1]
-    kept += [row for row in there if row not in kept][: max(most - len(kept), 0)]
+    kept += [row for row in there if row.score in (ATTENTION, *RIVALS)]
+    others = [row for row in there if row not in kept]
+    seen = {_numbers(row) for row in kept}
+    twice = []
+    for row in others:
+        twice.append(_numbers(row) in seen)
+        seen.add(_numbers(row))
+    later = sorted(zip(twice, range(len(others)), others, strict=True), key=lambda one: one[:2])
+    kept += [row for *_, row in later[: max(most - len(kept), 0)]]
     return [row for row in there if row in kept]
+
+
+def _numbers(row: Explained) -> tuple[str, ...]:
+    """What is read of a row but its name."""
+    if isinstance(row, PlausibleRow):
+        own = effect_text(row.precision, row.interval)
+    else:
+        own = effect_text(*comprehensive(row, row.normalised is not None))
+    return own, less_text(row), f"{row.texts:,}"
+
+
+def several_texts(rows: Sequence[Any]) -> str:
+    """Of how many texts rows are: "100 to 1,000 texts"."""
+    numbers = sorted({row.texts for row in rows})
+    most = counted("texts", numbers[-1])
+    return most if len(numbers) == 1 else f"{numbers[0]:,} to {most}"
+
+
+def of_texts(rows: Sequence[Any], name: Callable[[Any], str]) -> str:
+    """Of how many texts most rows are, then those of others: "400 texts; paraphrase 374".
+
+    "" where that would be longer than a column, or there is no row.
+    """
+    numbers = Counter(row.texts for row in rows)
+    if not numbers:
+        return ""
+    usual = numbers.most_common(1)[0][0]
+    others = dict.fromkeys(f"{name(row)} {row.texts:,}" for row in rows if row.texts != usual)
+    if len(others) > _NAMED:
+        return ""
+    return "; ".join([counted("texts", usual), *([", ".join(others)] if others else [])])
 
 
 def absent(found: AuditResult, rows: Sequence[FaithfulRow | PlausibleRow | StableRow]) -> str:

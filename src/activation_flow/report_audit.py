@@ -21,16 +21,17 @@ from activation_flow.picture_audit import (
     p_text,
     passed_text,
     scores_at,
+    scores_told,
     seconds_text,
     share_text,
-    sizes,
     surplus,
     swept,
     top_text,
     topic,
     where_text,
 )
-from activation_flow.report_audit_explained import Cells, sections
+from activation_flow.picture_counts import sizes
+from activation_flow.report_audit_explained import Cells, Section, sections
 from activation_flow.result_audit import AuditResult
 from activation_flow.sentences_audit import norm_sentences, summary_line
 from activation_flow.sentences_explained import cost_line
@@ -98,12 +99,16 @@ class AuditPage(Page):
 
     def _claims(self, width: int) -> "Iterator[RenderableType]":
         """A row of a table each, and its sentence below."""
+        if not self.found.claims:
+            return
         title = width - _ID - _VERDICT - _EFFECT - _P - 8
         yield self.text("")
         if title >= _TITLE:
             heads = ("", "claim", "verdict", "effect [95 %]", "p Holm")
             yield self._row(heads, title, "bold", "bold")
-        for claim in self.found.claims:
+        for n, claim in enumerate(self.found.claims):
+            if n:
+                yield self.text("")
             effect, p = effect_text(claim.effect, claim.interval), p_text(claim.p_holm)
             style = STYLES.get(claim.verdict, GREY)
             if title >= _TITLE:
@@ -116,7 +121,6 @@ class AuditPage(Page):
             yield self._below(claim.sentence, width)
             if self.everything and claim.method:
                 yield self._below(f"p {p_text(claim.p)}: {claim.method}", width, GREY)
-            yield self.text("")
 
     def _row(self, cells: Sequence[str], title: int, style: str, of_verdict: str) -> Any:
         from rich.table import Table
@@ -137,10 +141,10 @@ class AuditPage(Page):
     def _scores(self, width: int) -> "Iterator[RenderableType]":
         """At the layer of the claims, best first, with what they cost."""
         rows = scores_at(self.found, self.found.layer)
-        if not rows:
+        if not rows or not scores_told(self.found):
             return
         where = self.found.provenance.layer_name(self.found.layer)
-        yield self.text(f"Scores, {where} (exploratory)", "bold")
+        yield self.text(f"\nScores, {where} (exploratory)", "bold")
         yield self.text("AUC: a content word above a function word of its text; 0.5 is chance")
         columns: Cells = {
             "score": lambda row: row.title,
@@ -162,9 +166,16 @@ class AuditPage(Page):
             if one.about:
                 yield self.text(visible(one.about))
             if one.rows:
-                yield from self._tables(one.columns, one.rows, width)
+                yield from self._tables(self._roomy(one, width), one.rows, width)
             for note in one.notes:
                 yield self.text(visible(note), GREY)
+
+    def _roomy(self, one: Section, width: int) -> Cells:
+        """Its columns, without spare ones that would need a second table."""
+        columns, spare = dict(one.columns), [*one.spare]
+        while spare and len([*self._tables(columns, one.rows, width)]) > 1:
+            columns.pop(spare.pop(0), None)
+        return columns
 
     def _controls(self, width: int) -> "Iterator[RenderableType]":
         rows = self.found.controls if self.everything else controls_at(self.found)
@@ -202,7 +213,7 @@ class AuditPage(Page):
             (
                 "Scores, layer by layer (exploratory, but for the norm, which C3 rests on)",
                 self._layered(),
-                found.scores,
+                found.scores if scores_told(found) else (),
             ),
         )
         for title, columns, rows in sweeps:
@@ -221,7 +232,7 @@ class AuditPage(Page):
 
     def _notes(self) -> "Iterator[RenderableType]":
         yield self.text("\nNotes", "bold")
-        for line in (*sizes(self.found), draws_line(self.found), *self.found.notes):
+        for line in (*sizes(self.found), draws_line(self.found), *dict.fromkeys(self.found.notes)):
             if not line:
                 continue
             yield self.text(visible(line))

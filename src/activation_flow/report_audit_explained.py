@@ -22,14 +22,17 @@ from activation_flow.picture_explained import (
     comprehensive,
     faithful_main,
     gain_text,
+    layer_text,
     less_text,
     listed,
     named,
+    of_texts,
     or_dash,
     outputs,
     plausible_main,
     probes_main,
     prompt_text,
+    several_texts,
     stable_main,
 )
 from activation_flow.result_audit import AuditResult
@@ -37,7 +40,7 @@ from activation_flow.sentences_explained import TITLES, columns_line
 from activation_flow.terminal import fit
 
 Cells = dict[str, Callable[[Any], str]]
-_LESS = "norm − it [95 %]"
+_LESS, _NORMS = "norm − it [95 %]", "norm's"
 _PROMPT = 70  # letters of one, at most
 
 
@@ -51,6 +54,7 @@ class Section:
         columns: heads, and how rows fill them; the first holds names, which wrap.
         rows: of it.
         notes: small lines below.
+        spare: heads of columns that go, one by one, where not all have room in one table.
     """
 
     title: str = ""
@@ -58,6 +62,7 @@ class Section:
     columns: Cells
     rows: Sequence[Any]
     notes: Sequence[str] = ()
+    spare: Sequence[str] = ()
 
 
 def sections(found: AuditResult, everything: bool) -> Iterator[Section]:
@@ -86,18 +91,21 @@ def _ended(
 def _faithful(found: AuditResult, everything: bool) -> Iterator[Section]:
     if not everything:
         main = listed(faithful_main(found))
-        yield _by_output(found, main, next(outputs(main or found.faithful)))
+        yield _by_output(found, main, next(outputs(main or found.faithful)), everything)
         return
     for about in dict.fromkeys(outputs(found.faithful)):
         those = [row for row in found.faithful if about == next(outputs([row]))]
-        yield _by_output(found, [row for row in those if not row.missing], about)
+        yield _by_output(found, [row for row in those if not row.missing], about, everything)
 
 
-def _by_output(found: AuditResult, rows: Sequence[FaithfulRow], about: str) -> Section:
+def _by_output(
+    found: AuditResult, rows: Sequence[FaithfulRow], about: str, everything: bool
+) -> Section:
     normalised = bounded(rows)
     columns: Cells = {
         "score": lambda row: named(found, row),
         "compr. [95 %]": lambda row: effect_text(*comprehensive(row, normalised)),
+        **_beside(rows),
         _LESS: less_text,
         "suffic.": lambda row: or_dash(
             row.normalised_sufficiency if normalised else row.sufficiency
@@ -105,16 +113,25 @@ def _by_output(found: AuditResult, rows: Sequence[FaithfulRow], about: str) -> S
         "τ": lambda row: or_dash(row.tau),
     }
     units = "" if normalised or not rows else "; compr. and suffic. in its own units"
-    return _section(columns, rows, f"output: {about}{units}")
+    return _section(columns, rows, f"output: {about}{units}", everything, (_NORMS, "τ"))
 
 
-def _section(columns: Cells, rows: Sequence[Any], about: str) -> Section:
+def _section(
+    columns: Cells, rows: Sequence[Any], about: str, everything: bool, spare: Sequence[str] = ()
+) -> Section:
     """With how many texts: once where all rows have as many, else in a column."""
-    numbers = dict.fromkeys(row.texts for row in rows)
-    if len(numbers) > 1:
-        return Section(columns=columns | {"texts": _texts}, rows=rows, about=about)
-    said = (counted("texts", n) for n in numbers)
-    return Section(columns=columns, rows=rows, about="; ".join(filter(None, (*said, about))))
+    if len({row.texts for row in rows}) > 1:
+        columns = columns | {"texts": _texts}
+    elif rows:
+        about = "; ".join(filter(None, (several_texts(rows), about)))
+    return Section(columns=columns, rows=rows, about=about, spare=() if everything else [*spare])
+
+
+def _beside(rows: Sequence[Any]) -> Cells:
+    """The norm's number on the texts of a row, where not all rows have the same texts."""
+    if len({row.texts for row in rows}) < 2 or all(row.norm is None for row in rows):
+        return {}
+    return {_NORMS: lambda row: or_dash(row.norm)}
 
 
 def _texts(row: Any) -> str:
@@ -132,12 +149,13 @@ def _plausible(found: AuditResult, everything: bool) -> Iterator[Section]:
     if len(chances) > 1:
         columns["chance"] = lambda row: value_text(row.chance)
     columns |= {
+        **_beside(rows),
         _LESS: less_text,
         "F1 m": lambda row: or_dash(row.f1),
         "F1 HIGH": lambda row: or_dash(row.f1_high),
     }
     about = f"AP of a random order: {chances.pop()}" if len(chances) == 1 else ""
-    yield _section(columns, rows, about)
+    yield _section(columns, rows, about, everything, (_NORMS, "F1 HIGH", "F1 m"))
 
 
 def _probes(found: AuditResult, everything: bool) -> Iterator[Section]:
@@ -153,7 +171,7 @@ def _probes(found: AuditResult, everything: bool) -> Iterator[Section]:
         rows = [row for row in shown if (row.layer, row.vector) == (layer, vector)]
         where = f"{vector} vector, {found.provenance.layer_name(layer)}"
         label = f"the most frequent label is that of {share_text(rows[0].chance)}"
-        yield _section(columns, rows, f"{where}; {label}")
+        yield _section(columns, rows, f"{where}; {label}", everything)
 
 
 def _stable(found: AuditResult, everything: bool) -> Iterator[Section]:
@@ -162,9 +180,13 @@ def _stable(found: AuditResult, everything: bool) -> Iterator[Section]:
     several = len({row.title for row in there}) > 1
     columns: Cells = {
         "change": lambda row: changed(row, several),
+        "layer": lambda row: layer_text(found, row),
         "τ [95 %]": lambda row: effect_text(row.tau, row.tau_interval),
         "Jaccard [95 %]": lambda row: effect_text(row.jaccard, row.jaccard_interval),
         "chance": lambda row: value_text(row.chance),
         "same": lambda row: share_text(row.same),
     }
-    yield _section(columns, there, "")
+    if said := of_texts(there, lambda row: changed(row, several)):
+        yield Section(columns=columns, rows=there, about=said)
+    else:
+        yield _section(columns, there, "", everything, ("same",))

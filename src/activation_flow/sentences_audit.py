@@ -111,7 +111,7 @@ def summary_line(found: AuditResult) -> str:
     counts = Counter(claim.verdict for claim in found.claims)
     total = sum(counts.values())
     if not total:
-        return "No claim was tested."
+        return "No claim was asked for."
     parts = [
         f"{counts[verdict]} {_SAID[verdict][counts[verdict] > 1]}"
         for verdict in VERDICTS

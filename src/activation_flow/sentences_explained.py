@@ -21,7 +21,8 @@ TITLES = {
     "probes": "Prompts: how well can labels be read?",
     "stable": "Stability: is the order left where texts are changed a little?",
 }
-_LESS = "norm − it: of the same texts; above 0 the norm does better"
+_NO_PASS = ("layer_0_norm", "embedding_row")  # of the norm's pass; rows of a table
+_LESS = "norm − it (norm's: its own number): of the same texts; above 0 the norm does better"
 _TAU = (
     "Kendall's τ",
     "Of two words or tokens, how often two orders agree on which comes first, less how often they "
@@ -152,23 +153,32 @@ def section_sentence(found: AuditResult, name: str) -> str:
 def cost_line(found: AuditResult) -> str:
     """What the norm costs, and how many times as much attention and the dearest score do.
 
+    What comes out of the norm's own pass, or of no pass of the model, is nothing to compare with.
     "" where the cost of the norm or of all others is not known.
     """
     rows = [row for row in scores_at(found, found.layer) if row.seconds_per_1000_tokens]
     norm = next((row for row in rows if row.role == STRENGTH), None)
-    others = [row for row in rows if row is not norm and row.role != STRENGTH]
-    if norm is None or not others:
+    if norm is None:
+        return ""
+    unit = _seconds(norm)
+    others = [
+        row
+        for row in rows
+        if row.role == "baseline" and row.score not in _NO_PASS and _seconds(row) != unit
+    ]
+    if not others:
         return ""
     dearest = max(others, key=_seconds)
-    attention = next((row for row in others if row.score.startswith("attention")), None)
-    told = [row for row in (attention, dearest) if row is not None]
-    unit = _seconds(norm)
+    attention = next((row for row in others if row.score.startswith("attention")), dearest)
     said = [
-        f"{row.title}{' (the dearest)' * (row is dearest)} "
-        f"{_times(_seconds(row) / unit)} times as much"
-        for row in dict.fromkeys(told)
+        f"{row.title}{', the dearest,' * (row is dearest)} {seconds_text(_seconds(row))} s "
+        f"({_times(_seconds(row) / unit)} times)"
+        for row in dict.fromkeys((attention, dearest))
     ]
-    return f"The norm takes {seconds_text(unit)} s per 1,000 tokens; {', '.join(said)}."
+    return (
+        f"The norm takes {seconds_text(unit)} s per 1,000 tokens in the audit's engine; in the "
+        f"live model {', '.join(said)}."
+    )
 
 
 def _seconds(row: ScoreRow) -> float:
