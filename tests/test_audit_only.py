@@ -92,6 +92,9 @@ def test_pages_tables_and_charts_of_a_part(bert, part, tmp_path):
         else:
             with pytest.raises(ActivationFlowError, match=f"nothing to draw in chart '{name}'"):
                 found.chart(name)
+    beside = {(row.score, row.missing) for row in found.stable}
+    assert beside == ({("norm", ""), ("attention", "")} if part == "stability" else set())
+    assert ("changed_typo" in found.counts) == (part == "stability")
     found.chart()
     page = (tmp_path / "a.html").read_text("utf-8")
     assert found._repr_html_()
