@@ -153,7 +153,7 @@ def test_the_command_refuses_a_missing_file_before_a_model_is_loaded(afn, loads,
             ("-p", "Say"),
             "--prompt: prompts are put before labelled texts, and there are none (--labels=",
         ),
-        (("--labels", "texts.txt", "-p", "Say"), "--prompt: 1 given; C10 takes 5"),
+        (("--labels", "texts.txt", "-p", "Say", "-p", "Say"), "given twice"),
         (("--labels", "texts.txt", "--template", "{text}"), "must hold {prompt} and {text}"),
         (
             ("--rationales", "-", "--labels", "-"),

@@ -81,9 +81,8 @@ class Options:
                     f"{name}: prompts are put before labelled texts, and there are none (labels=)"
                 )
         prompts = PROMPTS if self.prompts is None else self.prompts
-        listed = isinstance(prompts, Sequence) and not isinstance(prompts, str)
-        if listed and len(prompts) < FEWEST_PROMPTS:
-            raise ActivationFlowError(f"prompts: {len(prompts)} given; C10 takes {FEWEST_PROMPTS}")
+        if not isinstance(prompts, str) and not len(prompts):
+            raise ActivationFlowError(f"prompts: none is given; C10 takes {FEWEST_PROMPTS}")
         Prompting.of(prompts, baseline=True, template=self.template)
 
     def check_input(self, corpus: object) -> None:
@@ -133,7 +132,9 @@ class Options:
                 f"{round(len(claims) / ALPHA):,}"
             )
         n = len(self.asked_prompts)
-        if "C10" in claims and (least := 1 / factorial(n)) >= of_one:
+        if "C10" in claims and n < FEWEST_PROMPTS:
+            yield f"with {n} prompt{'s' * (n > 1)} C10 cannot be tested: it takes {FEWEST_PROMPTS}"
+        elif "C10" in claims and (least := 1 / factorial(n)) >= of_one:
             yield (
                 f"with {n} prompts C10 cannot have p below {least:.2g}, which may not be below "
                 f"{ALPHA} after Holm over {len(claims)} claims, whatever there is: give more, or "
