@@ -124,7 +124,7 @@ def not_available(found, why):
     assert {(row.auc, row.missing) for row in rows.values()} == {(None, why)}
     assert f"gradients and changed texts are not available: {why}" in found.notes
     claim = found.claim("C6")
-    assert (claim.verdict, claim.sentence) == (NOT_TESTABLE, f"Not testable: {why}.")
+    assert (claim.verdict, claim.sentence) == (NOT_TESTABLE, f"Not testable: faithfulness: {why}.")
     assert found.faithful == ()
     assert (found.counts["explained"], found.counts["perturbed"]) == (0, 0)
     found._repr_html_()
