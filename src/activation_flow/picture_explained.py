@@ -96,8 +96,8 @@ def stable_main(found: AuditResult) -> list[StableRow]:
 
 
 def changed(row: StableRow, several: bool) -> str:
-    """What was done to the texts, and which of several scores it is."""
-    return f"{row.change}, {row.title}" if several else row.change
+    """What was done to the texts, and which of several scores it is; its layers stand beside it."""
+    return f"{row.change}, {row.title.partition(',')[0]}" if several else row.change
 
 
 def layer_text(found: AuditResult, row: StableRow) -> str:

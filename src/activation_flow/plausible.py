@@ -99,18 +99,25 @@ def units_of(
 def _dropped(words: int, wanted: int, units: Units, marked: Mask) -> tuple[str, ...]:
     if not words:
         return ()
-    unjudged = int((~_usable(units, marked)).sum())
+    unjudged = int((~_usable(*_sizes(units, marked))).sum())
     note = f"words that the tokenizer drops, left out: {words:,}, of them {wanted:,} marked"
     if unjudged:
         note += f"; texts left with no marked word or no other one, not judged: {unjudged:,}"
     return (note,)
 
 
-def _usable(units: Units, marked: Mask) -> Texts:
+def _sizes(units: Units, marked: Mask) -> tuple[Ids, Ids]:
+    """How many words each text has, and how many of them are marked."""
+    words, wanted = (
+        np.bincount(of, minlength=units.n_texts) for of in (units.text, units.text[marked])
+    )
+    return words, wanted
+
+
+def _usable(words: Ids, wanted: Ids) -> Texts:
     """The texts in which some words are marked and some are not."""
-    words = np.bincount(units.text, minlength=units.n_texts)
-    wanted = np.bincount(units.text[marked], minlength=units.n_texts)
-    return (wanted > 0) & (wanted < words)
+    usable: Texts = (wanted > 0) & (wanted < words)
+    return usable
 
 
 def plausible(scores: Sequence[Score], units: Units, marked: Mask) -> Plausible:
@@ -123,9 +130,8 @@ def plausible(scores: Sequence[Score], units: Units, marked: Mask) -> Plausible:
         units: the words.
         marked: [units], which of them are marked.
     """
-    words = np.bincount(units.text, minlength=units.n_texts)
-    wanted = np.bincount(units.text[marked], minlength=units.n_texts)
-    usable = _usable(units, marked)
+    words, wanted = _sizes(units, marked)
+    usable = _usable(words, wanted)
     found = {name: np.full((len(scores), units.n_texts), np.nan) for name in MEASURES}
     for k, score in enumerate(scores):
         values = units.pooled(score.values, score.pooling)

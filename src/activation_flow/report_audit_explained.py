@@ -186,7 +186,7 @@ def _stable(found: AuditResult, everything: bool) -> Iterator[Section]:
         "chance": lambda row: value_text(row.chance),
         "same": lambda row: share_text(row.same),
     }
-    if said := of_texts(there, lambda row: changed(row, several)):
-        yield Section(columns=columns, rows=there, about=said)
+    if said := of_texts(there, lambda row: row.change):
+        yield Section(columns=columns, rows=there, about=said, spare=("same",))
     else:
         yield _section(columns, there, "", everything, ("same",))
