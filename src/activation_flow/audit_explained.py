@@ -81,7 +81,7 @@ def explain(
     units: Units,
     beside: Sequence[Score],
     asked: Asked,
-    among: Ids,
+    among: Sequence[int],
     watch: Watch,
 ) -> Explained:
     """Scores of gradients and occlusion, and with ``asked.perturbed`` the faithfulness of all.
@@ -98,7 +98,7 @@ def explain(
     """
     try:
         with heads.opened(encoder) as headed:  # first, so that this is the reason if it cannot be
-            chosen, notes = within_reach(among, tokens)
+            chosen, notes = within_reach(np.array(among, dtype=np.int64), tokens)
             chosen = spread_out(chosen, tokens, asked.explained)
             sampled = eager.sample(encoded, tokens, chosen.tolist())
             passes = _Passes(encoder, headed, units, sampled, asked, watch)

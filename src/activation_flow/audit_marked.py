@@ -125,7 +125,7 @@ def judge(
                 seed=options.seed,
                 stage=_STAGE,
             ),
-            np.array(slow.chosen, dtype=np.int64),
+            slow.chosen,
             watch,
         )
         scores += explained.scores

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from activation_flow.audit_texts import Left
 from activation_flow.data import ActivationFlowError
 from activation_flow.material import Material
 from activation_flow.scoring import FastScores
+from activation_flow.units import Units, of_words
 
 if TYPE_CHECKING:
     from activation_flow.encoder import Encoder
@@ -35,6 +37,11 @@ class Measured:
     fast: FastScores
     counts: Mapping[str, int]
     notes: tuple[str, ...]
+
+    @cached_property
+    def words(self) -> Units:
+        """The words of the texts."""
+        return of_words(self.encoded, self.tokens)
 
 
 def measured(

@@ -4,20 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from activation_flow import (
     audit_explained,
     audit_marked,
     audit_measured,
     audit_pairs,
     audit_slow,
-    material,
     prompt_gains,
     salient,
     source,
     stable,
-    units,
 )
 from activation_flow.audit_data import Score, Watch
 from activation_flow.audit_explained import Explained
@@ -85,7 +81,7 @@ class Passes:
             salient=self._salient(measured, marked),
             moved=self._moved(),
             probed=self._probed(),
-            stable=self._stable(measured) if "stability" in needed else None,
+            stable=self._stable(measured, slow) if "stability" in needed else None,
         )
 
     def _slow(self, measured: Measured) -> Slow:
@@ -112,10 +108,10 @@ class Passes:
             self.encoder,
             measured.encoded,
             measured.tokens,
-            units.of_words(measured.encoded, measured.tokens),
+            measured.words,
             [*measured.fast.scores, *slow.scores],
             asked,
-            np.array(slow.chosen, dtype=np.int64),
+            slow.chosen,
             self.watch,
         )
 
@@ -145,7 +141,7 @@ class Passes:
                 source.shown(str(self.options.salient)),
                 measured.encoded,
                 measured.tokens,
-                units.of_words(measured.encoded, measured.tokens),
+                measured.words,
                 measured.fast.scores,
                 self.main,
             )
@@ -180,8 +176,8 @@ class Passes:
             progress=self.watch,
         )
 
-    def _stable(self, measured: Measured) -> Stable:
-        texts = [measured.encoded[k].text.text for k in self._few(measured)]
+    def _stable(self, measured: Measured, slow: Slow) -> Stable:
+        texts = [measured.encoded[k].text.text for k in slow.chosen]
         return stable.stable(
             self.encoder,
             texts,
@@ -200,9 +196,3 @@ class Passes:
         return audit_slow.attention_of(
             self.encoder, texts, lambda done, n: self.watch(stage, done, n)
         )
-
-    def _few(self, measured: Measured) -> list[int]:
-        few: list[int] = material.stratified(
-            measured.tokens, measured.encoded, self.options.sample, self.options.seed
-        ).tolist()
-        return few
