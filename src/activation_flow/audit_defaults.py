@@ -1,4 +1,4 @@
-"""What an audit takes where nothing is asked for, in one place. Knows nothing."""
+"""What an audit takes where nothing is asked for, and its files, in one place. Knows nothing."""
 
 TEXTS = 5000  # at most so many are audited; of more a uniform sample
 SAMPLE = 400  # texts for what is slow, and pairs of texts
@@ -22,3 +22,5 @@ PROMPTS = (
     "Is this true?",
     "Continue the story",
 )
+# Options that name a file beside the texts; each may be standard input.
+FILES = ("pairs", "rationales", "salient", "labels", "paraphrases")

@@ -10,6 +10,7 @@ from activation_flow import audit_parts
 from activation_flow.audit_defaults import (
     DRAWS,
     EXPLAINED,
+    FILES,
     FREQUENCY,
     PERTURBED,
     PROMPTS,
@@ -22,7 +23,6 @@ from activation_flow.prompting import Prompting
 from activation_flow.templates import DEFAULT
 
 _LEAST = {"sample": 1, "texts": 1, "explained": 1, "perturbed": 1, "draws": 1, "seed": 0}
-_FILES = ("pairs", "rationales", "salient", "labels", "paraphrases")  # each of which may be "-"
 # The parts that an option is for.
 _FOR = {"rationales": ("C6", "C11"), "salient": ("C11",), "labels": ("C10",)}
 _FOR |= {"prompts": ("C10",), "pairs": ("C5",), "paraphrases": (audit_parts.STABILITY,)}
@@ -63,7 +63,7 @@ class Options:
         Raises:
             ActivationFlowError: says which option, and what it takes.
         """
-        for name in (*_FILES, "frequency"):
+        for name in (*FILES, "frequency"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _written(name, value))
         for name, least in _LEAST.items():
@@ -91,7 +91,7 @@ class Options:
         Raises:
             ActivationFlowError: names what would.
         """
-        names = [f"{name}='-'" for name in _FILES if getattr(self, name) == "-"]
+        names = [f"{name}='-'" for name in FILES if getattr(self, name) == "-"]
         names = [*(["the corpus"] if corpus == "-" else []), *names]
         if len(names) > 1:
             many, some = ("both", "one") if len(names) == 2 else ("all", "all but one")

@@ -188,12 +188,10 @@ def _check_inputs(corpus: str, settings: dict[str, Any]) -> None:
     if corpus != "-":
         finding.find_files(corpus, settings["format"])
     not_files: dict[str, tuple[str | None, ...]] = {
-        **dict.fromkeys(
-            ("--pairs", "--rationales", "--salient", "--labels", "--paraphrases"), (None, "-")
-        ),
-        "--frequency": ("vocabulary", "corpus"),
+        **dict.fromkeys(audit_defaults.FILES, (None, "-")),
+        "frequency": ("vocabulary", "corpus"),
     }
-    for option, others in not_files.items():
-        file: Any = settings.get(option.removeprefix("--"), others[0])
+    for name, others in not_files.items():
+        file: Any = settings.get(name, others[0])
         if file not in others and not Path(file).expanduser().is_file():
-            raise ActivationFlowError(f"{option}: there is no file {file}")
+            raise ActivationFlowError(f"--{name}: there is no file {file}")

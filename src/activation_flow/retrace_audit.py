@@ -31,7 +31,6 @@ DEFAULTS: dict[str, object] = {
     "perturbed": audit_defaults.PERTURBED,
     "only": None,
 }
-FILES = ("pairs", "rationales", "labels", "salient", "paraphrases")  # each may be standard input
 
 
 def command(found: AuditResult) -> str:
@@ -49,7 +48,7 @@ def command(found: AuditResult) -> str:
     # subtle: behind "--" nothing is an option, whatever it begins with.
     words += ["--"] if found.input.startswith("-") and found.input != "-" else []
     line = shlex.join([*words, found.input])
-    read = (found.input, *(head.settings.get(name) for name in FILES))
+    read = (found.input, *(head.settings.get(name) for name in audit_defaults.FILES))
     return f"{line}\n# {STDIN}" if "-" in read else line
 
 
