@@ -1,0 +1,294 @@
+"""The page as Gradio Blocks: fields -> inputs -> a view of the result; and the calls of the API.
+
+No result is computed here. What a person sees depends on the fields alone, never on what was asked
+before, so that a server that was started again goes on where the last one was.
+"""
+
+import base64
+import itertools
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+from activation_flow import app_files, app_link, app_tabs
+from activation_flow import page as offline
+from activation_flow.app_answers import Answers
+from activation_flow.app_calls import Calls
+from activation_flow.app_inputs import VIEWS, Corpus, Explore, Inputs, Steer
+from activation_flow.app_models import Models
+from activation_flow.app_settings import Settings
+from activation_flow.app_shown import Shown
+from activation_flow.app_tabs import Tab
+from activation_flow.app_views import view
+from activation_flow.data import ActivationFlowError, resolve_layers
+from activation_flow.markup import escape
+from activation_flow.result_prompts import pairs_of
+from activation_flow.sentences_prompts import quoted
+
+log = logging.getLogger("activation_flow")
+
+TITLE = "Activation Flow"
+TYPES = {"html": "text/html", "png": "image/png", "csv": "text/csv", "json": "application/json"}
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+MONO = ["ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace"]
+_HEAD = (
+    "<header><h1>Activation Flow</h1><p>How strongly a transformer encodes each token, layer by "
+    "layer. Strength is the length of a token's hidden state; it is not its importance: "
+    "<code>afn audit</code> tells what it is worth on your model.</p></header>"
+)
+_AT_ONCE = 8  # requests that are worked on together; a model runs one at a time
+_count = itertools.count(1)
+
+
+class Page:
+    """The Blocks, and what happens in them."""
+
+    def __init__(self, settings: Settings, models: Models):
+        self.settings, self.models = settings, models
+        self.answers = Answers(settings, models)
+        self.blocks = self._blocks()
+
+    def _blocks(self) -> gr.Blocks:
+        with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
+            with gr.Row(elem_id="afn-top"):
+                gr.HTML(_HEAD, apply_default_css=False, elem_id="afn-head", scale=3)
+                self.model = gr.Dropdown(
+                    self.models.choices(),
+                    value=self.models.default,
+                    allow_custom_value=self.settings.local,
+                    label="Model",
+                    info="A name on the Hugging Face hub, a folder, or minilm."
+                    if self.settings.local
+                    else None,
+                    elem_id="afn-model",
+                )
+            gr.HTML(offline._turned(), apply_default_css=False, padding=False)
+            self.group, self.tabs = app_tabs.tabs(self.settings, self.model)
+            for tab in self.tabs:
+                self._listen(tab)
+            every = [self.group, *self._all()]
+            blocks.load(self._open, None, every, api_visibility="private", show_progress="hidden")
+            self._offer()
+        return blocks.queue(
+            max_size=self.settings.bounds.waiting, default_concurrency_limit=_AT_ONCE
+        )
+
+    def _all(self) -> list[Any]:
+        """Every field and every output, each once."""
+        parts: dict[Any, None] = {}
+        for tab in self.tabs:
+            o = tab.outputs
+            parts |= dict.fromkeys([*tab.fields.values(), *_shown_in(tab)])
+        return [*parts]
+
+    def _listen(self, tab: Tab) -> None:
+        fields, outputs = [*tab.fields.values()], [*tab.fields.values(), *_shown_in(tab)]
+        how = dict(api_visibility="private", show_progress="hidden", concurrency_id="views")
+        triggers = [*tab.triggers, tab.tab.select]
+        show = partial(self._show, tab)
+        gr.on(triggers, show, fields, outputs, trigger_mode="always_last", **how)
+        if "model" in tab.fields:
+            anew = partial(self._show, tab, fresh=True)
+            gr.on([self.model.input], anew, fields, outputs, trigger_mode="always_last", **how)
+        if tab.examples is not None:
+            tab.examples.load_input_event.then(show, fields, outputs, **how)
+        for form, button in tab.outputs.saves.items():
+            button.click(partial(self._save, tab, form), fields, tab.outputs.saver, **how)
+
+    def _show(self, tab: Tab, *values: Any, fresh: bool = False) -> dict[Any, Any]:
+        """What a view shows of the values of its fields; a problem leaves the last view as it is."""
+        try:
+            given = _inputs(tab, values, fresh)
+            return self._updates(tab, given, fresh)
+        except Exception as problem:
+            return {**dict.fromkeys(_shown_in(tab), gr.skip()), **_told(tab, problem)}
+
+    def _updates(self, tab: Tab, given: Inputs, fresh: bool) -> dict[Any, Any]:
+        _, shown = view(self.answers, given)
+        return {**self._of_outputs(tab, given, shown), **self._of_fields(tab, given, shown, fresh)}
+
+    def _of_outputs(self, tab: Tab, given: Inputs, shown: Shown) -> dict[Any, Any]:
+        charts = [vars(chart) for chart in shown.charts]
+        again = {"command": shown.command, "python": shown.python, "link": app_link.link(given)}
+        parts = tab.outputs
+        return {
+            parts.problem: "",
+            parts.html: shown.html,
+            parts.charts: charts,
+            parts.below: shown.below,
+            parts.again: again,
+        }
+
+    def _of_fields(self, tab: Tab, given: Inputs, shown: Shown, fresh: bool) -> dict[Any, Any]:
+        """What can be chosen depends on what is shown: layers, pairs of prompts."""
+        found: dict[Any, Any] = {}
+        if isinstance(given, Corpus):
+            named = [(str(layer), layer) for layer in shown.layers]
+            found[tab.fields["layer"]] = gr.Dropdown(choices=named, value=shown.layer)
+        # Else it would jump back under the hand that moves it.
+        elif fresh or given.layer != shown.layer:
+            found[tab.fields["layer"]] = gr.Slider(maximum=max(shown.layers), value=shown.layer)
+        if isinstance(given, Steer):
+            found[tab.fields["pair"]] = gr.Dropdown(
+                choices=_pairs(given), value=f"{given.a}-{given.b}"
+            )
+        return found
+
+    def _open(self, request: gr.Request) -> dict[Any, Any]:
+        """The page when it is opened: the view of its link, the first view without one."""
+        try:
+            given = app_link.from_link(_query(request))
+        except ActivationFlowError as problem:
+            tab = self.tabs[0]
+            return {**self._first(Explore()), **_told(tab, problem)}
+        return self._first(given)
+
+    def _first(self, given: Inputs) -> dict[Any, Any]:
+        tab = self._tab(given)
+        found = {**dict.fromkeys(self._all(), gr.skip()), self.group: gr.Tabs(selected=tab.name)}
+        found |= _values(tab, given)
+        try:
+            if name := getattr(given, "model", ""):
+                self.models.check(name)
+            updates = self._updates(tab, given, True)
+        except Exception as problem:
+            return {**found, **_told(tab, problem)}
+        found |= updates
+        if not isinstance(given, Corpus):
+            _, shown = view(self.answers, given)
+            for other in self.tabs:
+                if other is not tab and other.name != "corpus":
+                    slider = gr.Slider(
+                        maximum=max(shown.layers), value=resolve_layers(None, max(shown.layers))[0]
+                    )
+                    found[other.fields["layer"]] = slider
+        return found
+
+    def _tab(self, given: Inputs) -> Tab:
+        return next(tab for tab in self.tabs if isinstance(given, VIEWS[tab.name]))
+
+    def _save(self, tab: Tab, form: str, *values: Any) -> dict[str, Any]:
+        """A file for the browser to save; nothing of it stays here."""
+        try:
+            found, _ = view(self.answers, _inputs(tab, values, False))
+            name, data = app_files.file(found, form)
+        except ActivationFlowError as problem:
+            raise _error(problem) from problem
+        held = base64.b64encode(data).decode()
+        # The number tells two savings of the same file apart.
+        return {"name": name, "type": TYPES[form], "data": held, "number": next(_count)}
+
+    def _offer(self) -> None:
+        """The calls of the API, which are tools of the MCP endpoint, too."""
+        calls = Calls(self.settings, self.models)
+        for call in (calls.strength, calls.shift, calls.prompts):
+            gr.api(_told_as_error(call), api_name=call.__name__, concurrency_id="calls")
+
+
+def _shown_in(tab: Tab) -> list[Any]:
+    parts = tab.outputs
+    return [parts.problem, parts.html, parts.charts, parts.below, parts.again]
+
+
+def _told(tab: Tab, problem: Exception) -> dict[Any, Any]:
+    """A problem in the view; what it showed before stands below it."""
+    said = str(problem)
+    if not isinstance(problem, ActivationFlowError):
+        log.error("internal error: %s: %s", type(problem).__name__, problem, exc_info=True)
+        said = f"internal error: {type(problem).__name__}. This is a fault of activation-flow."
+    return {tab.outputs.problem: f'<p class="afn-problem" role="alert">{escape(said)}</p>'}
+
+
+def _inputs(tab: Tab, values: tuple[Any, ...], fresh: bool) -> Inputs:
+    given = dict(zip(tab.fields, values, strict=True))
+    if fresh:
+        given["layer"] = None
+    if given["layer"] is not None:
+        given["layer"] = int(given["layer"])
+    for name in ("model", "run", "find"):
+        if name in given:
+            given[name] = given[name] or ""
+    if tab.name == "steer":
+        given["prompts"] = tuple(line for line in given["prompts"].split("\n") if line.strip())
+        n = len(given["prompts"]) + given["baseline"]
+        a, b = map(int, (given.pop("pair") or "0-1").split("-"))
+        given["a"], given["b"] = (a, b) if max(a, b) < n else (0, 1)
+    return VIEWS[tab.name](**given)
+
+
+def _values(tab: Tab, given: Inputs) -> dict[Any, Any]:
+    """The fields as a link has them; the layer follows from the view."""
+    held: dict[str, Any] = dict(vars(given))
+    if isinstance(given, Steer):
+        held["prompts"] = "\n".join(given.prompts)
+    if not held.get("model", "-"):
+        del held["model"]
+    names = [name for name in tab.fields if name in held and name != "layer"]
+    return {tab.fields[name]: held[name] for name in names}
+
+
+def _pairs(given: Steer) -> list[tuple[str, str]]:
+    """Every pair of prompts, by name, and by places."""
+    names = [*([quoted(None)] if given.baseline else []), *given.prompts]
+    return [(f"{names[a]} → {names[b]}", f"{a}-{b}") for a, b in pairs_of(len(names))]
+
+
+def _query(request: gr.Request) -> Mapping[str, list[str]]:
+    params = request.request.query_params
+    return {name: params.getlist(name) for name in params}
+
+
+def _error(problem: ActivationFlowError) -> gr.Error:
+    # Gradio takes a message for HTML.
+    return gr.Error(escape(str(problem)), print_exception=False)
+
+
+def _told_as_error(call: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(call)
+    def told(*args: Any, **given: Any) -> Any:
+        try:
+            return call(*args, **given)
+        except ActivationFlowError as problem:
+            raise gr.Error(str(problem), print_exception=False) from problem
+
+    return told
+
+
+def mounted(settings: Settings, models: Models) -> Any:
+    """The page as an ASGI application, with the API and, if asked for, the MCP endpoint."""
+    import fastapi
+
+    style = "".join(_file(name) for name in ("page.css", "report.css", "app.css"))
+    return gr.mount_gradio_app(
+        fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
+        Page(settings, models).blocks,
+        path="",
+        footer_links=["api"],
+        auth=settings.auth,
+        mcp_server=settings.mcp,
+        enable_monitoring=False,
+        run_history=False,
+        ssr_mode=False,
+        show_error=False,
+        max_file_size="1kb",
+        theme=_theme(),
+        css=style,
+    )
+
+
+def _theme() -> Any:
+    """Gradio's plain theme in our colours, with the fonts of the system: none is loaded."""
+    purple = gr.themes.Color(
+        c50="#f4f1fb", c100="#e7e2f5", c200="#d2c8ea", c300="#bcaddf", c400="#9f88cf",
+        c500="#8261bc", c600="#7550b4", c700="#5f30a2", c800="#501d94", c900="#46108a",
+        c950="#2c0859",
+    )  # fmt: skip
+    return gr.themes.Base(primary_hue=purple, font=FONTS, font_mono=MONO)
+
+
+def _file(name: str) -> str:
+    return files("activation_flow").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,231 @@
+"""The four views as Gradio sees them: what can be typed and chosen in each, and what it shows.
+
+Only layout: values become the inputs of app_inputs in app_page, results come from app_views.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from activation_flow import app_parts
+from activation_flow.app_inputs import Compare, Corpus, Explore, Steer
+from activation_flow.app_settings import Settings
+
+FORMS = {"html": "Page", "png": "Picture", "csv": "Table", "json": "JSON"}
+TEXTS = (  # the paper's, and some that show what strength depends on
+    "Who is the prime minister of Canada?",
+    "Who is the president of France?",
+    "Enjoying a beautiful day at the park!",
+    "The weather is nice today.",
+    "The connoisseur was nonchalant as the story unfolds.",
+)
+PAIRS = (
+    ("Enjoying a beautiful day at the park!", "Enjoying a beautiful walk at the beach!"),
+    ("Who is the prime minister of Canada?", "Who is the president of France?"),
+    ("The bank of the river was steep.", "The bank of the city was closed."),
+)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a view shows, from above: a problem, HTML, charts, HTML, how to get it again."""
+
+    problem: gr.HTML
+    html: gr.HTML
+    charts: gr.HTML
+    below: gr.HTML
+    again: gr.HTML
+    saver: gr.HTML
+    saves: Mapping[str, gr.Button]
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A view: its fields by the names that its inputs have, and what it shows.
+
+    Attributes:
+        name: as in a link.
+        tab: of Gradio.
+        fields: typed or chosen.
+        triggers: events that show the view anew.
+        outputs: where it is shown.
+        examples: a click on one fills fields in.
+    """
+
+    name: str
+    tab: gr.Tab
+    fields: Mapping[str, Any]
+    triggers: tuple[Any, ...]
+    outputs: Outputs
+    examples: Any = None
+
+
+def tabs(settings: Settings, model: Any) -> tuple[gr.Tabs, list[Tab]]:
+    """All of them; ``model`` is chosen once for all."""
+    with gr.Tabs(elem_id="afn-views") as group:
+        made = [
+            _explore(settings, model),
+            _compare(settings, model),
+            _steer(settings, model),
+            _corpus(settings),
+        ]
+    return group, made
+
+
+def _explore(settings: Settings, model: Any) -> Tab:
+    usual = Explore()
+    with gr.Tab("Explore", id="explore") as tab:
+        text = _textbox(settings, "Text", usual.text, "text", placeholder="Type a text …")
+        examples = gr.Examples(
+            [[text] for text in TEXTS], text, label="Examples", example_labels=[*TEXTS]
+        )
+        with gr.Row(equal_height=True):
+            layer, quantile, words = _layer(), _quantile(), _words()
+        outputs = _outputs()
+    fields = dict(text=text, model=model, layer=layer, quantile=quantile, words=words)
+    triggers = (text.input, layer.input, quantile.input, words.input)
+    return Tab("explore", tab, fields, triggers, outputs, examples)
+
+
+def _compare(settings: Settings, model: Any) -> Tab:
+    usual = Compare()
+    with gr.Tab("Compare", id="compare") as tab:
+        with gr.Row():
+            a = _textbox(settings, "Text A", usual.a, "a")
+            b = _textbox(settings, "Text B", usual.b, "b")
+        labels = [f"{one} → {other}" for one, other in PAIRS]
+        examples = gr.Examples(
+            [[*pair] for pair in PAIRS], [a, b], label="Examples", example_labels=labels
+        )
+        with gr.Row(equal_height=True):
+            layer, quantile, words = _layer(), _quantile(), _words()
+            align = gr.Radio(
+                [("By content", "diff"), ("By position", "position")],
+                value=usual.align,
+                label="Align tokens",
+                info="Position is the paper's way: index by index.",
+            )
+        outputs = _outputs()
+    fields = dict(a=a, b=b, model=model, layer=layer, quantile=quantile, words=words, align=align)
+    triggers = (a.input, b.input, layer.input, quantile.input, words.input, align.input)
+    return Tab("compare", tab, fields, triggers, outputs, examples)
+
+
+def _steer(settings: Settings, model: Any) -> Tab:
+    usual = Steer()
+    with gr.Tab("Steer", id="steer") as tab:
+        with gr.Row():
+            text = _textbox(settings, "Text", usual.text, "steered")
+            prompts = gr.Textbox(
+                "\n".join(usual.prompts),
+                label="Prompts, one a line",
+                lines=3,
+                max_lines=settings.bounds.prompts,
+                elem_id="afn-prompts",
+            )
+        with gr.Row(equal_height=True):
+            layer, quantile = _layer(), _quantile()
+            pair = gr.Dropdown(
+                [("Summarize → Translate to French", "0-1")],
+                value="0-1",
+                label="Pair",
+                info="Whose tokens are shown.",
+                elem_id="afn-pair",
+            )
+            baseline = gr.Checkbox(
+                usual.baseline, label="The bare text, too", info="Compare with no prompt at all."
+            )
+        outputs = _outputs()
+    fields = dict(
+        text=text,
+        prompts=prompts,
+        baseline=baseline,
+        model=model,
+        layer=layer,
+        quantile=quantile,
+        pair=pair,
+    )
+    triggers = (text.input, prompts.input, baseline.input, layer.input, quantile.input, pair.input)
+    return Tab("steer", tab, fields, triggers, outputs)
+
+
+def _corpus(settings: Settings) -> Tab:
+    usual = Corpus()
+    with gr.Tab("Corpus", id="corpus") as tab:
+        with gr.Row(equal_height=True):
+            run = gr.Dropdown(
+                [*settings.runs],
+                value=settings.runs[0] if settings.runs else None,
+                allow_custom_value=settings.local,
+                label="Run folder",
+                info="What afn corpus … --out FOLDER wrote.",
+                elem_id="afn-run",
+                scale=3,
+            )
+            layer = gr.Dropdown([], value=None, label="Layer", elem_id="afn-run-layer")
+            find = gr.Textbox(
+                usual.find,
+                label="Find a word",
+                info="Or a piece as the tokenizer writes it: ##ing.",
+                max_length=200,
+                elem_id="afn-find",
+            )
+        outputs = _outputs()
+    fields = dict(run=run, layer=layer, find=find)
+    triggers = (run.input, layer.input, find.submit)
+    return Tab("corpus", tab, fields, triggers, outputs)
+
+
+def _textbox(settings: Settings, label: str, value: str, name: str, **how: Any) -> gr.Textbox:
+    return gr.Textbox(
+        value,
+        label=label,
+        lines=2,
+        max_lines=8,
+        max_length=settings.bounds.characters,
+        elem_id=f"afn-{name}",
+        **how,
+    )
+
+
+def _layer() -> gr.Slider:
+    """Its ends are those of the model; see app_page."""
+    return gr.Slider(
+        0, 12, 8, step=1, label="Layer", info="0: embeddings.", elem_classes="afn-layer", buttons=[]
+    )
+
+
+def _quantile() -> gr.Slider:
+    return gr.Slider(
+        0,
+        1,
+        0.75,
+        step=0.01,
+        label="Quantile",
+        info="Tokens above it are HIGH.",
+        elem_classes="afn-quantile",
+    )
+
+
+def _words() -> gr.Radio:
+    return gr.Radio(
+        [("Pieces", False), ("Words", True)],
+        value=False,
+        label="Tokens",
+        info="Pieces are what the model reads.",
+    )
+
+
+def _outputs() -> Outputs:
+    problem, html = app_parts.markup(), app_parts.markup()
+    charts, below = app_parts.charts(), app_parts.markup()
+    with gr.Accordion("Take it away", open=False):
+        with gr.Row():
+            saves = {
+                form: gr.Button(f"{name} (.{form})", size="sm", min_width=80)
+                for form, name in FORMS.items()
+            }
+        again = app_parts.again()
+    return Outputs(problem, html, charts, below, again, app_parts.saver(), saves)

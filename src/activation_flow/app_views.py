@@ -1,0 +1,30 @@
+"""From what was typed to what is shown: the answer of each view, and its pictures."""
+
+from typing import Any
+
+from activation_flow import app_compare, app_corpus, app_explore, app_steer
+from activation_flow.app_answers import Answers
+from activation_flow.app_inputs import Compare, Corpus, Explore, Inputs, Steer
+from activation_flow.app_shown import Shown
+
+
+def view(answers: Answers, given: Inputs) -> tuple[Any, Shown]:
+    """The result that such inputs ask for, and what a person sees of it.
+
+    Raises:
+        ActivationFlowError: they ask for something that cannot be; it says what.
+    """
+    match given:
+        case Explore():
+            explored = answers.explore(given)
+            return explored, app_explore.shown(explored, given)
+        case Compare():
+            compared = answers.compare(given)
+            return compared, app_compare.shown(compared, given)
+        case Steer():
+            steered = answers.steer(given)
+            return steered, app_steer.shown(steered, given)
+        case Corpus():
+            opened = answers.corpus(given)
+            return opened, app_corpus.shown(opened, given)
+    raise TypeError(f"there is no view of {type(given).__name__}")
