@@ -24,6 +24,18 @@ window.afn ??= (() => {
     return element;
   }
 
+  // Vega counts the ids of each drawing from 0: of two with a gradient both would take the first one's.
+  let drawings = 0;
+  function ownIds(svg) {
+    const end = `-${(drawings += 1)}`;
+    for (const element of svg.querySelectorAll("[id]")) element.id += end;
+    for (const name of ["fill", "stroke", "clip-path"]) {
+      for (const element of svg.querySelectorAll(`[${name}^="url(#"]`)) {
+        element.setAttribute(name, element.getAttribute(name).replace(/\)$/, `${end})`));
+      }
+    }
+  }
+
   // The script that draws comes last, as it is large.
   const drawer = new Promise((ready) => {
     const wait = () => (window.vegaEmbed ? ready(window.vegaEmbed) : setTimeout(wait, 20));
@@ -41,7 +53,7 @@ window.afn ??= (() => {
     if (!held) return;
     const turn = (held.afnTurn = (held.afnTurn ?? 0) + 1);
     const embed = await drawer;
-    const wanted = list ?? [];
+    const wanted = Array.isArray(list) ? list : [];
     for (const [k, one] of wanted.entries()) {
       if (held.afnTurn !== turn) return;
       const written = JSON.stringify(one);
@@ -60,6 +72,7 @@ window.afn ??= (() => {
       if (held.afnTurn !== turn) return figure.remove();
       const drawn = chart.querySelector("svg.marks");
       drawn?.setAttribute("aria-label", `${one.title}. ${one.sentence}`);
+      if (drawn) ownIds(drawn);
       figure.hidden = false;
       if (before) before.replaceWith(figure);
     }
@@ -100,11 +113,24 @@ window.afn ??= (() => {
     if (value.command) held.append(block("In a shell", value.command));
     if (value.python) held.append(block("In Python", value.python));
     if (value.link) {
-      const address = new URL(value.link, location.href);
-      history.replaceState(history.state, "", address);
-      held.append(block("Link to this view", address.href));
+      links.set(value.view, `#${value.link}`);
+      relink();
+      held.append(block("Link to this view", new URL(`#${value.link}`, location.href).href));
     }
   }
+
+  // The address is that of the view that is seen. What stands behind "#" is not sent to a server.
+  const links = new Map();
+  let seen = "explore";
+  function relink() {
+    if (links.has(seen)) history.replaceState(history.state, "", links.get(seen));
+  }
+  function chosen(view) {
+    seen = view;
+    relink();
+  }
+  // Another link in the same tab changes only what stands behind "#".
+  addEventListener("hashchange", () => location.reload());
 
   function save(file) {
     if (!file?.data) return;
@@ -116,5 +142,5 @@ window.afn ??= (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
-  return { html, charts, again, save };
+  return { html, charts, again, save, chosen };
 })();

@@ -7,7 +7,7 @@ before, so that a server that was started again goes on where the last one was.
 import base64
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial, wraps
 from importlib.resources import files
 from typing import Any
@@ -24,7 +24,7 @@ from activation_flow.app_settings import Settings
 from activation_flow.app_shown import Shown
 from activation_flow.app_tabs import Tab
 from activation_flow.app_views import view
-from activation_flow.data import ActivationFlowError, resolve_layers
+from activation_flow.data import ActivationFlowError, NoSuchLayer
 from activation_flow.markup import escape
 from activation_flow.result_prompts import pairs_of
 from activation_flow.sentences_prompts import quoted
@@ -40,6 +40,7 @@ _HEAD = (
     "layer. Strength is the length of a token's hidden state; it is not its importance: "
     "<code>afn audit</code> tells what it is worth on your model.</p></header>"
 )
+_ADDRESS = "() => [window.location.hash.slice(1)]"
 _AT_ONCE = 8  # requests that are worked on together; a model runs one at a time
 _count = itertools.count(1)
 
@@ -71,7 +72,11 @@ class Page:
             for tab in self.tabs:
                 self._listen(tab)
             every = [self.group, *self._all()]
-            blocks.load(self._open, None, every, api_visibility="private", show_progress="hidden")
+            # What stands behind "#" is not sent with an address, so no log of a server has texts.
+            address = gr.Textbox(visible="hidden")
+            how: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+            opened = blocks.load(self._open, address, every, js=_ADDRESS, **how)
+            opened.then(self._others, address, every, js=_ADDRESS, **how)
             self._offer()
         return blocks.queue(
             max_size=self.settings.bounds.waiting, default_concurrency_limit=_AT_ONCE
@@ -81,39 +86,50 @@ class Page:
         """Every field and every output, each once."""
         parts: dict[Any, None] = {}
         for tab in self.tabs:
-            o = tab.outputs
             parts |= dict.fromkeys([*tab.fields.values(), *_shown_in(tab)])
         return [*parts]
 
     def _listen(self, tab: Tab) -> None:
         fields, outputs = [*tab.fields.values()], [*tab.fields.values(), *_shown_in(tab)]
-        how = dict(api_visibility="private", show_progress="hidden", concurrency_id="views")
-        triggers = [*tab.triggers, tab.tab.select]
-        show = partial(self._show, tab)
-        gr.on(triggers, show, fields, outputs, trigger_mode="always_last", **how)
+        how: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        last: dict[str, Any] = {**how, "trigger_mode": "always_last"}
+        gr.on(tab.triggers, partial(self._show, tab), fields, outputs, **last)
         if "model" in tab.fields:
-            anew = partial(self._show, tab, fresh=True)
-            gr.on([self.model.input], anew, fields, outputs, trigger_mode="always_last", **how)
-        if tab.examples is not None:
-            tab.examples.load_input_event.then(show, fields, outputs, **how)
+            self.model.input(partial(self._show, tab, fresh=True), fields, outputs, **last)
+        tab.tab.select(None, js=f"() => window.afn.chosen('{tab.name}')")
         for form, button in tab.outputs.saves.items():
             button.click(partial(self._save, tab, form), fields, tab.outputs.saver, **how)
 
     def _show(self, tab: Tab, *values: Any, fresh: bool = False) -> dict[Any, Any]:
-        """What a view shows of the values of its fields; a problem leaves the last view as it is."""
+        """What a view shows of its fields; a problem leaves what it showed before as it is.
+
+        Args:
+            tab: the view.
+            values: of its fields.
+            fresh: of another model, so that the layer is chosen anew.
+        """
         try:
-            given = _inputs(tab, values, fresh)
-            return self._updates(tab, given, fresh)
+            return self._updates(tab, _inputs(tab, values, fresh), fresh)[0]
+        except NoSuchLayer:
+            if not fresh:  # the slider is still that of a deeper model
+                return self._show(tab, *values, fresh=True)
+            raise
         except Exception as problem:
             return {**dict.fromkeys(_shown_in(tab), gr.skip()), **_told(tab, problem)}
 
-    def _updates(self, tab: Tab, given: Inputs, fresh: bool) -> dict[Any, Any]:
+    def _updates(self, tab: Tab, given: Inputs, fresh: bool) -> tuple[dict[Any, Any], Shown]:
         _, shown = view(self.answers, given)
-        return {**self._of_outputs(tab, given, shown), **self._of_fields(tab, given, shown, fresh)}
+        found = {**self._of_outputs(tab, given, shown), **self._of_fields(tab, given, shown, fresh)}
+        return found, shown
 
     def _of_outputs(self, tab: Tab, given: Inputs, shown: Shown) -> dict[Any, Any]:
         charts = [vars(chart) for chart in shown.charts]
-        again = {"command": shown.command, "python": shown.python, "link": app_link.link(given)}
+        again = {
+            "view": tab.name,
+            "command": shown.command,
+            "python": shown.python,
+            "link": app_link.link(given).removeprefix("?"),
+        }
         parts = tab.outputs
         return {
             parts.problem: "",
@@ -138,35 +154,37 @@ class Page:
             )
         return found
 
-    def _open(self, request: gr.Request) -> dict[Any, Any]:
-        """The page when it is opened: the view of its link, the first view without one."""
+    def _open(self, address: str) -> dict[Any, Any]:
+        """The page when it is opened: the view of its link, or the first view."""
+        found: dict[Any, Any] = dict.fromkeys(self._all(), gr.skip())
         try:
-            given = app_link.from_link(_query(request))
+            given = app_link.from_link(address)
         except ActivationFlowError as problem:
-            tab = self.tabs[0]
-            return {**self._first(Explore()), **_told(tab, problem)}
-        return self._first(given)
-
-    def _first(self, given: Inputs) -> dict[Any, Any]:
+            tab, given = self.tabs[0], Explore()
+            return {**found, **self._updates(tab, given, True)[0], **_told(tab, problem)}
         tab = self._tab(given)
-        found = {**dict.fromkeys(self._all(), gr.skip()), self.group: gr.Tabs(selected=tab.name)}
-        found |= _values(tab, given)
+        found |= {self.group: gr.Tabs(selected=tab.name), **_values(tab, given)}
+        return {**found, **self._shown(tab, given)}
+
+    def _others(self, address: str) -> dict[Any, Any]:
+        """The other views, as they are before anything is typed there."""
+        found: dict[Any, Any] = dict.fromkeys(self._all(), gr.skip())
         try:
-            if name := getattr(given, "model", ""):
-                self.models.check(name)
-            updates = self._updates(tab, given, True)
-        except Exception as problem:
-            return {**found, **_told(tab, problem)}
-        found |= updates
-        if not isinstance(given, Corpus):
-            _, shown = view(self.answers, given)
-            for other in self.tabs:
-                if other is not tab and other.name != "corpus":
-                    slider = gr.Slider(
-                        maximum=max(shown.layers), value=resolve_layers(None, max(shown.layers))[0]
-                    )
-                    found[other.fields["layer"]] = slider
+            first = app_link.from_link(address)
+        except ActivationFlowError:
+            first = Explore()
+        for tab in self.tabs:
+            if tab is not self._tab(first):
+                kind = VIEWS[tab.name]
+                named = {"model": getattr(first, "model", "")} if kind is not Corpus else {}
+                found |= self._shown(tab, kind(**named))
         return found
+
+    def _shown(self, tab: Tab, given: Inputs) -> dict[Any, Any]:
+        try:
+            return self._updates(tab, given, True)[0]
+        except Exception as problem:
+            return _told(tab, problem)
 
     def _tab(self, given: Inputs) -> Tab:
         return next(tab for tab in self.tabs if isinstance(given, VIEWS[tab.name]))
@@ -235,11 +253,6 @@ def _pairs(given: Steer) -> list[tuple[str, str]]:
     """Every pair of prompts, by name, and by places."""
     names = [*([quoted(None)] if given.baseline else []), *given.prompts]
     return [(f"{names[a]} → {names[b]}", f"{a}-{b}") for a, b in pairs_of(len(names))]
-
-
-def _query(request: gr.Request) -> Mapping[str, list[str]]:
-    params = request.request.query_params
-    return {name: params.getlist(name) for name in params}
 
 
 def _error(problem: ActivationFlowError) -> gr.Error:

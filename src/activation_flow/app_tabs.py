@@ -51,7 +51,6 @@ class Tab:
         fields: typed or chosen.
         triggers: events that show the view anew.
         outputs: where it is shown.
-        examples: a click on one fills fields in.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Tab:
     fields: Mapping[str, Any]
     triggers: tuple[Any, ...]
     outputs: Outputs
-    examples: Any = None
 
 
 def tabs(settings: Settings, model: Any) -> tuple[gr.Tabs, list[Tab]]:
@@ -78,15 +76,15 @@ def _explore(settings: Settings, model: Any) -> Tab:
     usual = Explore()
     with gr.Tab("Explore", id="explore") as tab:
         text = _textbox(settings, "Text", usual.text, "text", placeholder="Type a text …")
-        examples = gr.Examples(
+        gr.Examples(
             [[text] for text in TEXTS], text, label="Examples", example_labels=[*TEXTS]
         )
         with gr.Row(equal_height=True):
             layer, quantile, words = _layer(), _quantile(), _words()
         outputs = _outputs()
-    fields = dict(text=text, model=model, layer=layer, quantile=quantile, words=words)
-    triggers = (text.input, layer.input, quantile.input, words.input)
-    return Tab("explore", tab, fields, triggers, outputs, examples)
+    fields = {"text": text, "model": model, "layer": layer, "quantile": quantile, "words": words}
+    triggers = (text.change, layer.input, quantile.input, words.input)
+    return Tab("explore", tab, fields, triggers, outputs)
 
 
 def _compare(settings: Settings, model: Any) -> Tab:
@@ -96,9 +94,7 @@ def _compare(settings: Settings, model: Any) -> Tab:
             a = _textbox(settings, "Text A", usual.a, "a")
             b = _textbox(settings, "Text B", usual.b, "b")
         labels = [f"{one} → {other}" for one, other in PAIRS]
-        examples = gr.Examples(
-            [[*pair] for pair in PAIRS], [a, b], label="Examples", example_labels=labels
-        )
+        gr.Examples([[*pair] for pair in PAIRS], [a, b], label="Examples", example_labels=labels)
         with gr.Row(equal_height=True):
             layer, quantile, words = _layer(), _quantile(), _words()
             align = gr.Radio(
@@ -108,9 +104,17 @@ def _compare(settings: Settings, model: Any) -> Tab:
                 info="Position is the paper's way: index by index.",
             )
         outputs = _outputs()
-    fields = dict(a=a, b=b, model=model, layer=layer, quantile=quantile, words=words, align=align)
-    triggers = (a.input, b.input, layer.input, quantile.input, words.input, align.input)
-    return Tab("compare", tab, fields, triggers, outputs, examples)
+    fields = {
+        "a": a,
+        "b": b,
+        "model": model,
+        "layer": layer,
+        "quantile": quantile,
+        "words": words,
+        "align": align,
+    }
+    triggers = (a.change, b.change, layer.input, quantile.input, words.input, align.input)
+    return Tab("compare", tab, fields, triggers, outputs)
 
 
 def _steer(settings: Settings, model: Any) -> Tab:
@@ -138,16 +142,23 @@ def _steer(settings: Settings, model: Any) -> Tab:
                 usual.baseline, label="The bare text, too", info="Compare with no prompt at all."
             )
         outputs = _outputs()
-    fields = dict(
-        text=text,
-        prompts=prompts,
-        baseline=baseline,
-        model=model,
-        layer=layer,
-        quantile=quantile,
-        pair=pair,
+    fields = {
+        "text": text,
+        "prompts": prompts,
+        "baseline": baseline,
+        "model": model,
+        "layer": layer,
+        "quantile": quantile,
+        "pair": pair,
+    }
+    triggers = (
+        text.change,
+        prompts.change,
+        baseline.input,
+        layer.input,
+        quantile.input,
+        pair.input,
     )
-    triggers = (text.input, prompts.input, baseline.input, layer.input, quantile.input, pair.input)
     return Tab("steer", tab, fields, triggers, outputs)
 
 
@@ -173,7 +184,7 @@ def _corpus(settings: Settings) -> Tab:
                 elem_id="afn-find",
             )
         outputs = _outputs()
-    fields = dict(run=run, layer=layer, find=find)
+    fields = {"run": run, "layer": layer, "find": find}
     triggers = (run.input, layer.input, find.submit)
     return Tab("corpus", tab, fields, triggers, outputs)
 
@@ -221,11 +232,11 @@ def _words() -> gr.Radio:
 def _outputs() -> Outputs:
     problem, html = app_parts.markup(), app_parts.markup()
     charts, below = app_parts.charts(), app_parts.markup()
-    with gr.Accordion("Take it away", open=False):
-        with gr.Row():
-            saves = {
-                form: gr.Button(f"{name} (.{form})", size="sm", min_width=80)
-                for form, name in FORMS.items()
-            }
-        again = app_parts.again()
+    gr.HTML("<h3>Take it away</h3>", apply_default_css=False, elem_classes="afn-away")
+    with gr.Row(elem_classes="afn-saves"):
+        saves = {
+            form: gr.Button(f"{name} (.{form})", size="sm", min_width=120, scale=0)
+            for form, name in FORMS.items()
+        }
+    again = app_parts.again()
     return Outputs(problem, html, charts, below, again, app_parts.saver(), saves)
