@@ -285,6 +285,8 @@ ORDER = (
     "app_inputs",
     "app_shown",
     "app_charts",
+    "app_explore",
+    "app_steer",
     "options",
     "screen",
     "screen_corpus",

@@ -160,12 +160,18 @@ def layer_axis(head: Provenance, layers: Sequence[int], name: str) -> tuple[Any,
 
 def figure(drawn: Drawn, name: str) -> Figure:
     """A text's strengths at several layers for a page."""
-    lead = f", {drawn.lead}" if drawn.lead else ""
     if len(drawn.result.layers) == 2:
+        lead = f", {drawn.lead}" if drawn.lead else ""
         said = "The same tokens at two layers: raw strengths of two layers cannot be compared."
         return Figure(
             name, f"Two layers side by side{lead}", said, theme.finished(side_by_side(drawn))
         )
+    return map_figure(drawn, name)
+
+
+def map_figure(drawn: Drawn, name: str) -> Figure:
+    """All layers of a text, however many, as a map for a page."""
+    lead = f", {drawn.lead}" if drawn.lead else ""
     said = (
         "Where each token stands within its layer, from the weakest to the strongest of the text."
     )

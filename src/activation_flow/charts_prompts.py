@@ -90,14 +90,16 @@ class DrawnPrompts:
 
     def shifts(self) -> Iterator[tuple[PromptComparison, DrawnShift]]:
         """Every comparison, token by token, at the layer that is drawn."""
-        r = self.result
-        for one in r.comparisons:
-            between = r.between(one.a, one.b, self.layer)
-            name = f"{self.name}_{one.a}_{one.b}"
-            title = (self.title, f"A: {self.names[one.a]}", f"B: {self.names[one.b]}")
-            n = theme.how_many(len(between), self.n)
-            parts = tuple(map(str, one.part))
-            yield one, DrawnShift(between, n, name=name, names=title, parts=parts)
+        for one in self.result.comparisons:
+            yield one, self.shift(one.a, one.b)
+
+    def shift(self, a: int, b: int) -> DrawnShift:
+        """The same of the prompts at two places, in either order."""
+        between = self.result.between(a, b, self.layer)
+        title = (self.title, f"A: {self.names[a]}", f"B: {self.names[b]}")
+        n = theme.how_many(len(between), self.n)
+        parts = tuple(map(str, self.result.parts_between(a, b)))
+        return DrawnShift(between, n, name=f"{self.name}_{a}_{b}", names=title, parts=parts)
 
 
 def few_digits(value: float) -> str:

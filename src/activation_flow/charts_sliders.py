@@ -32,6 +32,8 @@ class Sliders:
 
 def sliders(drawn: Drawn) -> Sliders:
     """The layer, if there are several; τ of one layer, or how far that of several is moved."""
+    if not drawn.live:
+        return Sliders([], "datum.threshold")
     import altair as alt
 
     r, name = drawn.result, drawn.name

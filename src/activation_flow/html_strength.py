@@ -33,12 +33,19 @@ def strength_parts(picture: Picture) -> Iterator[str]:
         yield _table(picture, cells, "Table" if few else "Strength at each layer", not few)
     yield from _more(picture)
     yield from _kinds_parts(picture)
-    yield from _legend(picture)
+    yield from legend_parts(picture)
     yield from errors(picture.shown)
 
 
 def token_parts(picture: Picture) -> Iterator[str]:
     """For a page: each text as a strip, at one layer where there are many; legend, errors."""
+    yield from strip_parts(picture)
+    yield from legend_parts(picture)
+    yield from errors(picture.shown)
+
+
+def strip_parts(picture: Picture) -> Iterator[str]:
+    """The same without legend and errors."""
     for n, cells in picture.texts():
         layers = cells.result.layers
         few = range(len(layers)) if len(layers) <= STRIPS else [layers.index(_usual(cells.result))]
@@ -48,17 +55,20 @@ def token_parts(picture: Picture) -> Iterator[str]:
             yield note(how)
         yield from _strips(picture, cells, few)
     yield from _more(picture)
-    yield from _legend(picture)
-    yield from errors(picture.shown)
 
 
-def number_parts(picture: Picture) -> Iterator[str]:
-    """For a page: where kinds of token stand; the numbers of each token."""
+def number_parts(picture: Picture, *, unfolded: bool = True) -> Iterator[str]:
+    """For a page: where kinds of token stand; the numbers of each token.
+
+    Args:
+        picture: the texts.
+        unfolded: whether the table of a text that is the only one can be read at once.
+    """
     yield from _kinds_parts(picture)
     for n, cells in picture.texts():
         named = f"text {n:,}: {shortened(cells.result.text, _NAMED)}"
         name = named if picture.several else "Tokens"
-        yield _table(picture, cells, name, not picture.several)
+        yield _table(picture, cells, name, unfolded and not picture.several)
 
 
 def _usual(result: StrengthResult) -> int:
@@ -79,7 +89,8 @@ def _kinds_parts(picture: Picture) -> Iterator[str]:
         yield _kinds(picture)
 
 
-def _legend(picture: Picture) -> Iterator[str]:
+def legend_parts(picture: Picture) -> Iterator[str]:
+    """The marks that occur, and what they mean."""
     if picture.legend:
         low, high = picture.scale.low, picture.scale.high
         one = len(low) == 1
