@@ -11,7 +11,7 @@ from activation_flow.app_inputs import Compare
 from activation_flow.app_shown import Shown
 from activation_flow.html_joined import joined_parts
 from activation_flow.html_shift import pairs_table
-from activation_flow.markup import block, escape, facts, legend
+from activation_flow.markup import block, escape, facts, legend, tiles
 from activation_flow.picture import number
 from activation_flow.picture_shift import ShiftPicture, picture_of_shifts
 from activation_flow.result_shift import ShiftResult
@@ -43,11 +43,7 @@ def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
 
 def _parts(picture: ShiftPicture, found: ShiftResult) -> Iterator[str]:
     """The numbers, what they say, and the tokens."""
-    tiles = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(beside)}</small></dd></div>"
-        for name, value, beside in tiles_of(found)
-    )
-    yield f'<dl class="afn-tiles">{tiles}</dl>'
+    yield tiles(tiles_of(found))
     for sentence in sentences(found):
         yield f'<p class="afn-tau">{escape(sentence)}</p>'
     yield from joined_parts(picture, found)

@@ -36,7 +36,7 @@ def html_fragment(summary: OfRun) -> str:
 
     def parts() -> Iterator[str]:
         yield from warning(*summary.shards)
-        yield from _read(summary)
+        yield from read_parts(summary)
         for title, said, held in _sections(summary):
             yield f'<p class="afn-title">{escape(title)}</p>'
             yield from [note(said)] if said else []
@@ -52,11 +52,11 @@ def html_page(summary: OfRun) -> str:
     run again.
     """
     head, figures = summary.provenance, charts.figures(summary)
-    sections: list[Section] = [("What was read", "", [*_read(summary)])]
+    sections: list[Section] = [("What was read", "", [*read_parts(summary)])]
     if figures:
         sections.append(("Charts", _DRAWN, [page.figure(one) for one in figures]))
     sections += _sections(summary)
-    texts, noun = summary.counts["texts"] or 0, _noun(summary)
+    texts, noun = summary.counts["texts"] or 0, noun_of(summary)
     files = [str(file["path"]) for file in summary.manifest["files"]]
     of = files[0] if len(files) == 1 else f"{len(files):,} files"
     return page.page(
@@ -79,16 +79,16 @@ def _sections(summary: OfRun) -> Iterator[Section]:
     raise TypeError(f"there is no page of {type(summary).__name__}")
 
 
-def _noun(summary: OfRun) -> str:
+def noun_of(summary: OfRun) -> str:
     return "pair" if isinstance(summary, ShiftSummary) and not summary.prompts else "text"
 
 
-def _read(summary: OfRun) -> Iterator[str]:
+def read_parts(summary: OfRun) -> Iterator[str]:
     """What was read, and what was not."""
     counts = summary.counts
     same = None if counts["computed"] is None else (counts["texts"] or 0) - counts["computed"]
     rows = {name: counts.get(key) for key, name in _COUNTS.items()} | {_SAME: same}
-    named = ((name.replace("text", _noun(summary)), value) for name, value in rows.items())
+    named = ((name.replace("text", noun_of(summary)), value) for name, value in rows.items())
     yield table((), (cells(name, [f"{n:,}"]) for name, n in named if n is not None))
     if counts["rejects"]:
         yield note(f"{summary.path / 'rejects.jsonl'} says why these have no result")

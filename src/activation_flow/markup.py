@@ -83,6 +83,16 @@ def legend(meanings: Legend, ends: tuple[str, str]) -> str:
     return f'<dl class="afn-legend">{rows}</dl>'
 
 
+def tiles(numbers: Iterable[tuple[str, str, str]]) -> str:
+    """A few large numbers: the name of each, itself, and what it is to be read beside."""
+    held = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
+        f"{f'<small>{escape(beside)}</small>' if beside else ''}</dd></div>"
+        for name, value, beside in numbers
+    )
+    return f'<dl class="afn-tiles">{held}</dl>'
+
+
 def errors(results: Results[Any]) -> Iterator[str]:
     """The texts, or pairs of texts, without a result."""
     if results.errors:
