@@ -55,7 +55,7 @@ def anchor_lines(drawn: DrawnPrompts, chosen: tuple[int, int] | None = None) -> 
     places = alt.Scale(domain=list(range(len(r.layers))))
     told = ("prompt_a", "prompt_b", "anchor", "cosine", "layer_name")
     tip = [alt.Tooltip(f"{field}:N", title=TOLD[field]) for field in told]
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(theme.data(rows))
     panels = []
     ways = (("anchor_shift", "shift Δ", above), ("anchor_cosine", "1 − cos", below))
     for field, name, axis in ways:

@@ -61,8 +61,8 @@ def by_layer(results: LayersResult) -> Any:
     )
     told = {"kind": "kind", "layer": "layer", "said": "mean rank percentile", "n": "tokens"}
     tip = [alt.Tooltip(f"{field}:N", title=title) for field, title in told.items()]
-    base = alt.Chart(alt.InlineData(values=rows)).transform_filter("datum.percentile !== null")
-    middle = alt.Chart(alt.InlineData(values=[{"middle": 50}])).encode(y="middle:Q")
+    base = alt.Chart(theme.data(rows)).transform_filter("datum.percentile !== null")
+    middle = alt.Chart(theme.data([{"middle": 50}])).encode(y="middle:Q")
     chart = alt.layer(
         middle.mark_rule(strokeDash=[5, 3]),
         middle.mark_text(align="left", dx=6, text="middle of the text").encode(
@@ -110,7 +110,7 @@ def strips(results: StrengthResults) -> Any:
     where = results.provenance.layer_name(layer)
     told = {"token": "token", "kind": "kind", "strength": "strength S", "text": results.noun}
     tip = [alt.Tooltip(f"{f}:N", title=t) for f, t in told.items()]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(theme.data(rows)).encode(
         y=alt.Y(
             "series:N",
             title=None,

@@ -159,7 +159,7 @@ def matrix(drawn: DrawnPrompts) -> Any:
     labels = [f"{i + 1}  {name}" for i, name in enumerate(drawn.names)]
     names = alt.param(f"prompts{drawn.name}", value=labels)
     params = [names]
-    base = _live(drawn, alt.Chart(alt.InlineData(values=drawn.cells())), params)
+    base = _live(drawn, alt.Chart(theme.data(drawn.cells())), params)
     axis = {"ticks": False, "domain": False, "labelOverlap": False, "labelLimit": 0, "title": None}
     gap = alt.Scale(padding=0.03)
     x = alt.X("b:O", scale=gap, axis=alt.Axis(**axis, labelAngle=0, labelExpr="datum.value + 1"))
@@ -176,8 +176,13 @@ def matrix(drawn: DrawnPrompts) -> Any:
     what = "total shift Δ of all aligned tokens, special ones included"
     notes = [*drawn.notes(what), "the more a cell stands out, the larger"]
     title = theme.heading([drawn.title], notes, side + 200)
-    chart = alt.layer(own, cells, said, *_layer_name(drawn)).add_params(*params)
-    return chart.properties(width=side, height=CELL / 2 * len(drawn.names) + 40, title=title)
+    return alt.layer(
+        *(own, cells, said, *_layer_name(drawn)),
+        params=[one.param for one in params],
+        width=side,
+        height=CELL / 2 * len(drawn.names) + 40,
+        title=title,
+    )
 
 
 def _layer_name(drawn: DrawnPrompts) -> list[Any]:
@@ -188,7 +193,7 @@ def _layer_name(drawn: DrawnPrompts) -> list[Any]:
         return []
     head = drawn.result.provenance
     rows = [{"layer": layer, "layer_name": head.layer_name(layer)} for layer in drawn.layers]
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(theme.data(rows))
     which = base.transform_filter(f"datum.layer === layer{drawn.name}")
     text = which.mark_text(align="left", dx=8, fontSize=theme.SIZE)
     return [text.encode(x=alt.value("width"), y=alt.value("height"), text="layer_name:N")]
@@ -205,7 +210,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
             rows.append({**cell, "pair": pairs.index((cell["a"], cell["b"]))})
     labels = [f"{drawn.names[a]} – {drawn.names[b]}" for a, b in pairs]
     params = [alt.param(f"pairs{drawn.name}", value=labels)]
-    base = _live(drawn, alt.Chart(alt.InlineData(values=rows)), params)
+    base = _live(drawn, alt.Chart(theme.data(rows)), params)
     y = alt.Y(
         "pair:O",
         scale=alt.Scale(domain=list(range(len(pairs))), paddingInner=0.3),
