@@ -13,14 +13,22 @@ from activation_flow.picture import number
 from activation_flow.picture_prompts import ANCHORS, DEPTH_TITLE
 
 SERIES = len(theme.SERIES)  # so many lines can be told apart
+_DRIFT = "How far the same text is moved when one prompt is put in the place of the other."
 
 
-def anchor_lines(drawn: DrawnPrompts) -> Any:
-    """A line for each pair of prompts over the layers: how far the anchor moves."""
+def anchor_lines(drawn: DrawnPrompts, chosen: tuple[int, int] | None = None) -> Any:
+    """A line for each pair of prompts over the layers: how far the anchor moves.
+
+    Args:
+        drawn: the text.
+        chosen: a pair that is among the lines however many pairs there are.
+    """
     import altair as alt
 
     r = drawn.result
     pairs = [(one.a, one.b) for one in r.comparisons][:SERIES]
+    if chosen is not None and chosen not in pairs:
+        pairs[-1] = chosen
     rows = []
     for p, (a, b) in enumerate(pairs):
         for k, layer in enumerate(r.layers):
@@ -47,7 +55,7 @@ def anchor_lines(drawn: DrawnPrompts) -> Any:
     places = alt.Scale(domain=list(range(len(r.layers))))
     told = ("prompt_a", "prompt_b", "anchor", "cosine", "layer_name")
     tip = [alt.Tooltip(f"{field}:N", title=TOLD[field]) for field in told]
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(theme.data(rows))
     panels = []
     ways = (("anchor_shift", "shift Δ", above), ("anchor_cosine", "1 − cos", below))
     for field, name, axis in ways:
@@ -72,20 +80,32 @@ def anchor_lines(drawn: DrawnPrompts) -> Any:
     return alt.vconcat(*panels, spacing=16).add_params(*params).properties(title=title)
 
 
+def drift_figure(drawn: DrawnPrompts, name: str) -> Figure:
+    """The matrix of prompts for a page."""
+    lead = f", {drawn.lead}" if drawn.lead else ""
+    return Figure(name, f"Drift{lead}", _DRIFT, theme.finished(matrix(drawn)))
+
+
+def depth_figure(drawn: DrawnPrompts, name: str, chosen: tuple[int, int] | None = None) -> Figure:
+    """The lines over the layers for a page."""
+    lead = f", {drawn.lead}" if drawn.lead else ""
+    moved = ANCHORS[drawn.result.anchor]
+    said = f"How far {moved} moves at each layer: a line is a pair of prompts."
+    chart = theme.finished(anchor_lines(drawn, chosen))
+    return Figure(name, f"{DEPTH_TITLE}{lead}", said, chart)
+
+
 def figures(drawn: DrawnPrompts, name: str, limit: int) -> Iterator[Figure]:
     """Matrix, bars, lines over the layers; then the first comparisons token by token."""
     r = drawn.result
     live = DrawnPrompts(r, drawn.layer, drawn.n, drawn.lead, drawn.name, live=True)
     lead = f", {drawn.lead}" if drawn.lead else ""
-    said = "How far the same text is moved when one prompt is put in the place of the other."
     if len(r.prompts) > 2:
-        yield Figure(f"drift-{name}", f"Drift{lead}", said, theme.finished(matrix(live)))
+        yield drift_figure(live, f"drift-{name}")
     if len(r.prompts) > 1:
         chart = theme.finished(drift_bars(live))
-        yield Figure(f"pairs-{name}", f"Drift of each pair of prompts{lead}", said, chart)
+        yield Figure(f"pairs-{name}", f"Drift of each pair of prompts{lead}", _DRIFT, chart)
     if len(r.layers) > 1 and len(r.prompts) > 1:
-        said = f"How far {ANCHORS[r.anchor]} moves at each layer: a line is a pair of prompts."
-        chart = theme.finished(anchor_lines(drawn))
-        yield Figure(f"anchor-{name}", f"{DEPTH_TITLE}{lead}", said, chart)
+        yield depth_figure(drawn, f"anchor-{name}")
     for one, shift in list(drawn.shifts())[:limit]:
         yield charts_shift.figure(shift, f"shift-{name}-{one.a}-{one.b}")

@@ -12,7 +12,7 @@ from activation_flow import charts_theme as theme
 from activation_flow.charts_layers import layer_axis
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import finite
-from activation_flow.data import KINDS
+from activation_flow.data import KINDS, main_layer
 from activation_flow.picture import (
     KINDS_NOTE,
     KINDS_TITLE,
@@ -21,7 +21,6 @@ from activation_flow.picture import (
     outliers,
     token_text,
 )
-from activation_flow.picture_prompts import main_layer
 from activation_flow.results import LayersResult, StrengthResults
 
 # Content first: what is asked about most.
@@ -62,8 +61,8 @@ def by_layer(results: LayersResult) -> Any:
     )
     told = {"kind": "kind", "layer": "layer", "said": "mean rank percentile", "n": "tokens"}
     tip = [alt.Tooltip(f"{field}:N", title=title) for field, title in told.items()]
-    base = alt.Chart(alt.InlineData(values=rows)).transform_filter("datum.percentile !== null")
-    middle = alt.Chart(alt.InlineData(values=[{"middle": 50}])).encode(y="middle:Q")
+    base = alt.Chart(theme.data(rows)).transform_filter("datum.percentile !== null")
+    middle = alt.Chart(theme.data([{"middle": 50}])).encode(y="middle:Q")
     chart = alt.layer(
         middle.mark_rule(strokeDash=[5, 3]),
         middle.mark_text(align="left", dx=6, text="middle of the text").encode(
@@ -111,7 +110,7 @@ def strips(results: StrengthResults) -> Any:
     where = results.provenance.layer_name(layer)
     told = {"token": "token", "kind": "kind", "strength": "strength S", "text": results.noun}
     tip = [alt.Tooltip(f"{f}:N", title=t) for f, t in told.items()]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(theme.data(rows)).encode(
         y=alt.Y(
             "series:N",
             title=None,

@@ -41,7 +41,7 @@ def side_by_side(drawn: Drawn) -> Any:
         "layer_name:N", scale=alt.Scale(**of_layer), legend=alt.Legend(title=None, offset=26)
     )
     place = alt.XOffset("k:N", scale=alt.Scale(domain=[0, 1], paddingInner=0))
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(theme.data(rows)).encode(
         x=x, xOffset=place, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     bars = base.transform_filter("datum.drawn !== null").mark_bar(
@@ -66,11 +66,7 @@ def side_by_side(drawn: Drawn) -> Any:
     notes = [*drawn.notes(), "; ".join(_marks(drawn, "faint, dashed")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, notes, width)
-    return (
-        alt.layer(*layers)
-        .add_params(tokens)
-        .properties(width=width, height=theme.HEIGHT, title=title)
-    )
+    return alt.layer(*layers, params=[tokens.param], width=width, height=theme.HEIGHT, title=title)
 
 
 def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
@@ -94,7 +90,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     axis, layer_names = layer_axis(r.provenance, r.layers, f"layers{drawn.name}")
     upwards = alt.Scale(domain=list(range(len(r.layers)))[::-1], padding=0.04)
     y = alt.Y("k:O", axis=axis, scale=upwards)
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
+    base = alt.Chart(theme.data(rows)).encode(
         x=x, y=y, tooltip=hover(("bucket", "bucket"), ("tau", "τ"))
     )
     ends = "datum.value === 0 ? 'weakest' : 'strongest'"
@@ -126,10 +122,15 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
     notes += ["; ".join(_marks(drawn, "grey")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, notes, width)
-    return (
-        alt.layer(special, cells, high.encode(color=ink), signs)
-        .add_params(tokens, layer_names)
-        .properties(width=width, height=CELL * len(r.layers), title=title)
+    return alt.layer(
+        special,
+        cells,
+        high.encode(color=ink),
+        signs,
+        params=[tokens.param, layer_names.param],
+        width=width,
+        height=CELL * len(r.layers),
+        title=title,
     )
 
 
@@ -160,12 +161,18 @@ def layer_axis(head: Provenance, layers: Sequence[int], name: str) -> tuple[Any,
 
 def figure(drawn: Drawn, name: str) -> Figure:
     """A text's strengths at several layers for a page."""
-    lead = f", {drawn.lead}" if drawn.lead else ""
     if len(drawn.result.layers) == 2:
+        lead = f", {drawn.lead}" if drawn.lead else ""
         said = "The same tokens at two layers: raw strengths of two layers cannot be compared."
         return Figure(
             name, f"Two layers side by side{lead}", said, theme.finished(side_by_side(drawn))
         )
+    return map_figure(drawn, name)
+
+
+def map_figure(drawn: Drawn, name: str) -> Figure:
+    """All layers of a text, however many, as a map for a page."""
+    lead = f", {drawn.lead}" if drawn.lead else ""
     said = (
         "Where each token stands within its layer, from the weakest to the strongest of the text."
     )

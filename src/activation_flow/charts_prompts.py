@@ -10,6 +10,7 @@ from activation_flow import picture_prompts as prompts
 from activation_flow.charts_shift import DrawnShift
 from activation_flow.charts_sliders import layer_parameter
 from activation_flow.charts_tokens import finite
+from activation_flow.data import main_layer
 from activation_flow.picture import model_line, number, shortened
 from activation_flow.result_prompts import PromptComparison, PromptsResult
 
@@ -90,14 +91,16 @@ class DrawnPrompts:
 
     def shifts(self) -> Iterator[tuple[PromptComparison, DrawnShift]]:
         """Every comparison, token by token, at the layer that is drawn."""
-        r = self.result
-        for one in r.comparisons:
-            between = r.between(one.a, one.b, self.layer)
-            name = f"{self.name}_{one.a}_{one.b}"
-            title = (self.title, f"A: {self.names[one.a]}", f"B: {self.names[one.b]}")
-            n = theme.how_many(len(between), self.n)
-            parts = tuple(map(str, one.part))
-            yield one, DrawnShift(between, n, name=name, names=title, parts=parts)
+        for one in self.result.comparisons:
+            yield one, self.shift(one.a, one.b)
+
+    def shift(self, a: int, b: int) -> DrawnShift:
+        """The same of the prompts at two places, in either order."""
+        between = self.result.between(a, b, self.layer)
+        title = (self.title, f"A: {self.names[a]}", f"B: {self.names[b]}")
+        n = theme.how_many(len(between), self.n)
+        parts = tuple(map(str, self.result.parts_between(a, b)))
+        return DrawnShift(between, n, name=f"{self.name}_{a}_{b}", names=title, parts=parts)
 
 
 def few_digits(value: float) -> str:
@@ -156,7 +159,7 @@ def matrix(drawn: DrawnPrompts) -> Any:
     labels = [f"{i + 1}  {name}" for i, name in enumerate(drawn.names)]
     names = alt.param(f"prompts{drawn.name}", value=labels)
     params = [names]
-    base = _live(drawn, alt.Chart(alt.InlineData(values=drawn.cells())), params)
+    base = _live(drawn, alt.Chart(theme.data(drawn.cells())), params)
     axis = {"ticks": False, "domain": False, "labelOverlap": False, "labelLimit": 0, "title": None}
     gap = alt.Scale(padding=0.03)
     x = alt.X("b:O", scale=gap, axis=alt.Axis(**axis, labelAngle=0, labelExpr="datum.value + 1"))
@@ -173,8 +176,13 @@ def matrix(drawn: DrawnPrompts) -> Any:
     what = "total shift Δ of all aligned tokens, special ones included"
     notes = [*drawn.notes(what), "the more a cell stands out, the larger"]
     title = theme.heading([drawn.title], notes, side + 200)
-    chart = alt.layer(own, cells, said, *_layer_name(drawn)).add_params(*params)
-    return chart.properties(width=side, height=CELL / 2 * len(drawn.names) + 40, title=title)
+    return alt.layer(
+        *(own, cells, said, *_layer_name(drawn)),
+        params=[one.param for one in params],
+        width=side,
+        height=CELL / 2 * len(drawn.names) + 40,
+        title=title,
+    )
 
 
 def _layer_name(drawn: DrawnPrompts) -> list[Any]:
@@ -185,7 +193,7 @@ def _layer_name(drawn: DrawnPrompts) -> list[Any]:
         return []
     head = drawn.result.provenance
     rows = [{"layer": layer, "layer_name": head.layer_name(layer)} for layer in drawn.layers]
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(theme.data(rows))
     which = base.transform_filter(f"datum.layer === layer{drawn.name}")
     text = which.mark_text(align="left", dx=8, fontSize=theme.SIZE)
     return [text.encode(x=alt.value("width"), y=alt.value("height"), text="layer_name:N")]
@@ -202,7 +210,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
             rows.append({**cell, "pair": pairs.index((cell["a"], cell["b"]))})
     labels = [f"{drawn.names[a]} – {drawn.names[b]}" for a, b in pairs]
     params = [alt.param(f"pairs{drawn.name}", value=labels)]
-    base = _live(drawn, alt.Chart(alt.InlineData(values=rows)), params)
+    base = _live(drawn, alt.Chart(theme.data(rows)), params)
     y = alt.Y(
         "pair:O",
         scale=alt.Scale(domain=list(range(len(pairs))), paddingInner=0.3),
@@ -243,5 +251,5 @@ def drawn_prompts(
     result: PromptsResult, layer: int | None, n: int, lead: str, name: str
 ) -> DrawnPrompts:
     """One text, at a layer or at the usual one."""
-    usual = prompts.main_layer(result.layers, result.provenance)
+    usual = main_layer(result.layers, result.provenance)
     return DrawnPrompts(result, usual if layer is None else layer, n, lead, name)

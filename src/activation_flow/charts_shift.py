@@ -156,7 +156,7 @@ def bars(drawn: DrawnShift) -> Any:
         "strength_b": "S of B",
     }
     tip = [alt.Tooltip(f"{field}:N", title=title) for field, title in told.items()]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, tooltip=tip)
+    base = alt.Chart(theme.data(rows)).encode(x=x, tooltip=tip)
     occur = {row["look"] for row in rows if row["shift"] is not None}
     found = [look for look in theme.LOOKS if look in occur]
     replaced = any(row["change"] == "replaced" and row["shift"] is not None for row in rows)
@@ -180,11 +180,7 @@ def bars(drawn: DrawnShift) -> Any:
     layers.append(alone.encode(y=alt.value("height"), text="mark:N"))
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, drawn.notes(), width)
-    return (
-        alt.layer(*layers)
-        .add_params(names)
-        .properties(width=width, height=theme.HEIGHT, title=title)
-    )
+    return alt.layer(*layers, params=[names.param], width=width, height=theme.HEIGHT, title=title)
 
 
 def figure(drawn: DrawnShift, name: str) -> Figure:

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from activation_flow.charts_tokens import Drawn
-from activation_flow.data import Provenance
-from activation_flow.picture_prompts import main_layer
+from activation_flow.data import Provenance, main_layer
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Sliders:
 
 def sliders(drawn: Drawn) -> Sliders:
     """The layer, if there are several; τ of one layer, or how far that of several is moved."""
+    if not drawn.live:
+        return Sliders([], "datum.threshold")
     import altair as alt
 
     r, name = drawn.result, drawn.name

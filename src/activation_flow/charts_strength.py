@@ -34,7 +34,7 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
     )
     said = f"datum.threshold === null ? '' : {_said(sliders)}"
     x, names = theme.token_axis(drawn.labels, f"tokens{drawn.name}")
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(theme.data(rows))
     if sliders.layer:
         base = base.transform_filter(sliders.layer)
     base = base.transform_calculate(look=look, limit_said=said)
@@ -75,14 +75,13 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
         nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
         layers.append(nan.encode(y=alt.value("height")))
     layers.extend(_tau_line(drawn, sliders, y))
-    return (
-        alt.layer(*layers)
-        .add_params(names, *sliders.params)
-        .properties(
-            width=theme.plot_width(drawn.n),
-            height=theme.HEIGHT,
-            title=theme.heading(drawn.title, drawn.notes(), theme.plot_width(drawn.n)),
-        )
+    width = theme.plot_width(drawn.n)
+    return alt.layer(
+        *layers,
+        params=[one.param for one in (names, *sliders.params)],
+        width=width,
+        height=theme.HEIGHT,
+        title=theme.heading(drawn.title, drawn.notes(), width),
     )
 
 
@@ -106,7 +105,7 @@ def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[A
         {"layer": layer, "layer_name": r.provenance.layer_name(layer), "threshold": finite(tau)}
         for layer, tau in zip(r.layers, r.threshold, strict=True)
     ]
-    base = alt.Chart(alt.InlineData(values=lines))
+    base = alt.Chart(theme.data(lines))
     if sliders.layer:
         base = base.transform_filter(sliders.layer)
     layers = []

@@ -66,20 +66,25 @@ def _moved(summary: ShiftSummary, these: Shown) -> Iterator[Any]:
             yield shifts.kinds(these)
 
 
-def figures(summary: OfRun) -> list[Figure]:
-    """Those of a page; with several layers, one may be chosen in some of them."""
+def figures(summary: OfRun, layer: int | None = None) -> list[Figure]:
+    """Those of a page; with several layers, one may be chosen in some of them.
+
+    Args:
+        summary: of a run.
+        layer: the only one of these; without it, a reader chooses.
+    """
     found: list[Figure] = []
     if not summary.table.num_rows:
         return found
     if isinstance(summary, ShiftSummary):
-        return [*shifts.figures(summary, shown(summary))]
+        return [*shifts.figures(summary, shown(summary, layer))]
     if not isinstance(summary, Summary):
         raise TypeError(f"there is no chart of {type(summary).__name__}")
 
     def add(name: str, title: str, sentence: str, chart: Any) -> None:
         found.append(Figure(name, title, sentence, theme.finished(chart)))
 
-    one, several = shown(summary), len(summary.layers) > 1
+    one, several = shown(summary, layer), len(summary.layers) > 1
     for measure in _measures(summary):
         name, said = measure.column.replace("_", "-"), _MEANINGS[measure]
         if several:

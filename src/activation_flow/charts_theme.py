@@ -150,6 +150,14 @@ def bar_width(n: int) -> Any:
     return {"band": 0.8} if n > 1 else 51
 
 
+def data(rows: Sequence[Any]) -> Any:
+    """Rows as the data of a chart."""
+    import altair as alt
+
+    # subtle: Altair copies lists, not tuples, each time that a chart is given one more property.
+    return alt.InlineData(values=tuple(rows))
+
+
 def from_zero(largest: float) -> Any:
     """A scale that begins at 0, even if nothing is above it."""
     import altair as alt
@@ -221,6 +229,8 @@ def below_each_other(charts: Sequence[Any], note: str) -> Any:
 
 def finished(chart: Any) -> Any:
     """The chart with the looks of all of ours, and able to show itself in a notebook."""
+    import altair as alt
+
     small = {"labelColor": INK, "titleColor": INK, "labelFontSize": SMALL, "titleFontSize": SIZE}
     config = {
         "font": FONT,
@@ -244,4 +254,6 @@ def finished(chart: Any) -> Any:
             **{"symbolStrokeWidth": 1, "offset": 12},
         },
     }
-    return drawing.shown(chart.configure(**config))
+    chart = drawing.shown(chart)  # a copy
+    chart.config = alt.Config(**config)
+    return chart

@@ -31,12 +31,14 @@ class Drawn:
         n: so many tokens are drawn.
         lead: what stands before its title, "text 3".
         name: ends the names of its parameters, so that several charts can stand in one.
+        live: whether sliders choose the layer and move τ; without them the result has one layer.
     """
 
     result: StrengthResult
     n: int
     lead: str = ""
     name: str = ""
+    live: bool = True
 
     @property
     def title(self) -> list[str]:

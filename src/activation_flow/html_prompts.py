@@ -35,10 +35,11 @@ def prompts_parts(picture: PromptsPicture) -> Iterator[str]:
     listed = picture.listed
     for n, result in zip(listed.numbers, listed, strict=True):
         yield from _text(picture, n, result)
-    yield from _end(picture)
+    yield from end_parts(picture)
 
 
-def _end(picture: PromptsPicture) -> Iterator[str]:
+def end_parts(picture: PromptsPicture) -> Iterator[str]:
+    """What stands below all texts: what no number says, legend, errors."""
     if picture.left_out:
         yield note(f"{picture.left_out:,} more texts are not shown; {picture.hint}")
     if len(picture.listed):
@@ -58,7 +59,13 @@ def token_parts(picture: PromptsPicture) -> Iterator[str]:
         for one in picture.drawn_of(n):
             yield from _comparison(picture, one)
         yield from _not_drawn(picture, n, result)
-    yield from _end(picture)
+    yield from end_parts(picture)
+
+
+def pair_parts(picture: PromptsPicture) -> Iterator[str]:
+    """Of one text the comparisons that were chosen, with what their numbers say."""
+    for one in picture.drawn:
+        yield from _comparison(picture, one)
 
 
 def number_parts(picture: PromptsPicture) -> Iterator[str]:
@@ -135,8 +142,8 @@ def _depth(result: PromptsResult, values: Table) -> str:
 
 
 def _comparison(picture: PromptsPicture, drawn: Drawn) -> Iterator[str]:
-    result, one = drawn.of, drawn.one
-    for lead, place in ((f"pair {_place(drawn):,}, A", one.a), ("B", one.b)):
+    result = drawn.of
+    for lead, place in ((f"pair {_place(drawn):,}, A", drawn.a), ("B", drawn.b)):
         prompt = result.prompts[place]
         yield from quoted_text(lead, [name(None) if prompt is None else prompt])
         if how := reading_note(result.variants[place]):
@@ -165,7 +172,7 @@ def _rows(picture: PromptsPicture, drawn: Drawn) -> tuple[list[Row], list[Row]]:
 def _place(drawn: Drawn) -> int:
     """Number of a pair of prompts in the overview."""
     pairs = [(one.a, one.b) for one in drawn.of.comparisons]
-    return pairs.index((drawn.one.a, drawn.one.b)) + 1
+    return pairs.index((min(drawn.a, drawn.b), max(drawn.a, drawn.b))) + 1
 
 
 def _strip(picture: PromptsPicture, drawn: Drawn, rows: list[Row]) -> Iterator[str]:

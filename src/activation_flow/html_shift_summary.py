@@ -30,12 +30,12 @@ def sections(summary: ShiftSummary) -> Iterator[Section]:
     for prompts in summary.pairs:
         several = len(summary.layers) > 1
         said = " ".join(deepest(summary, prompts)) if several else ""
-        parts = each_layer(summary, partial(_layer, summary, prompts))
+        parts = each_layer(summary, partial(layer_parts, summary, prompts))
         yield heading(summary, prompts), said, [*parts]
     yield "Signs", "", [legend((*meanings(summary),), ("", ""))]
 
 
-def _layer(summary: ShiftSummary, prompts: Prompts, layer: int) -> Iterator[str]:
+def layer_parts(summary: ShiftSummary, prompts: Prompts, layer: int) -> Iterator[str]:
     """What the numbers say; means over texts; the texts' own tokens."""
     yield from map(note, sentences(summary, layer, prompts))
     rows = summary.rows("text", layer, prompts)

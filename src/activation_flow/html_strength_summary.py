@@ -22,7 +22,11 @@ from activation_flow.picture_summary import (
 from activation_flow.picture_summary import legend as meanings
 from activation_flow.result_summary import SECTIONS, Summary
 
-_KINDS = "How strong each kind of token is, where it stands in its texts, how often it is HIGH."
+KINDS = "How strong each kind of token is, where it stands in its texts, how often it is HIGH."
+TEXTS = (
+    "How strengths are spread. Skew above 0: a few tokens are much stronger than the others; "
+    "below 0: a few are much weaker."
+)
 _LISTED = ("tokens", "mean", "high_share")  # columns of types
 
 
@@ -32,23 +36,20 @@ def sections(summary: Summary) -> Iterator[Section]:
         yield "Kinds of token", "No text has a result.", []
         return
     columns = legend((*meanings(summary),), ("", ""))
-    yield "Kinds of token", _KINDS, [*each_layer(summary, partial(_kinds, summary)), columns]
+    yield "Kinds of token", KINDS, [*each_layer(summary, partial(kinds, summary)), columns]
+    held = [*each_layer(summary, partial(types, summary))]
+    yield "Strongest and weakest types of token", types_note(summary), held
+    yield "Texts", TEXTS, [texts_table(summary)]
+
+
+def types_note(summary: Summary) -> str:
+    """Which types are listed."""
     least = summary.options["min_count"]
     often = "" if least == 1 else f" that occur {least:,} times or more"
-    said = f"Types of token{often}, by mean strength; special ones are left out."
-    yield (
-        "Strongest and weakest types of token",
-        said,
-        [*each_layer(summary, partial(_types, summary))],
-    )
-    said = (
-        "How strengths are spread. Skew above 0: a few tokens are much stronger than the others; "
-        "below 0: a few are much weaker."
-    )
-    yield "Texts", said, [_texts(summary)]
+    return f"Types of token{often}, by mean strength; special ones are left out."
 
 
-def _kinds(summary: Summary, layer: int) -> Iterator[str]:
+def kinds(summary: Summary, layer: int) -> Iterator[str]:
     """All tokens, each kind, special token and tag."""
     rows = {section: summary.rows(section, layer) for section in SECTIONS}
     kinds = [*rows["all"], *with_specials(rows["kind"], rows["special"])]
@@ -58,7 +59,7 @@ def _kinds(summary: Summary, layer: int) -> Iterator[str]:
         yield _table("tag", rows["tag"], [*HEADS])
 
 
-def _types(summary: Summary, layer: int) -> Iterator[str]:
+def types(summary: Summary, layer: int) -> Iterator[str]:
     """The strongest and the weakest ones beside each other; those asked for."""
     strongest, weakest = (summary.rows(name, layer) for name in ("strongest", "weakest"))
     if strongest:
@@ -96,7 +97,7 @@ def _cell(name: str, row: Row) -> str:
     return f'<td class="{level(row["percentile"] / 100)}">{shown}</td>'
 
 
-def _texts(summary: Summary) -> str:
+def texts_table(summary: Summary) -> str:
     """τ and skew, layer by layer."""
     columns: Mapping[str, Any] = {
         "layer": lambda row: str(row["layer"]),

@@ -7,7 +7,7 @@ names, cells and sentences are those of the terminal.
 from collections.abc import Iterator
 
 from activation_flow import charts, html_shift_summary, html_strength_summary, page, retrace_run
-from activation_flow.html_run import Section, cells, table
+from activation_flow.html_run import Section, cells, facts, table, warning
 from activation_flow.markup import escape, fragment, note
 from activation_flow.picture import model_line
 from activation_flow.result_run import OfRun
@@ -35,8 +35,8 @@ def html_fragment(summary: OfRun) -> str:
     """A self-contained ``<div>`` for notebooks."""
 
     def parts() -> Iterator[str]:
-        yield from _warning(summary)
-        yield from _read(summary)
+        yield from warning(*summary.shards)
+        yield from read_parts(summary)
         for title, said, held in _sections(summary):
             yield f'<p class="afn-title">{escape(title)}</p>'
             yield from [note(said)] if said else []
@@ -52,19 +52,19 @@ def html_page(summary: OfRun) -> str:
     run again.
     """
     head, figures = summary.provenance, charts.figures(summary)
-    sections: list[Section] = [("What was read", "", [*_read(summary)])]
+    sections: list[Section] = [("What was read", "", [*read_parts(summary)])]
     if figures:
         sections.append(("Charts", _DRAWN, [page.figure(one) for one in figures]))
     sections += _sections(summary)
-    texts, noun = summary.counts["texts"] or 0, _noun(summary)
+    texts, noun = summary.counts["texts"] or 0, noun_of(summary)
     files = [str(file["path"]) for file in summary.manifest["files"]]
     of = files[0] if len(files) == 1 else f"{len(files):,} files"
     return page.page(
         title=f"Token activation {'shift' if summary.compares else 'strength'} over a corpus",
         about=f"{texts:,} {noun}{'' if texts == 1 else 's'} of {of}",
         source=model_line(head, summary.layers),
-        parts=[*_warning(summary), *(page.section(*section) for section in sections)],
-        facts={**_facts(summary), **head.settings, **head.versions},
+        parts=[*warning(*summary.shards), *(page.section(*section) for section in sections)],
+        facts=facts(head, summary.layers),
         command=retrace_run.command(summary),
         live=len(figures) > 0,
     )
@@ -79,31 +79,16 @@ def _sections(summary: OfRun) -> Iterator[Section]:
     raise TypeError(f"there is no page of {type(summary).__name__}")
 
 
-def _noun(summary: OfRun) -> str:
+def noun_of(summary: OfRun) -> str:
     return "pair" if isinstance(summary, ShiftSummary) and not summary.prompts else "text"
 
 
-def _facts(summary: OfRun) -> dict[str, object]:
-    head = summary.provenance
-    layers = f"{', '.join(map(str, summary.layers))} of {head.n_layers}"
-    facts = {"model": head.model, "revision": head.revision or "unknown", "layers": layers}
-    return {**facts, "engine": head.engine, "precision": head.precision}
-
-
-def _warning(summary: OfRun) -> Iterator[str]:
-    """First of all, that the run is not finished."""
-    if not summary.finished:
-        done, many = summary.shards
-        said = f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
-        yield f'<p class="afn-warning">{escape(said)}</p>'
-
-
-def _read(summary: OfRun) -> Iterator[str]:
+def read_parts(summary: OfRun) -> Iterator[str]:
     """What was read, and what was not."""
     counts = summary.counts
     same = None if counts["computed"] is None else (counts["texts"] or 0) - counts["computed"]
     rows = {name: counts.get(key) for key, name in _COUNTS.items()} | {_SAME: same}
-    named = ((name.replace("text", _noun(summary)), value) for name, value in rows.items())
+    named = ((name.replace("text", noun_of(summary)), value) for name, value in rows.items())
     yield table((), (cells(name, [f"{n:,}"]) for name, n in named if n is not None))
     if counts["rejects"]:
         yield note(f"{summary.path / 'rejects.jsonl'} says why these have no result")

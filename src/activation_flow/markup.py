@@ -4,12 +4,14 @@ No script, no request to any host; the looks are report.css.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from html import escape as _escape
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
+from activation_flow.data import Provenance
 from activation_flow.picture import Legend, failure_lines, reading_note, shortened, visible
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.results import Results, StrengthResult
@@ -19,6 +21,7 @@ LEVELS = 40
 # Characters of a text above its tokens.
 _QUOTED = 2000
 _LOOKS = {"HIGH": "<b>HIGH</b>", "special": '<span class="afn-t afn-special">special</span>'}
+_LOOKS["found"] = '<span class="afn-t afn-found">found</span>'
 
 
 def escape(text: object) -> str:
@@ -80,6 +83,16 @@ def legend(meanings: Legend, ends: tuple[str, str]) -> str:
     return f'<dl class="afn-legend">{rows}</dl>'
 
 
+def tiles(numbers: Iterable[tuple[str, str, str]]) -> str:
+    """A few large numbers: the name of each, itself, and what it is to be read beside."""
+    held = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
+        f"{f'<small>{escape(beside)}</small>' if beside else ''}</dd></div>"
+        for name, value, beside in numbers
+    )
+    return f'<dl class="afn-tiles">{held}</dl>'
+
+
 def errors(results: Results[Any]) -> Iterator[str]:
     """The texts, or pairs of texts, without a result."""
     if results.errors:
@@ -87,8 +100,25 @@ def errors(results: Results[Any]) -> Iterator[str]:
         yield f'<p class="afn-title">Without a result</p><ul>{items}</ul>'
 
 
+def facts(head: Provenance) -> str:
+    """Which weights, and which versions measured, as a line of small print."""
+    versions = ", ".join(f"{name} {version}" for name, version in head.versions.items())
+    revision = f"revision {head.revision or 'unknown'}"
+    return note("; ".join(filter(None, (head.model, revision, versions))))
+
+
+@cache
+def style() -> str:
+    """The looks of all results; a page holds them once."""
+    return files("activation_flow").joinpath("report.css").read_text(encoding="utf-8")
+
+
+def block(parts: Iterable[str]) -> str:
+    """A ``<div>`` of a page that holds the style already."""
+    body = "\n".join(parts)
+    return f'<div class="afn" translate="no">\n{body}\n</div>'
+
+
 def fragment(parts: Iterable[str]) -> str:
     """A ``<div>`` with its own style, for a notebook or as the body of a page."""
-    style = files("activation_flow").joinpath("report.css").read_text(encoding="utf-8")
-    body = "\n".join(parts)
-    return f'<div class="afn" translate="no">\n<style>\n{style}</style>\n{body}\n</div>'
+    return block([f"<style>\n{style()}</style>", *parts])

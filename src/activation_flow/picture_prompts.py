@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from activation_flow.data import Provenance, resolve_layers
+from activation_flow.data import Names, main_layer
 from activation_flow.picture import Legend, number, visible
 from activation_flow.picture_shift import ShiftPicture, contrast, distance, picture_of_shifts
 from activation_flow.result_prompts import Matrix, PromptComparison, PromptsResult, PromptsResults
@@ -59,19 +59,26 @@ class Drawn:
     Attributes:
         text: number of its text.
         of: the result that it is part of.
-        one: the comparison.
-        shift: the same at one layer.
+        a: place of the prompt that is above.
+        b: place of the one below.
+        shift: from a to b, at one layer.
     """
 
     text: int
     of: PromptsResult
-    one: PromptComparison
+    a: int
+    b: int
     shift: ShiftResult
+
+    @property
+    def part(self) -> Names:
+        """Whose the token of each row is."""
+        return self.of.parts_between(self.a, self.b)
 
     @property
     def apart(self) -> Marked:
         """True for the prompts' tokens that have no partner: they are listed by themselves."""
-        found: Marked = ~self.one.paired & (self.one.part == "prompt")
+        found: Marked = ~self.shift.paired & (self.part == "prompt")
         return found
 
 
@@ -119,20 +126,37 @@ def picture_of_prompts(
         for one in result.comparisons
     )
     chosen = tuple(
-        Drawn(number, result, one, result.between(one.a, one.b, layer))
+        Drawn(number, result, one.a, one.b, result.between(one.a, one.b, layer))
         for (number, result, one), _ in zip(every, range(drawn), strict=False)
     )
-    shifts = ShiftResults(tuple(one.shift for one in chosen), results.provenance, (layer,))
-    picture = picture_of_shifts(shifts, listed=drawn, drawn=drawn, rows=rows, hint=hint)
+    return _picture(listed, layer, chosen, rows, len(results) - len(listed), hint)
+
+
+def picture_of_pair(
+    result: PromptsResult, a: int, b: int, layer: int, *, rows: int, hint: str
+) -> PromptsPicture:
+    """One text, and of its prompts those at two places, in either order, token by token.
+
+    Raises:
+        ActivationFlowError: there are no such prompts or no such layer.
+    """
+    chosen = (Drawn(1, result, a, b, result.between(a, b, layer)),)
+    return _picture(result._as_list(), layer, chosen, rows, 0, hint)
+
+
+def _picture(
+    listed: PromptsResults,
+    layer: int,
+    chosen: tuple[Drawn, ...],
+    rows: int,
+    left_out: int,
+    hint: str,
+) -> PromptsPicture:
+    n = len(chosen)
+    shifts = ShiftResults(tuple(one.shift for one in chosen), listed.provenance, (layer,))
+    picture = picture_of_shifts(shifts, listed=n, drawn=n, rows=rows, hint=hint)
     legend = tuple(_meaning(listed, picture.legend)) if len(listed) else ()
-    left_out = len(results) - len(listed)
     return PromptsPicture(listed, layer, chosen, picture, legend, left_out, hint)
-
-
-def main_layer(layers: tuple[int, ...], head: Provenance) -> int:
-    """The layer of a picture that shows one: the one nearest to two thirds of the depth."""
-    (usual,) = resolve_layers(None, head.n_layers)
-    return min(layers, key=lambda layer: (abs(layer - usual), layer))
 
 
 def name(prompt: str | None) -> str:

@@ -135,7 +135,7 @@ class PromptsPage(Page):
         yield self.text("")
 
     def _comparison(self, drawn: Drawn, width: int) -> "Iterator[RenderableType]":
-        for side, place in (("A", drawn.one.a), ("B", drawn.one.b)):
+        for side, place in (("A", drawn.a), ("B", drawn.b)):
             prompt = drawn.of.prompts[place]
             yield from self.quoted(f"{side}: ", [name(None) if prompt is None else prompt], width)
             if how := reading_note(drawn.of.variants[place]):

@@ -204,6 +204,19 @@ class PromptsResult(Exports):
             f"{len(self.prompts) - 1}, the smaller one first"
         )
 
+    def parts_between(self, a: int, b: int) -> Names:
+        """Whose the token of each row of ``between(a, b)`` is: ``part`` of the comparison.
+
+        Raises:
+            ActivationFlowError: there are no such prompts.
+        """
+        one = self.comparison(*sorted((a, b)))
+        if a < b:
+            return one.part
+        _, order = mirrored(Alignment(one.a_index, one.b_index, one.change))
+        found: Names = one.part[order]
+        return found
+
     def kinds(self, one: PromptComparison) -> Names:
         """Kind of each row's token: the first variant's, or the second's where it was inserted."""
         of_a, of_b = self.variants[one.a].kind, self.variants[one.b].kind

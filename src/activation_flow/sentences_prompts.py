@@ -46,10 +46,10 @@ def quoted(prompt: str | None) -> str:
 
 def comparison_sentences(drawn: Drawn) -> list[str]:
     """What the numbers of one pair of prompts say, beside what chance would give."""
-    result, one = drawn.of, drawn.one
+    result = drawn.of
     k = result.layers.index(drawn.shift.layer)
     anchor, angle = (
-        float(values[k, one.a, one.b]) for values in (result.anchor_shift, result.anchor_cosine)
+        float(values[k, drawn.a, drawn.b]) for values in (result.anchor_shift, result.anchor_cosine)
     )
     first = f"The anchor, {ANCHORS[result.anchor]}, moves by {distance(anchor)}"
     return [
@@ -65,7 +65,7 @@ def _own_words(drawn: Drawn) -> str:
 
     Of all aligned tokens but special ones, where nobody knows which are the text's own.
     """
-    shift, part = drawn.shift, drawn.one.part
+    shift, part = drawn.shift, drawn.part
     unknown = bool((part == "").any())
     whose = "aligned tokens" if unknown else "text's own tokens"
     own = np.flatnonzero(shift.paired & (part != "special" if unknown else part == "text"))
@@ -88,7 +88,7 @@ def _moved(shift: ShiftResult, own: Index, whose: str) -> str:
 
 def _straddling(drawn: Drawn) -> Iterator[str]:
     marks = drawn.of.straddling
-    if n := int(marks[drawn.one.a].sum() + marks[drawn.one.b].sum()):
+    if n := int(marks[drawn.a].sum() + marks[drawn.b].sum()):
         yield (
             f"{count(n, 'token')} {'holds' if n == 1 else 'hold'} characters of prompt and text at "
             f"once and {'counts' if n == 1 else 'count'} as the prompt's: put a space between them."

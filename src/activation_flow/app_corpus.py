@@ -1,0 +1,140 @@
+"""A run, as the page shows it: what was read, a type and its sentences, tables, charts.
+
+Computes nothing and asks the run nothing: all is in what was opened.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from activation_flow import charts_summary, html_shift_summary, html_strength_summary, retrace_run
+from activation_flow import picture_shift_summary as picture_shift
+from activation_flow import picture_summary as picture_strength
+from activation_flow.app_charts import drawn
+from activation_flow.app_inputs import Corpus
+from activation_flow.app_shown import Drawn, Shown
+from activation_flow.html_occurrences import text_parts
+from activation_flow.html_run import warning
+from activation_flow.html_summary import noun_of, read_parts
+from activation_flow.markup import block, escape, facts, legend, note, tiles
+from activation_flow.picture import model_line
+from activation_flow.picture_occurrences import command, sentences, title
+from activation_flow.result_occurrences import Occurrences
+from activation_flow.result_run import OfRun
+from activation_flow.result_shift_summary import ShiftSummary
+from activation_flow.result_summary import Summary
+
+if TYPE_CHECKING:
+    from activation_flow.app_answers import Opened
+
+# Of one layer, what the curves over all layers say too.
+_ON_CURVES = ("percentile", "high-share")
+_Section = tuple[str, str, list[str]]
+
+
+def shown(found: "Opened", inputs: Corpus) -> Shown:
+    """The run at one layer, and a type in it if one was looked for.
+
+    Args:
+        found: what was opened: its summary holds all layers.
+        inputs: that it was asked for with.
+
+    Raises:
+        ActivationFlowError: the run does not hold the layer.
+    """
+    summary = found.summary
+    asked = summary.layers[0] if inputs.layer is None else inputs.layer
+    (layer,) = found.run.layers_from(asked)
+    commands = [retrace_run.command(summary)]
+    if found.found is not None:
+        commands.append(command(found.found, "found.html"))
+    return Shown(
+        html=block(_above(summary, found.found, layer)),
+        charts=tuple(_charts(summary, layer)),
+        below=block(_below(summary)),
+        command="\n".join(commands),
+        layers=tuple(found.layers),
+        layer=layer,
+    )
+
+
+def _above(summary: OfRun, found: Occurrences | None, layer: int) -> Iterator[str]:
+    yield from warning(*summary.shards)
+    yield tiles(_read(summary))
+    yield note(model_line(summary.provenance, summary.layers))
+    if found is not None:
+        yield from _found(found)
+    for head, said, held in _sections(summary, layer):
+        yield f'<p class="afn-title">{escape(head)}</p>'
+        yield from [note(said)] if said else []
+        yield from held
+
+
+def _read(summary: OfRun) -> Iterator[tuple[str, str, str]]:
+    """How much was read, and how much of it has no result."""
+    counts, noun = summary.counts, noun_of(summary)
+    of = "" if counts["rows"] is None else f"of {counts['rows']:,} rows"
+    yield f"{noun}s", f"{counts['texts'] or 0:,}", of
+    if counts.get("tokens") is not None:
+        yield "tokens", f"{counts['tokens']:,}", ""
+    if counts["rejects"] is not None:
+        why = "rejects.jsonl says why" if counts["rejects"] else "every row was read"
+        yield "rows without a result", f"{counts['rejects']:,}", why
+
+
+def _found(found: Occurrences) -> Iterator[str]:
+    """The type's own numbers; its texts."""
+    yield f'<p class="afn-title">{escape(title(found))}</p>'
+    # That the run is not finished is said above all.
+    yield from map(note, list(sentences(found))[not found.finished :])
+    yield from text_parts(found)
+
+
+def _sections(summary: OfRun, layer: int) -> Iterator[_Section]:
+    """The tables of one layer."""
+    name = summary.provenance.layer_name(layer)
+    if not summary.table.num_rows:
+        yield "Nothing to show", f"No {noun_of(summary)} has a result.", []
+    elif isinstance(summary, Summary):
+        held = [*html_strength_summary.kinds(summary, layer)]
+        yield f"Kinds of token, {name}", html_strength_summary.KINDS, held
+        said = html_strength_summary.types_note(summary)
+        held = [*html_strength_summary.types(summary, layer)]
+        yield f"Strongest and weakest types of token, {name}", said, held
+    elif isinstance(summary, ShiftSummary):
+        yield f"Shift, {name}", "", [*_compared(summary, layer)]
+
+
+def _compared(summary: ShiftSummary, layer: int) -> Iterator[str]:
+    """Each pair of prompts, of several the first stands open."""
+    for k, prompts in enumerate(summary.pairs):
+        held = "\n".join(html_shift_summary.layer_parts(summary, prompts, layer))
+        if len(summary.layers) > 1:
+            held = "".join(map(note, picture_shift.deepest(summary, prompts))) + held
+        if len(summary.pairs) == 1:
+            yield held
+            continue
+        head = escape(picture_shift.heading(summary, prompts))
+        yield f"<details{' open' * (k == 0)}><summary>{head}</summary>\n{held}</details>"
+
+
+def _charts(summary: OfRun, layer: int) -> Iterator[Drawn]:
+    several = len(summary.layers) > 1
+    for figure in charts_summary.figures(summary, layer):
+        if not (several and figure.name in _ON_CURVES):
+            yield drawn(figure)
+
+
+def _below(summary: OfRun) -> Iterator[str]:
+    """All counts, the texts, and what signs mean."""
+    yield "<details><summary>What was read</summary>"
+    yield from read_parts(summary)
+    yield "</details>"
+    if summary.table.num_rows and isinstance(summary, Summary):
+        yield "<details><summary>Texts, layer by layer</summary>"
+        yield note(html_strength_summary.TEXTS)
+        yield html_strength_summary.texts_table(summary)
+        yield "</details>"
+        yield legend((*picture_strength.legend(summary),), ("", ""))
+    elif summary.table.num_rows and isinstance(summary, ShiftSummary):
+        yield legend((*picture_shift.legend(summary),), ("", ""))
+    yield facts(summary.provenance)
