@@ -254,6 +254,7 @@ ORDER = (
     "markup",
     "page",
     "retrace",
+    "retrace_python",
     "retrace_run",
     "retrace_audit",
     "html_shift",
