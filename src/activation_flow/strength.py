@@ -59,13 +59,17 @@ def threshold(values: Strength, quantile: float = 0.75, method: str = "midpoint"
     (array([20.15]), array([20.975]))
 
     Raises:
-        ActivationFlowError: quantile outside 0..1, unknown method, or no values.
+        ActivationFlowError: quantile no number of 0..1, unknown method, or no values.
     """
+    # A bool is a number to Python, and hardly meant as one here.
+    number = isinstance(quantile, int | float | np.integer | np.floating)
+    if not number or isinstance(quantile, bool):
+        raise ActivationFlowError(f"quantile {quantile!r} is not a number between 0 and 1")
     if not 0 <= quantile <= 1:
         raise ActivationFlowError(
             f"quantile {quantile} is not between 0 and 1 (0.75 = the upper quarter)"
         )
-    if method not in QUANTILE_METHODS:
+    if not isinstance(method, str) or method not in QUANTILE_METHODS:
         raise ActivationFlowError(
             f"quantile method {method!r} is not one of {', '.join(QUANTILE_METHODS)}"
         )
