@@ -8,14 +8,9 @@ from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Steer
 from activation_flow.app_shown import Drawn, Shown
 from activation_flow.charts_prompts import DrawnPrompts
-from activation_flow.data import ActivationFlowError, resolve_layers
+from activation_flow.data import ActivationFlowError, main_layer, resolve_layers
 from activation_flow.markup import block, escape, facts, note
-from activation_flow.picture_prompts import (
-    PromptsPicture,
-    main_layer,
-    name,
-    picture_of_pair,
-)
+from activation_flow.picture_prompts import PromptsPicture, name, picture_of_pair
 from activation_flow.result_prompts import PromptsResult
 from activation_flow.sentences_prompts import overall
 
