@@ -257,6 +257,7 @@ ORDER = (
     "markup",
     "page",
     "retrace",
+    "retrace_python",
     "retrace_run",
     "retrace_audit",
     "html_shift",

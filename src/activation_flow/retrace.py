@@ -33,8 +33,11 @@ _COMMANDS = {
     PromptsResults: "prompts",
     HiddenResults: "hidden",
 }
-# Longer or more than this, texts are not for a command line.
-_TEXTS, _LETTERS = 20, 4000
+# Options of a comparison only: what was made of one keeps its settings, and may be no comparison.
+_COMPARING = ("align", "bucket_by")
+_COMPARE = ("shift", "prompts", "corpus")
+# Longer or more than this, texts are not for a command line, nor for lines of Python.
+TEXTS, LETTERS = 20, 4000
 
 
 def command(results: Results[Any], report: bool = False) -> str:
@@ -50,11 +53,7 @@ def command(results: Results[Any], report: bool = False) -> str:
     """
     verb = "report" if report else _COMMANDS[type(results)]
     head, given = results.provenance, _given(results)
-    notes = [*model_note(head), *given.notes]
-    if failed := len(results.errors):
-        one = f"one {results.noun} without a result is"
-        many = f"{failed:,} {results.noun}s without a result are"
-        notes.append(f"{one if failed == 1 else many} not in it")
+    notes = [*model_note(head), *given.notes, *failures_note(results)]
     words = ["afn", verb, *given.options, *of_model(head), *_layers(results, verb)]
     words += [*of_settings(head, verb), *(["--save", "report.html"] if report else [])]
     # subtle: behind "--" nothing is an option, whatever it begins with.
@@ -77,7 +76,7 @@ def _given(results: Results[Any]) -> _Given:
         pairs = [(one.a.text, one.b.text) for one in results]
         if len(pairs) == 1 and _typed(pairs[0]):
             return _Given(pairs[0])
-        note = f'FILE.jsonl holds {_count(len(pairs), "pair")}: {{"a": "...", "b": "..."}} a line'
+        note = f'FILE.jsonl holds {count(len(pairs), "pair")}: {{"a": "...", "b": "..."}} a line'
         return _Given((), ("-f", "FILE.jsonl"), (note,))
     if isinstance(results, PromptsResults):
         return _of_lines([one.text for one in results], *_prompts(results))
@@ -102,7 +101,7 @@ def _of_lines(texts: Sequence[str], options: Sequence[str], more: Sequence[str])
     if _typed([*texts, *more]):
         return _Given(texts, options)
     if all(_a_line(text) for text in texts) and _typed(more):
-        note = f"FILE.txt holds {_count(len(texts), 'text')}, one a line"
+        note = f"FILE.txt holds {count(len(texts), 'text')}, one a line"
         return _Given((), (*options, "-f", "FILE.txt"), (note,))
     note = "not all of these texts can be typed, or be a line of FILE.txt: give them in Python"
     return _Given((), ("-f", "FILE.txt"), (note,))
@@ -110,7 +109,7 @@ def _of_lines(texts: Sequence[str], options: Sequence[str], more: Sequence[str])
 
 def _typed(texts: Sequence[str]) -> bool:
     """Whether they can be read on a page, copied, and given to a shell."""
-    few = len(texts) <= _TEXTS and sum(map(len, texts)) <= _LETTERS
+    few = len(texts) <= TEXTS and sum(map(len, texts)) <= LETTERS
     return few and all(visible(line) == line for text in texts for line in text.split("\n"))
 
 
@@ -119,55 +118,86 @@ def _a_line(text: str) -> bool:
     return bool(text.strip()) and "\n" not in text and text[-1] != "\r" and text[0] != "\ufeff"
 
 
-def _count(n: int, noun: str) -> str:
+def count(n: int, noun: str) -> str:
+    """So many of them, all that there are."""
     return f"the {noun}" if n == 1 else f"the {n:,} {noun}s"
+
+
+def failures_note(results: Results[Any]) -> Iterator[str]:
+    """What the command or the lines do not make."""
+    if failed := len(results.errors):
+        one = f"one {results.noun} without a result is"
+        many = f"{failed:,} {results.noun}s without a result are"
+        yield f"{one if failed == 1 else many} not in it"
+
+
+def is_live(head: Provenance) -> bool:
+    """Whether the model was given as an object, which has no name that finds it."""
+    return head.model.endswith(" (live)")
 
 
 def of_model(head: Provenance) -> Iterator[str]:
     """The options that name a model."""
-    live = head.model.endswith(" (live)")
-    yield from ("-m", "FOLDER" if live else head.model)
+    yield from ("-m", "FOLDER" if is_live(head) else head.model)
+    for name, value in model_options(head).items():
+        yield from (f"--{name}", value)
+
+
+def model_options(head: Provenance) -> dict[str, str]:
+    """What is said of a model besides its name, where it is not the usual."""
     revision = head.revision or ""
     # A commit of the hub; other models have the hash of their weights.
-    if len(revision) == 40 and not set(revision) - set("0123456789abcdef"):
-        yield from ("--revision", revision)
+    commit = len(revision) == 40 and not set(revision) - set("0123456789abcdef")
+    found = {"revision": revision} if commit else {}
     if head.precision != "f32":
-        yield from ("--precision", head.precision)
+        found["precision"] = head.precision
     if head.engine != "openvino":
-        yield from ("--engine", head.engine)
+        found["engine"] = head.engine
+    return found
 
 
 def model_note(head: Provenance) -> Iterator[str]:
     """What is needed besides."""
-    if head.model.endswith(" (live)"):
+    if is_live(head):
         yield "FOLDER holds the model, which was live in Python: model.save_pretrained(FOLDER)"
 
 
 def _layers(results: Results[Any], verb: str) -> Iterator[str]:
-    head = results.provenance
-    usual = resolve_layers("all" if verb == "layers" else None, head.n_layers)
-    return of_layers(results.layers, head, usual)
+    return of_layers(results.layers, results.provenance, usual_layers(results.provenance, verb))
+
+
+def usual_layers(head: Provenance, verb: str) -> tuple[int, ...]:
+    """Those that are taken where none is asked for."""
+    return resolve_layers("all" if verb == "layers" else None, head.n_layers)
 
 
 def of_layers(layers: tuple[int, ...], head: Provenance, usual: tuple[int, ...]) -> Iterator[str]:
     """The option that names layers, where these are not the usual ones."""
-    if layers == usual:
-        return
+    if layers != usual:
+        yield from ("-l", named_layers(layers, head))
+
+
+def named_layers(layers: tuple[int, ...], head: Provenance) -> str:
+    """Layers in the words of ``data.resolve_layers``: "4", "2,4", "2-4", "all"."""
     first, last = layers[0], layers[-1]
     run = len(layers) > 2 and layers == tuple(range(first, last + 1))
     everything = run and len(layers) == head.n_layers + 1
-    named = "all" if everything else f"{first}-{last}" if run else ",".join(map(str, layers))
-    yield from ("-l", named)
+    return "all" if everything else f"{first}-{last}" if run else ",".join(map(str, layers))
+
+
+def changed(head: Provenance, verb: str) -> Iterator[tuple[str, Any]]:
+    """The settings of ``DEFAULTS`` that are not what they are by default."""
+    for name, usual in (DEFAULTS | OF_COMMAND.get(verb, {})).items():
+        value = head.settings.get(name, usual)
+        if value != usual and (verb in _COMPARE or name not in _COMPARING):
+            yield name, value
 
 
 def of_settings(head: Provenance, verb: str) -> Iterator[str]:
     """The options that differ from what they are by default."""
     settings = head.settings
-    for name, usual in (DEFAULTS | OF_COMMAND.get(verb, {})).items():
-        value = settings.get(name, usual)
+    for name, value in changed(head, verb):
         option = f"--{name.replace('_', '-')}"
-        if value == usual:
-            continue
         yield from (option,) if value is True else (option, str(value))
     if words := settings.get("words"):
         yield from ("--words",) if words == "max" else ("--words-by", str(words))

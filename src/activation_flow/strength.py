@@ -3,8 +3,6 @@
 Knows nothing of models, texts or files. Source: paper eqs. 1-4 (arXiv 2605.22377, section 2.2).
 """
 
-from numbers import Real
-
 import numpy as np
 
 from activation_flow.data import (
@@ -64,7 +62,8 @@ def threshold(values: Strength, quantile: float = 0.75, method: str = "midpoint"
         ActivationFlowError: quantile no number of 0..1, unknown method, or no values.
     """
     # A bool is a number to Python, and hardly meant as one here.
-    if not isinstance(quantile, Real) or isinstance(quantile, bool):
+    number = isinstance(quantile, int | float | np.integer | np.floating)
+    if not number or isinstance(quantile, bool):
         raise ActivationFlowError(f"quantile {quantile!r} is not a number between 0 and 1")
     if not 0 <= quantile <= 1:
         raise ActivationFlowError(
