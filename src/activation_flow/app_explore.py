@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from activation_flow import charts_layers, charts_strength, charts_tokens, html_strength, retrace
+from activation_flow import charts_layers, charts_strength, charts_tokens, html_strength
 from activation_flow import charts_theme as theme
+from activation_flow import retrace, retrace_python
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Explore
 from activation_flow.app_shown import Drawn, Shown
@@ -38,6 +39,7 @@ def shown(found: "Explored", inputs: Explore) -> Shown:
         charts=(_bars(at), _map(_Kept(_key(everywhere), everywhere))),
         below=block(_below(picture)),
         command=retrace.command(results),
+        python=retrace_python.python(results),
         layers=everywhere.layers,
         layer=at.layers[0],
     )
@@ -46,7 +48,8 @@ def shown(found: "Explored", inputs: Explore) -> Shown:
 def _above(picture: Picture) -> Iterator[str]:
     yield from html_strength.strip_parts(picture)
     _, _, meaning = picture.legend[0]  # the first says what is measured, and what is not
-    yield note(f"Colour: {meaning}.")
+    at = picture.shown.provenance.layer_name(picture.shown.layers[0])
+    yield note(f"The colour at {at}: {meaning}.")
 
 
 def _below(picture: Picture) -> Iterator[str]:

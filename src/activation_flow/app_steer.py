@@ -2,21 +2,17 @@
 
 from collections.abc import Iterator
 
-from activation_flow import charts_depth, charts_shift, html_prompts, retrace
+from activation_flow import charts_depth, charts_shift, html_prompts, retrace, retrace_python
 from activation_flow import charts_theme as theme
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Steer
 from activation_flow.app_shown import Drawn, Shown
 from activation_flow.charts_prompts import DrawnPrompts
-from activation_flow.data import ActivationFlowError, resolve_layers
-from activation_flow.markup import block, escape, facts
-from activation_flow.picture_prompts import (
-    PromptsPicture,
-    main_layer,
-    name,
-    picture_of_pair,
-)
+from activation_flow.data import ActivationFlowError, main_layer, resolve_layers
+from activation_flow.markup import block, escape, facts, note
+from activation_flow.picture_prompts import PromptsPicture, name, picture_of_pair
 from activation_flow.result_prompts import PromptsResult
+from activation_flow.sentences_prompts import overall
 
 ROWS = 500  # of two variants are shown as a strip and in the table; charts show fewer
 HINT = "a .csv or .json file holds all"
@@ -37,10 +33,11 @@ def shown(found: PromptsResult, inputs: Steer) -> Shown:
     layer = _layer(found, inputs.layer)
     picture = picture_of_pair(found, a, b, layer, rows=ROWS, hint=HINT)
     return Shown(
-        html=block(html_prompts.pair_parts(picture)),
+        html=block(_above(picture)),
         charts=tuple(_charts(found, a, b, layer)),
         below=block(_below(picture)),
         command=retrace.command(found._as_list()),
+        python=retrace_python.python(found),
         layers=found.layers,
         layer=layer,
     )
@@ -73,6 +70,15 @@ def _charts(found: PromptsResult, a: int, b: int, layer: int) -> Iterator[Drawn]
     if len(found.layers) > 1:
         pair = (min(a, b), max(a, b))
         yield drawn(charts_depth.depth_figure(prompts, "depth", pair))
+
+
+def _above(picture: PromptsPicture) -> Iterator[str]:
+    (result,) = picture.listed
+    yield from html_prompts.pair_parts(picture)
+    at = result.provenance.layer_name(picture.layer)
+    yield note(f"The colour at {at}: how far the token's hidden state moves from A to B.")
+    if said := overall(result, picture.layer):
+        yield note(said)
 
 
 def _below(picture: PromptsPicture) -> Iterator[str]:

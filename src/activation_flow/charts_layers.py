@@ -50,7 +50,7 @@ def side_by_side(drawn: Drawn) -> Any:
     faint = alt.condition("datum.part === 'special'", alt.value(0.35), alt.value(1))
     dashes = alt.condition("datum.part === 'special'", alt.value([3, 2]), alt.value([1, 0]))
     high = base.transform_filter("datum.bucket === 'HIGH' && datum.drawn !== null")
-    odd = base.encode(text="mark:N")
+    odd = base.encode(text=alt.Text("mark:N"))
     far = odd.transform_filter("datum.mark === '!'").mark_text(dy=-16)
     nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
     dots = high.mark_point(
@@ -62,7 +62,7 @@ def side_by_side(drawn: Drawn) -> Any:
         layers.append(dots.encode(y=y))
     marked = {row["mark"] for row in rows}
     layers += [far.encode(y=y)] * ("!" in marked)
-    layers += [nan.encode(y=alt.value("height"))] * ("nan" in marked)
+    layers += [nan.encode(y=alt.YValue("height"))] * ("nan" in marked)
     notes = [*drawn.notes(), "; ".join(_marks(drawn, "faint, dashed")), NOT_COMPARABLE]
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, notes, width)
@@ -116,7 +116,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
         sign="datum.mark === 'nan' ? '×' : '!'"
     )
     signs = odd.mark_text(fontSize=theme.SIZE, dx=alt.expr("datum.mark === '!' ? 6 : 0")).encode(
-        text="sign:N", color=ink
+        text=alt.Text("sign:N"), color=ink
     )
     notes = [*(note.replace("nan:", "×") for note in drawn.notes())]
     notes += ["; ".join(_marks(drawn, "grey")), NOT_COMPARABLE]

@@ -171,7 +171,7 @@ def matrix(drawn: DrawnPrompts) -> Any:
     cells = cells.properties(name=f"{theme.TURNED}{drawn.name}")
     own = base.transform_filter("datum.a === datum.b").mark_rect(fill=theme.GREY, opacity=0.15)
     ink = alt.Color("ink:N", scale=None)
-    said = base.mark_text(fontSize=theme.SIZE).encode(text="said:N", color=ink)
+    said = base.mark_text(fontSize=theme.SIZE).encode(text=alt.Text("said:N"), color=ink)
     side = CELL * len(drawn.names)
     what = "total shift Δ of all aligned tokens, special ones included"
     notes = [*drawn.notes(what), "the more a cell stands out, the larger"]
@@ -196,7 +196,9 @@ def _layer_name(drawn: DrawnPrompts) -> list[Any]:
     base = alt.Chart(theme.data(rows))
     which = base.transform_filter(f"datum.layer === layer{drawn.name}")
     text = which.mark_text(align="left", dx=8, fontSize=theme.SIZE)
-    return [text.encode(x=alt.value("width"), y=alt.value("height"), text="layer_name:N")]
+    return [
+        text.encode(x=alt.XValue("width"), y=alt.YValue("height"), text=alt.Text("layer_name:N"))
+    ]
 
 
 def drift_bars(drawn: DrawnPrompts) -> Any:
@@ -231,7 +233,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
     )
     base = base.encode(x=x, y=y, tooltip=_hover())
     bars = base.mark_bar(fill=theme.LOOKS["token"][0], stroke=theme.LOOKS["token"][1])
-    said = base.mark_text(align="left", dx=5, fontSize=theme.SMALL).encode(text="said:N")
+    said = base.mark_text(align="left", dx=5, fontSize=theme.SMALL).encode(text=alt.Text("said:N"))
     left = len(drawn.result.comparisons) - len(pairs)
     what = "total shift Δ of all aligned tokens, special ones included"
     notes = drawn.notes(f"{what}; {left:,} more pairs are not drawn" if left else what)

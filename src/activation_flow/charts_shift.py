@@ -163,7 +163,7 @@ def bars(drawn: DrawnShift) -> Any:
     by = drawn.result.provenance.settings.get("bucket_by", "a")
     shaded = base.transform_filter("datum.part === 'prompt'")
     layers = [shaded.mark_bar(color=theme.GREY, opacity=0.12, width={"band": 1.25})]
-    layers[0] = layers[0].encode(y=alt.value(0), y2=alt.value("height"))
+    layers[0] = layers[0].encode(y=alt.YValue(0), y2=alt.Y2Value("height"))
     if "prompt" not in drawn.parts[: drawn.n]:
         layers = []
     if found:
@@ -175,9 +175,11 @@ def bars(drawn: DrawnShift) -> Any:
     moved = base.transform_filter("datum.change === 'replaced' && datum.shift !== null")
     # Vega warns of a scale that an empty layer has no value for.
     if replaced:
-        layers.append(moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text="mark:N"))
+        layers.append(
+            moved.mark_text(dy=-8, fontSize=theme.SIZE).encode(y=y, text=alt.Text("mark:N"))
+        )
     alone = base.transform_filter("datum.shift === null").mark_text(dy=-8, fontSize=theme.TITLE)
-    layers.append(alone.encode(y=alt.value("height"), text="mark:N"))
+    layers.append(alone.encode(y=alt.YValue("height"), text=alt.Text("mark:N")))
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, drawn.notes(), width)
     return alt.layer(*layers, params=[names.param], width=width, height=theme.HEIGHT, title=title)

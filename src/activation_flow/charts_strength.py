@@ -59,21 +59,21 @@ def bars(drawn: Drawn, *, zero: bool = True) -> Any:
             marks = seen.mark_bar(strokeWidth=1, width=theme.bar_width(drawn.n))
         else:
             stem = seen.mark_rule(color=theme.GREY, opacity=0.45, strokeDash=[1, 2])
-            layers.append(stem.encode(y=y("drawn:Q"), y2=alt.value("height")))
+            layers.append(stem.encode(y=y("drawn:Q"), y2=alt.Y2Value("height")))
             marks = seen.mark_point(size=90, opacity=1, strokeWidth=1)
         layers.append(marks.encode(y=y("drawn:Q"), tooltip=tip, **channels))
-    odd = base.encode(x=x, text="mark:N", tooltip=tip)
+    odd = base.encode(x=x, text=alt.Text("mark:N"), tooltip=tip)
     lift = -9 if zero else -14
     # Vega warns of a scale that an empty layer has no value for.
     if found and _numbers_fit(drawn, rows):
         below = seen.mark_text(dy=ROW, baseline="top", fontSize=theme.SMALL)
-        layers.append(below.encode(y=alt.value("height"), text="said:N", tooltip=tip))
+        layers.append(below.encode(y=alt.YValue("height"), text=alt.Text("said:N"), tooltip=tip))
     if "!" in marked:
         far = odd.transform_filter("datum.mark === '!'").mark_text(dy=lift, fontSize=theme.SIZE)
         layers.append(far.encode(y=y("drawn:Q")))
     if "nan" in marked:
         nan = odd.transform_filter("datum.mark === 'nan'").mark_text(dy=-8)
-        layers.append(nan.encode(y=alt.value("height")))
+        layers.append(nan.encode(y=alt.YValue("height")))
     layers.extend(_tau_line(drawn, sliders, y))
     width = theme.plot_width(drawn.n)
     return alt.layer(
@@ -118,11 +118,11 @@ def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[A
         where = y("limit:Q")
         layers.append(tau.mark_rule(strokeDash=[5, 3], strokeWidth=1).encode(y=where))
         side = tau.mark_text(align="left", dx=6, fontSize=theme.SIZE)
-        layers.append(side.encode(x=alt.value("width"), y=where, text="said:N"))
+        layers.append(side.encode(x=alt.XValue("width"), y=where, text=alt.Text("said:N")))
     if sliders.layer:
         which = base.mark_text(align="left", dx=6, fontSize=theme.SIZE)
-        where = {"x": alt.value("width"), "y": alt.value("height")}
-        layers.append(which.encode(**where, text="layer_name:N"))
+        where = {"x": alt.XValue("width"), "y": alt.YValue("height")}
+        layers.append(which.encode(**where, text=alt.Text("layer_name:N")))
     return layers
 
 

@@ -151,11 +151,12 @@ def bar_width(n: int) -> Any:
 
 
 def data(rows: Sequence[Any]) -> Any:
-    """Rows as the data of a chart."""
-    import altair as alt
+    """Rows as the data of a chart.
 
-    # subtle: Altair copies lists, not tuples, each time that a chart is given one more property.
-    return alt.InlineData(values=tuple(rows))
+    As a tuple in a dict: Altair holds an InlineData to its schema, row by row, and copies lists
+    each time that a chart is given one more property.
+    """
+    return {"values": tuple(rows)}
 
 
 def from_zero(largest: float) -> Any:

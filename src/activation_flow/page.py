@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from activation_flow import drawing
+from activation_flow import drawing, vega
 from activation_flow.markup import escape, fragment
 from activation_flow.picture import shade, visible
 
@@ -58,7 +58,7 @@ def page(
         about: of which text, pair or run; plain text.
         source: by which model, at which layers; plain text.
     """
-    scripts = [_in_script(_vega()), _in_script(_file("page.js"))] if live else []
+    scripts = [_in_script(vega.bundle()), _in_script(_file("page.js"))] if live else []
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
     if scripts:
         # Vega compiles its expressions; none of them holds text of users, which is data only.
@@ -115,12 +115,17 @@ def figure(figure: "Figure") -> str:
     spec = json.dumps(drawing.spec(figure.chart), ensure_ascii=False, separators=(",", ":"))
     # subtle: only a \\u escape carries a lone surrogate; and "<" could end the script.
     spec = _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", spec).replace("<", "\\u003c")
+    return drawn(figure, f'<script type="application/json">{spec}</script>\n')
+
+
+def drawn(figure: "Figure", behind: str = "") -> str:
+    """A chart with its title and what it means, as a drawing; behind it a piece of HTML."""
     return (
         f'<figure class="afn-figure" id="{escape(figure.name)}">\n<figcaption>'
         f'<h3 class="afn-title">{escape(figure.title)}</h3>'
         f'<p class="afn-note">{escape(figure.sentence)}</p></figcaption>\n'
         f'<div class="afn-chart">{_inline(drawing.svg(figure.chart), figure)}</div>\n'
-        f'<script type="application/json">{spec}</script>\n</figure>'
+        f"{behind}</figure>"
     )
 
 
@@ -172,14 +177,6 @@ def _renamed(name: str, value: str, prefix: str) -> str:
     if name == "href":
         return f"#{prefix}-{value[1:]}" if value.startswith("#") else value
     return _REFERENCE.sub(rf"url(#{prefix}-\1)", value)
-
-
-@cache
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed in one script."""
-    import vl_convert
-
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", drawing.vega_lite()))
 
 
 def _in_script(code: str) -> str:
