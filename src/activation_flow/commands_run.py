@@ -113,7 +113,7 @@ def find_command(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Where TOKEN occurs in the corpus run in DIR, and the texts in which it stands highest.
+    """Where TOKEN occurs in a corpus run in DIR: the texts in which it stands highest.
 
     TOKEN is a type as the tokenizer writes it (canada, ##fold) or a word that it may have cut
     (connoisseur). If it does not occur as typed, and no token of the run has a capital, it is

@@ -29,12 +29,17 @@ CREATE TEMP MACRO bare(token) AS CASE
     ELSE regexp_replace(token, '</w>$', '') END
 """
 
+# A table of its own: of a subquery, DuckDB would look at every token instead of every type.
+_TYPES = """
+CREATE TEMP TABLE types AS
+SELECT DISTINCT token::VARCHAR AS token FROM tokens
+WHERE layer = {layer} AND kind IS DISTINCT FROM 'special'
+"""
+
 # No capital in any type; marks such as [UNK], <unk> and <0xE2> are no text.
 _UNCASED = """
-SELECT count(*) = 0 FROM (
-    SELECT DISTINCT token::VARCHAR AS token FROM tokens
-    WHERE layer = {layer} AND kind IS DISTINCT FROM 'special'
-) WHERE NOT regexp_full_match(token, '\\[.*\\]|<.*>') AND bare(token) <> lower(bare(token))
+SELECT count(*) = 0 FROM types
+WHERE NOT regexp_full_match(token, '\\[.*\\]|<.*>') AND bare(token) <> lower(bare(token))
 """
 
 _OCCURS = "SELECT 1 FROM tokens WHERE layer = {layer} AND token = {form} LIMIT 1"
@@ -45,11 +50,12 @@ CREATE TEMP VIEW found AS SELECT * FROM tokens WHERE layer = {layer} AND token =
 
 # Of a word the first piece begins it. Only of such words all pieces are put together.
 _WORDS = """
+CREATE OR REPLACE TEMP TABLE beginnings AS
+SELECT token FROM types WHERE bare(token) <> '' AND starts_with({form}, bare(token));
 CREATE OR REPLACE TEMP TABLE words AS
 SELECT text_id, word FROM tokens SEMI JOIN (
-    SELECT DISTINCT text_id, word FROM tokens
-    WHERE layer = {layer} AND word IS NOT NULL AND bare(token) <> ''
-        AND starts_with({form}, bare(token))
+    SELECT DISTINCT text_id, word FROM tokens SEMI JOIN beginnings USING (token)
+    WHERE layer = {layer} AND word IS NOT NULL
 ) USING (text_id, word)
 WHERE layer = {layer}
 GROUP BY text_id, word HAVING string_agg(bare(token), '' ORDER BY token_index) = {form}
@@ -181,7 +187,9 @@ class _Search:
 
     @cached_property
     def _uncased(self) -> bool:
-        ((found,),) = self._connection.execute(_UNCASED.format(layer=self._layer)).fetchall()
+        """Whether no type has a capital; afterwards there is a table of them, ``types``."""
+        self._connection.execute(_TYPES.format(layer=self._layer))
+        ((found,),) = self._connection.execute(_UNCASED).fetchall()
         return bool(found)
 
     def forms(self, asked: str) -> Iterator[tuple[bool, str]]:
@@ -201,10 +209,11 @@ class _Search:
             return len(found) > 0
         if not form:  # it would be everywhere
             return False
+        # Of a run without capitals "connoisseur" is "Connoisseur", too, whether it kept its texts
+        # or not.
+        folded = "lower" if self._uncased else ""
         connection.execute(_WORDS.format(**named))
         if "text" in self.columns:
-            # Of such a run "connoisseur" is "Connoisseur", too, as it is where no text was kept.
-            folded = "lower" if self._uncased else ""
             connection.execute(_IN_TEXT.format(**named, folded=folded))
         found = connection.execute("SELECT 1 FROM words LIMIT 1").fetchall()
         if found:
