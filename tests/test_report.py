@@ -553,7 +553,7 @@ def test_a_fragment_is_scoped():
     assert fragment.startswith('<div class="afn"')
     assert "<body" not in fragment
     css = re.sub(r"/\*.*?\*/", "", fragment.split("<style>")[1].split("</style>")[0], flags=re.S)
-    selectors = re.findall(r"([^{};@]+)\{", re.sub(r"@media[^{]*\{", "", css))
+    selectors = re.findall(r"([^{};@]+)\{", re.sub(r"@(media|container)[^{]*\{", "", css))
     assert selectors
     assert all(".afn" in part for group in selectors for part in group.split(","))
 

@@ -3,7 +3,11 @@
 Computes nothing and asks the run nothing: all is in what was opened.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from activation_flow import charts_summary, html_shift_summary, html_strength_summary, retrace_run
@@ -12,6 +16,7 @@ from activation_flow import picture_summary as picture_strength
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Corpus
 from activation_flow.app_shown import Drawn, Shown
+from activation_flow.charts_run import shown as at_layer
 from activation_flow.html_occurrences import text_parts
 from activation_flow.html_run import warning
 from activation_flow.html_summary import noun_of, read_parts
@@ -26,8 +31,7 @@ from activation_flow.result_summary import Summary
 if TYPE_CHECKING:
     from activation_flow.app_answers import Opened
 
-# Of one layer, what the curves over all layers say too.
-_ON_CURVES = ("percentile", "high-share")
+_RUNS = 8  # whose charts are kept
 _Section = tuple[str, str, list[str]]
 
 
@@ -44,12 +48,13 @@ def shown(found: "Opened", inputs: Corpus) -> Shown:
     summary = found.summary
     asked = summary.layers[0] if inputs.layer is None else inputs.layer
     (layer,) = found.run.layers_from(asked)
+    kept = _kept(summary)
     commands = [retrace_run.command(summary)]
     if found.found is not None:
         commands.append(command(found.found, "found.html"))
     return Shown(
         html=block(_above(summary, found.found, layer)),
-        charts=tuple(_charts(summary, layer)),
+        charts=(*_curves(kept), *_of_layer(kept, layer)),
         below=block(_below(summary)),
         command="\n".join(commands),
         layers=tuple(found.layers),
@@ -117,11 +122,33 @@ def _compared(summary: ShiftSummary, layer: int) -> Iterator[str]:
         yield f"<details{' open' * (k == 0)}><summary>{head}</summary>\n{held}</details>"
 
 
-def _charts(summary: OfRun, layer: int) -> Iterator[Drawn]:
-    several = len(summary.layers) > 1
-    for figure in charts_summary.figures(summary, layer):
-        if not (several and figure.name in _ON_CURVES):
-            yield drawn(figure)
+@dataclass(frozen=True)
+class _Kept:
+    """A summary by what it says, so that its charts are made once."""
+
+    key: bytes
+    summary: OfRun = field(compare=False)
+
+
+def _kept(summary: OfRun) -> _Kept:
+    said = json.dumps([str(summary.path), summary.manifest, summary.about()], default=str)
+    found = hashlib.sha256(said.encode("utf-8", "surrogatepass"))
+    tables = [summary.table]
+    if isinstance(summary, Summary):
+        tables += [summary.texts, summary.histogram]
+    for table in tables:
+        found.update(repr(table.to_pylist()).encode("utf-8", "surrogatepass"))
+    return _Kept(found.digest(), summary)
+
+
+@lru_cache(maxsize=_RUNS)
+def _curves(kept: _Kept) -> tuple[Drawn, ...]:
+    return tuple(map(drawn, charts_summary.curves(kept.summary)))
+
+
+@lru_cache(maxsize=4 * _RUNS)
+def _of_layer(kept: _Kept, layer: int) -> tuple[Drawn, ...]:
+    return tuple(map(drawn, charts_summary.of_layer(at_layer(kept.summary, layer))))
 
 
 def _below(summary: OfRun) -> Iterator[str]:

@@ -84,7 +84,7 @@ class Shown:
         """A chart of the rows of the layer that is seen."""
         import altair as alt
 
-        base = alt.Chart(alt.Data(values=rows))
+        base = alt.Chart(theme.data(rows))
         several = len(self.layers) > 1
         return base.transform_filter("datum.layer === layer") if several else base
 

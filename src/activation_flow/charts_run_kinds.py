@@ -45,7 +45,7 @@ def by_layer(summary: Summary, measure: Measure) -> Any:
     shapes = alt.Scale(domain=kinds, range=[theme.SHAPES[ORDER.index(kind)] for kind in kinds])
     legend = alt.Legend(title=None, symbolOpacity=1)
     colour = alt.Color("kind:N", legend=legend, scale=colours)
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    base = alt.Chart(theme.data(rows)).encode(x=x)
     sure = base.transform_filter("datum.low !== null")
     chart = alt.layer(
         *_chance(rows_of("all"), measure, x),
@@ -70,7 +70,7 @@ def _chance(every: list[Row], measure: Measure, x: Any) -> Iterator[Any]:
     import altair as alt
 
     rows = [{**row, "value": 50.0} for row in every] if measure is PLACE else every
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y="value:Q")
+    base = alt.Chart(theme.data(rows)).encode(x=x, y="value:Q")
     yield base.mark_line(strokeDash=[5, 3], strokeWidth=1, color=theme.INK)
     words = base.transform_filter(f"datum.k === {len(rows) - 1}").mark_text(
         align="left", dx=6, text=measure.reference

@@ -98,7 +98,7 @@ def by_layer(summary: ShiftSummary, measure: str) -> Any:
     x = alt.X("k:O", axis=axis, scale=alt.Scale(domain=list(range(len(summary.layers)))))
     value_axis = alt.Axis(tickCount=5, domain=False, ticks=False)
     y = alt.Y("value:Q", title=axis_title, scale=alt.Scale(zero=True, nice=True), axis=value_axis)
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    base = alt.Chart(theme.data(rows)).encode(x=x)
     sure = base.transform_filter("datum.low !== null")
     chart = alt.layer(
         sure.mark_area(opacity=0.3).encode(y=alt.Y("low:Q"), y2="high:Q", color=colour),
@@ -269,19 +269,22 @@ def _noun(summary: ShiftSummary) -> str:
     return "texts" if summary.prompts else "pairs"
 
 
-def figures(summary: ShiftSummary, these: Shown) -> Iterator[Figure]:
-    """Those of a page."""
+def curves(summary: ShiftSummary) -> Iterator[Figure]:
+    """Those over the layers, for a page."""
     said = {
         "anchor_cosine": "1 − cos has no unit. But layers differ in how alike all their vectors "
         "are: a large angle is no proof that the prompt acts there.",
         "anchor_shift": "The same as a length, which grows with the strengths of a layer.",
     }
-    if len(summary.layers) > 1:
-        for measure in BY_LAYER:
-            name = f"{measure.replace('_', '-')}-by-layer"
-            title = f"{BY_LAYER[measure][0]}, layer by layer"
-            chart = by_layer(summary, measure)
-            yield Figure(name, title, said[measure], theme.finished(chart))
+    for measure in BY_LAYER:
+        name = f"{measure.replace('_', '-')}-by-layer"
+        title = f"{BY_LAYER[measure][0]}, layer by layer"
+        chart = by_layer(summary, measure)
+        yield Figure(name, title, said[measure], theme.finished(chart))
+
+
+def of_layer(summary: ShiftSummary, these: Shown) -> Iterator[Figure]:
+    """Those of one layer at a time, for a page."""
     told = "The sum of Δ over all aligned tokens of a text, special ones too; its mean over texts."
     yield Figure("drift", _DRIFT[0], told, theme.finished(drift(these)))
     if has(summary, "text", "high_ratio"):

@@ -58,7 +58,7 @@ def _named(kind: str, mine: list[Row], layer: int) -> Iterator[Any]:
     import altair as alt
 
     n = sum(row["count"] for row in mine if row["layer"] == layer)
-    words = alt.Chart(alt.Data(values=[{"label": kind, "n": f"n = {n:,}"}]))
+    words = alt.Chart(theme.data([{"label": kind, "n": f"n = {n:,}"}]))
     for y, field, size in ((26, "label", theme.SIZE), (42, "n", theme.SMALL)):
         text = words.mark_text(align="right", dx=-12, fontSize=size)
         yield text.encode(x=alt.value(0), y=alt.value(y), text=f"{field}:N")
@@ -157,8 +157,8 @@ def skew(summary: Summary) -> Any:
         "of:N", legend=legend, scale=alt.Scale(domain=order, range=list(theme.SHAPES[:2]))
     )
     tip = {"of": "skew of", "name": "layer", "said": "g1"}
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
-    zero = alt.Chart(alt.Data(values=[{"skew": 0}])).encode(y="skew:Q")
+    base = alt.Chart(theme.data(rows)).encode(x=x, y=y)
+    zero = alt.Chart(theme.data([{"skew": 0}])).encode(y="skew:Q")
     chart = alt.layer(
         zero.mark_rule(strokeDash=[5, 3]),
         base.mark_line(strokeWidth=2).encode(color=colour),

@@ -66,41 +66,83 @@ def _moved(summary: ShiftSummary, these: Shown) -> Iterator[Any]:
             yield shifts.kinds(these)
 
 
-def figures(summary: OfRun, layer: int | None = None) -> list[Figure]:
-    """Those of a page; with several layers, one may be chosen in some of them.
-
-    Args:
-        summary: of a run.
-        layer: the only one of these; without it, a reader chooses.
-    """
-    found: list[Figure] = []
+def figures(summary: OfRun) -> list[Figure]:
+    """Those of a page; with several layers, one may be chosen in some of them."""
     if not summary.table.num_rows:
-        return found
+        return []
     if isinstance(summary, ShiftSummary):
-        return [*shifts.figures(summary, shown(summary, layer))]
+        return [*curves(summary), *of_layer(shown(summary))]
     if not isinstance(summary, Summary):
         raise TypeError(f"there is no chart of {type(summary).__name__}")
-
-    def add(name: str, title: str, sentence: str, chart: Any) -> None:
-        found.append(Figure(name, title, sentence, theme.finished(chart)))
-
-    one, several = shown(summary, layer), len(summary.layers) > 1
+    one, found = shown(summary), []
     for measure in _measures(summary):
-        name, said = measure.column.replace("_", "-"), _MEANINGS[measure]
-        if several:
-            title = f"{measure.title}, layer by layer"
-            add(f"{name}-by-layer", title, said, kinds.by_layer(summary, measure))
+        found += [_curve(summary, measure)] if len(summary.layers) > 1 else []
         # subtle: at one layer the same, with special tokens and numbers that can be told apart.
-        add(name, f"{measure.title}, one layer", said, kinds.dots(one, measure))
+        found.append(_dots(one, measure))
+    return [*found, *_spread(one), *_skew(summary)]
+
+
+def curves(summary: OfRun) -> Iterator[Figure]:
+    """Those over the layers of a run, if it has several."""
+    if len(summary.layers) == 1 or not summary.table.num_rows:
+        return
+    if isinstance(summary, ShiftSummary):
+        yield from shifts.curves(summary)
+    elif isinstance(summary, Summary):
+        yield from (_curve(summary, measure) for measure in _measures(summary))
+        yield from _skew(summary)
+
+
+def of_layer(one: Shown) -> Iterator[Figure]:
+    """Those of a layer, without what curves over several layers say too."""
+    summary = one.summary
+    if not summary.table.num_rows:
+        return
+    if isinstance(summary, ShiftSummary):
+        yield from shifts.of_layer(summary, one)
+    elif isinstance(summary, Summary):
+        if len(summary.layers) == 1:
+            yield from (_dots(one, measure) for measure in _measures(summary))
+        yield from _spread(one)
+
+
+def _curve(summary: Summary, measure: Measure) -> Figure:
+    title = f"{measure.title}, layer by layer"
+    return _figure(
+        f"{_name(measure)}-by-layer", title, _MEANINGS[measure], kinds.by_layer(summary, measure)
+    )
+
+
+def _dots(one: Shown, measure: Measure) -> Figure:
+    title = f"{measure.title}, one layer"
+    return _figure(_name(measure), title, _MEANINGS[measure], kinds.dots(one, measure))
+
+
+def _spread(one: Shown) -> Iterator[Figure]:
+    """How strong kinds and types are."""
     said = "The part of the tokens of each kind that is so strong."
-    add("strengths", "How strong the tokens of each kind are", said, spread.histograms(one))
-    if summary.table.filter(_listed()).num_rows:
+    yield _figure(
+        "strengths", "How strong the tokens of each kind are", said, spread.histograms(one)
+    )
+    if one.summary.table.filter(_listed()).num_rows:
         said = "Types of token by the mean strength of all their tokens in the run."
-        add("types", "Strongest and weakest types of token", said, spread.types(one))
-    if several and any(row["mean_skew"] is not None for row in summary.texts.to_pylist()):
+        yield _figure("types", "Strongest and weakest types of token", said, spread.types(one))
+
+
+def _skew(summary: Summary) -> Iterator[Figure]:
+    """Layer by layer, where some text has one."""
+    rows = summary.texts.to_pylist()
+    if len(summary.layers) > 1 and any(row["mean_skew"] is not None for row in rows):
         said = "Above 0, a few tokens of a text are much stronger than its others; below, weaker."
-        add("skew", "Skew of strengths, layer by layer", said, spread.skew(summary))
-    return found
+        yield _figure("skew", "Skew of strengths, layer by layer", said, spread.skew(summary))
+
+
+def _figure(name: str, title: str, sentence: str, chart: Any) -> Figure:
+    return Figure(name, title, sentence, theme.finished(chart))
+
+
+def _name(measure: Measure) -> str:
+    return measure.column.replace("_", "-")
 
 
 def _measures(summary: Summary) -> list[Measure]:
