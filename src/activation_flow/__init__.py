@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from activation_flow.reproducing import reproduce
     from activation_flow.result_audit import AuditResult
     from activation_flow.result_hidden import HiddenResults, HiddenStates
+    from activation_flow.result_occurrences import Occurrences
     from activation_flow.result_prompts import PromptComparison, PromptsResult, PromptsResults
     from activation_flow.result_reproduction import Reproduction
     from activation_flow.result_shift import ShiftResult, ShiftResults
@@ -38,6 +39,7 @@ _HOME = {
     "HiddenResults": "result_hidden",
     "HiddenStates": "result_hidden",
     "LayersResult": "results",
+    "Occurrences": "result_occurrences",
     "PromptComparison": "result_prompts",
     "PromptsResult": "result_prompts",
     "PromptsResults": "result_prompts",
@@ -63,6 +65,7 @@ __all__ = [
     "HiddenResults",
     "HiddenStates",
     "LayersResult",
+    "Occurrences",
     "PromptComparison",
     "PromptsResult",
     "PromptsResults",

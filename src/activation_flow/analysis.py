@@ -1,10 +1,11 @@
 """The composition: an encoder and texts -> results. No formula, no file, no model.
 
-Formulas stand in strength; words and kinds in words; what a model is, in encoder.
+Formulas stand in strength; words and kinds in words; what a model is, in encoder. Results made anew
+from the strengths that they hold: analysis_again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -34,7 +35,6 @@ SCOPES = ("text", "corpus")
 TOKENIZED = tuple(field.name for field in fields(TokenizedText))
 
 All = TypeVar("All", bound=Results[Any])
-Many = TypeVar("Many", bound=StrengthResults)
 Measured = tuple[int, TokenizedText, Strength]  # number of the text, its tokens, S
 
 
@@ -261,24 +261,3 @@ def layers(
     found = strength(encoder, many, pairs, layers=layers, **options)
     assert isinstance(found, StrengthResults)
     return LayersResult(found.results, found.provenance, found.layers, found.errors, found.numbers)
-
-
-def words(results: Many, how: str = "max") -> Many:
-    """Results of pieces -> results of words; τ, buckets and ranks are made anew over words.
-
-    Raises:
-        ActivationFlowError: an unknown ``how``, the results are of words already, or it is not
-            known where their tokens stand.
-    """
-    settings = results.provenance.settings
-    if settings.get("words") is not None:
-        raise ActivationFlowError(f"these results are of words already ({settings['words']})")
-    check_offsets(results, results.provenance.model)
-    buckets = Buckets(**{f.name: settings[f.name] for f in fields(Buckets)})
-    provenance = replace(results.provenance, settings={**settings, "words": how})
-    measured = [
-        (number, *to_words(result, result.strength, how))
-        for number, result in zip(results.numbers, results, strict=True)
-    ]
-    judged = judge(measured, buckets, provenance, results.layers)
-    return replace(results, results=judged, provenance=provenance)

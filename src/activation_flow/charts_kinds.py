@@ -12,7 +12,7 @@ from activation_flow import charts_theme as theme
 from activation_flow.charts_layers import layer_axis
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import finite
-from activation_flow.data import KINDS
+from activation_flow.data import KINDS, main_layer
 from activation_flow.picture import (
     KINDS_NOTE,
     KINDS_TITLE,
@@ -21,7 +21,6 @@ from activation_flow.picture import (
     outliers,
     token_text,
 )
-from activation_flow.picture_prompts import main_layer
 from activation_flow.results import LayersResult, StrengthResults
 
 # Content first: what is asked about most.

@@ -10,6 +10,7 @@ from activation_flow import picture_prompts as prompts
 from activation_flow.charts_shift import DrawnShift
 from activation_flow.charts_sliders import layer_parameter
 from activation_flow.charts_tokens import finite
+from activation_flow.data import main_layer
 from activation_flow.picture import model_line, number, shortened
 from activation_flow.result_prompts import PromptComparison, PromptsResult
 
@@ -243,5 +244,5 @@ def drawn_prompts(
     result: PromptsResult, layer: int | None, n: int, lead: str, name: str
 ) -> DrawnPrompts:
     """One text, at a layer or at the usual one."""
-    usual = prompts.main_layer(result.layers, result.provenance)
+    usual = main_layer(result.layers, result.provenance)
     return DrawnPrompts(result, usual if layer is None else layer, n, lead, name)

@@ -9,9 +9,8 @@ from typing import Any
 
 from activation_flow import charts_theme as theme
 from activation_flow.charts_sliders import layer_parameter
-from activation_flow.data import KINDS
+from activation_flow.data import KINDS, main_layer
 from activation_flow.picture import model_line, quantile_words
-from activation_flow.picture_prompts import main_layer
 from activation_flow.result_run import OfRun
 from activation_flow.result_summary import Summary
 from activation_flow.results import layer_index

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from activation_flow.charts_tokens import Drawn
-from activation_flow.data import Provenance
-from activation_flow.picture_prompts import main_layer
+from activation_flow.data import Provenance, main_layer
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from activation_flow import options, screen
 from activation_flow.data import ActivationFlowError
+
+if TYPE_CHECKING:
+    from activation_flow.result_occurrences import How
 
 log = logging.getLogger("activation_flow")
 
@@ -79,6 +83,58 @@ def summary_command(
         report_shift_summary.print_terminal(summary, screen.console())
 
 
+@click.command("find")
+@DIR
+@click.argument("token")
+@click.option("-l", "--layer", help="8. Default: the one nearest to two thirds of the depth.")
+@click.option(
+    *("--top", "top"),
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="K",
+    help="Show the K texts in which it stands highest.",
+)
+@click.option(
+    *("--as", "way"),
+    type=click.Choice(["token", "word"]),
+    help="Look for it only so. Default: as a token, else as a word.",
+)
+@options.group(
+    options.save("Write to a .json .csv .parquet or .html file."), options.JSON, options.DEBUG
+)
+def find_command(
+    folder: str,
+    token: str,
+    layer: str | None,
+    top: int,
+    way: "How | None",
+    save: str | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Where TOKEN occurs in the corpus run in DIR, and the texts in which it stands highest.
+
+    TOKEN is a type as the tokenizer writes it (canada, ##fold) or a word that it may have cut
+    (connoisseur). If it does not occur as typed, and no token of the run has a capital, it is
+    looked for in lower case; what was looked for is always said.
+    """
+    from activation_flow import output, report_occurrences
+    from activation_flow.occurrences import WAYS
+    from activation_flow.run import Run
+
+    if save is not None:
+        output.check_path(save, output.TOLD)
+    found = Run(folder).occurrences(token, layer, top=top, ways=WAYS if way is None else (way,))
+    if save is not None:
+        found.save(save)
+        log.info("Saved %s", save)
+    if as_json:
+        screen.print_json(found.to_dict())
+    else:
+        report_occurrences.print_terminal(found, screen.console())
+
+
 @click.command("sql")
 @DIR
 @click.argument("query")
@@ -123,4 +179,5 @@ def _typed() -> str:
 def add_to(app: click.Group) -> None:
     """Make them commands of ``afn``."""
     app.add_command(summary_command)
+    app.add_command(find_command)
     app.add_command(sql_command)

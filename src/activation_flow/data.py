@@ -138,6 +138,12 @@ def resolve_layers(spec: "int | str | Sequence[int] | None", n_layers: int) -> t
     return tuple(dict.fromkeys(layers))
 
 
+def main_layer(layers: tuple[int, ...], head: Provenance) -> int:
+    """The one that stands for all: the one nearest to two thirds of the depth."""
+    (usual,) = resolve_layers(None, head.n_layers)
+    return min(layers, key=lambda layer: (abs(layer - usual), layer))
+
+
 def _parse_layers(spec: str, n_layers: int) -> list[int]:
     import re
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from activation_flow.data import Provenance, main_layer
 from activation_flow.markup import escape
-from activation_flow.picture_prompts import main_layer
 from activation_flow.result_run import OfRun
 
 # Title, what it means in one sentence, what it holds.
@@ -36,3 +36,18 @@ def cells(name: str, values: Iterable[str]) -> str:
     """A row: its name, and what is beside it; plain text."""
     beside = "".join(f"<td>{escape(value)}</td>" for value in values)
     return f"<th><bdi>{escape(name)}</bdi></th>{beside}"
+
+
+def facts(head: Provenance, layers: Sequence[int]) -> dict[str, object]:
+    """The table at the end of a page: model, settings, versions."""
+    named = f"{', '.join(map(str, layers))} of {head.n_layers}"
+    found = {"model": head.model, "revision": head.revision or "unknown", "layers": named}
+    about = {**found, "engine": head.engine, "precision": head.precision}
+    return {**about, **head.settings, **head.versions}
+
+
+def warning(done: int, many: int) -> Iterator[str]:
+    """First of all, that the run is not finished."""
+    if done < many:
+        said = f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
+        yield f'<p class="afn-warning">{escape(said)}</p>'

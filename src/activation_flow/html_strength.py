@@ -88,20 +88,32 @@ def _legend(picture: Picture) -> Iterator[str]:
         )
 
 
-def _strips(picture: Picture, cells: Cells, strips: Iterable[int]) -> Iterator[str]:
-    result, drawn = cells.result, _Drawn(cells.result, cells.place, cells.far)
-    n = min(len(result), picture.tokens)
-    for k in strips:
+def _strips(picture: Picture, cells: Cells, layers: Iterable[int]) -> Iterator[str]:
+    return strips(cells, layers, picture.tokens, picture.hint)
+
+
+def strips(cells: Cells, layers: Iterable[int], tokens: int, hint: str) -> Iterator[str]:
+    """The tokens of a text in reading order, with their colours and marks, and τ below them.
+
+    Args:
+        cells: the text.
+        layers: places of those that are drawn, each a strip.
+        tokens: at most so many are drawn.
+        hint: how to get the others.
+    """
+    result, drawn = cells.result, _Drawn(**vars(cells))
+    n = min(len(result), tokens)
+    for k in layers:
         layer = result.provenance.layer_name(result.layers[k])
         name = f"{layer}: " if len(result.layers) > 1 else ""
         yield drawn.strip(k, n)
         yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
     if n < len(result):
-        yield note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {picture.hint}")
+        yield note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {hint}")
 
 
 def _table(picture: Picture, cells: Cells, name: str, unfolded: bool) -> str:
-    drawn = _Drawn(cells.result, cells.place, cells.far)
+    drawn = _Drawn(**vars(cells))
     table = drawn.table(min(len(cells.result), picture.tokens))
     head = f"<details{' open' * unfolded}><summary>{escape(name)}</summary>"
     return f'{head}<div class="afn-scroll">{table}</div></details>'
@@ -141,7 +153,7 @@ class _Drawn(Cells):
             [token_text(str(r.tokens[i]))],
             [f"strength {number(r.strength[k, i])}", r.provenance.layer_name(r.layers[k])],
             [rank, bucket],
-            [str(r.kind[i]), f"id {r.ids[i]}", where],
+            [str(r.kind[i]), f"id {r.ids[i]}" if r.ids[i] >= 0 else "", where],
         )
         return hover(lines)
 
@@ -149,7 +161,9 @@ class _Drawn(Cells):
         """The first n tokens in reading order."""
         nan = np.where(np.isnan(self.result.strength[k]), " (nan)", "")
         shown = [token_text(str(self.result.tokens[i])) + str(nan[i]) for i in range(n)]
-        tokens = "\n".join(self._wrap(k, i, shown[i], name="afn-t ") for i in range(n))
+        found = np.zeros(n, dtype=bool) if self.found is None else self.found
+        names = ["afn-t afn-found " if found[i] else "afn-t " for i in range(n)]
+        tokens = "\n".join(self._wrap(k, i, shown[i], name=names[i]) for i in range(n))
         return f'<div class="afn-strip">{tokens}</div>'
 
     def table(self, n: int) -> str:

@@ -7,7 +7,7 @@ names, cells and sentences are those of the terminal.
 from collections.abc import Iterator
 
 from activation_flow import charts, html_shift_summary, html_strength_summary, page, retrace_run
-from activation_flow.html_run import Section, cells, table
+from activation_flow.html_run import Section, cells, facts, table, warning
 from activation_flow.markup import escape, fragment, note
 from activation_flow.picture import model_line
 from activation_flow.result_run import OfRun
@@ -35,7 +35,7 @@ def html_fragment(summary: OfRun) -> str:
     """A self-contained ``<div>`` for notebooks."""
 
     def parts() -> Iterator[str]:
-        yield from _warning(summary)
+        yield from warning(*summary.shards)
         yield from _read(summary)
         for title, said, held in _sections(summary):
             yield f'<p class="afn-title">{escape(title)}</p>'
@@ -63,8 +63,8 @@ def html_page(summary: OfRun) -> str:
         title=f"Token activation {'shift' if summary.compares else 'strength'} over a corpus",
         about=f"{texts:,} {noun}{'' if texts == 1 else 's'} of {of}",
         source=model_line(head, summary.layers),
-        parts=[*_warning(summary), *(page.section(*section) for section in sections)],
-        facts={**_facts(summary), **head.settings, **head.versions},
+        parts=[*warning(*summary.shards), *(page.section(*section) for section in sections)],
+        facts=facts(head, summary.layers),
         command=retrace_run.command(summary),
         live=len(figures) > 0,
     )
@@ -81,21 +81,6 @@ def _sections(summary: OfRun) -> Iterator[Section]:
 
 def _noun(summary: OfRun) -> str:
     return "pair" if isinstance(summary, ShiftSummary) and not summary.prompts else "text"
-
-
-def _facts(summary: OfRun) -> dict[str, object]:
-    head = summary.provenance
-    layers = f"{', '.join(map(str, summary.layers))} of {head.n_layers}"
-    facts = {"model": head.model, "revision": head.revision or "unknown", "layers": layers}
-    return {**facts, "engine": head.engine, "precision": head.precision}
-
-
-def _warning(summary: OfRun) -> Iterator[str]:
-    """First of all, that the run is not finished."""
-    if not summary.finished:
-        done, many = summary.shards
-        said = f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
-        yield f'<p class="afn-warning">{escape(said)}</p>'
 
 
 def _read(summary: OfRun) -> Iterator[str]:

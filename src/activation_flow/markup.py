@@ -19,6 +19,7 @@ LEVELS = 40
 # Characters of a text above its tokens.
 _QUOTED = 2000
 _LOOKS = {"HIGH": "<b>HIGH</b>", "special": '<span class="afn-t afn-special">special</span>'}
+_LOOKS["found"] = '<span class="afn-t afn-found">found</span>'
 
 
 def escape(text: object) -> str:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from activation_flow.data import ActivationFlowError
 
 # What is told as a whole, an audit or a run: its document, its main table, its page, its picture.
-WHOLE = (".json", ".csv", ".parquet", ".html", ".png", ".svg")
+TOLD = (".json", ".csv", ".parquet", ".html")
+WHOLE = (*TOLD, ".png", ".svg")
 BESIDE = ".afn-"  # before the name of a file that is being written
 
 
@@ -100,11 +101,16 @@ def _cannot_write(path: Path, problem: OSError) -> ActivationFlowError:
     return ActivationFlowError(f"{path} cannot be written: {problem.strerror or problem}")
 
 
-class Whole(Protocol):
-    """A document, a table and a picture of one thing."""
+class Told(Protocol):
+    """A document and a table of one thing."""
 
     def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
     def to_arrow(self) -> Any: ...  # noqa: D102
+
+
+class Whole(Told, Protocol):
+    """A document, a table and a picture of one thing."""
+
     def chart(self) -> Any: ...  # noqa: D102
 
 
@@ -120,6 +126,27 @@ def save_whole(found: Whole, path: str | Path, page: Callable[[], str]) -> None:
         ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
     """
     path = check_path(path, WHOLE)
+    if path.suffix.lower() in TOLD:
+        save_told(found, path, page)
+        return
+    from activation_flow import drawing
+
+    with replacing(path) as temporary:
+        drawing.save(found.chart(), temporary)
+
+
+def save_told(found: Told, path: str | Path, page: Callable[[], str]) -> None:
+    """Write the document to .json, the table to .csv or .parquet, the page to .html.
+
+    Args:
+        found: what is written.
+        path: of the file.
+        page: makes the page, if it is that which is asked for.
+
+    Raises:
+        ActivationFlowError: unknown ending, missing folder, or the file cannot be written.
+    """
+    path = check_path(path, TOLD)
     with replacing(path) as temporary:
         match path.suffix.lower():
             case ".json":
@@ -132,9 +159,5 @@ def save_whole(found: Whole, path: str | Path, page: Callable[[], str]) -> None:
                 from pyarrow import parquet
 
                 parquet.write_table(found.to_arrow(), temporary, compression="zstd")
-            case ".html":
-                temporary.write_text(page(), encoding="utf-8")
             case _:
-                from activation_flow import drawing
-
-                drawing.save(found.chart(), temporary)
+                temporary.write_text(page(), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from activation_flow.data import Marks, PerLayer, Provenance, Strength
+from activation_flow.data import Marks, Mask, PerLayer, Provenance, Strength
 from activation_flow.result_hidden import HiddenStates
 from activation_flow.results import LayersResult, Results, StrengthResult, StrengthResults
 
@@ -210,11 +210,13 @@ class Cells:
         result: their numbers.
         place: where each is on the colour scale; NaN: it has no colour.
         far: True where it is clipped, and marked.
+        found: True where it is what somebody looked for; None: nobody did.
     """
 
     result: StrengthResult
     place: Strength
     far: Marks
+    found: Mask | None = None
 
 
 def picture_of(results: StrengthResults, *, texts: int, tokens: int, hint: str) -> Picture:

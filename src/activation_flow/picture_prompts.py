@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from activation_flow.data import Provenance, resolve_layers
+from activation_flow.data import main_layer
 from activation_flow.picture import Legend, number, visible
 from activation_flow.picture_shift import ShiftPicture, contrast, distance, picture_of_shifts
 from activation_flow.result_prompts import Matrix, PromptComparison, PromptsResult, PromptsResults
@@ -127,12 +127,6 @@ def picture_of_prompts(
     legend = tuple(_meaning(listed, picture.legend)) if len(listed) else ()
     left_out = len(results) - len(listed)
     return PromptsPicture(listed, layer, chosen, picture, legend, left_out, hint)
-
-
-def main_layer(layers: tuple[int, ...], head: Provenance) -> int:
-    """The layer of a picture that shows one: the one nearest to two thirds of the depth."""
-    (usual,) = resolve_layers(None, head.n_layers)
-    return min(layers, key=lambda layer: (abs(layer - usual), layer))
 
 
 def name(prompt: str | None) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+FOUND = (">", "<")  # around a token that somebody looked for
+
 
 @dataclass(frozen=True, kw_only=True)
 class StrengthPage(Page):
@@ -51,7 +53,7 @@ class StrengthPage(Page):
             yield from self.heading(lead, cells.result, width)
             if len(cells.result.layers) <= STRIPS:
                 for k in range(len(cells.result.layers)):
-                    yield from self._strip(cells, k, width)
+                    yield from self.strip(cells, k, width)
             yield from self._tables(cells, width)
         if picture.hidden_texts:
             yield self.text(f"{picture.hidden_texts:,} more texts not shown; {picture.hint}\n")
@@ -87,7 +89,8 @@ class StrengthPage(Page):
             yield self.table(block)
         yield self.text("")
 
-    def _strip(self, cells: Cells, k: int, width: int) -> "Iterator[Text]":
+    def strip(self, cells: Cells, k: int, width: int) -> "Iterator[Text]":
+        """The tokens of a text in reading order, and τ below them."""
         from rich.cells import cell_len
 
         r, done, line = cells.result, 0, self.text("")
@@ -110,11 +113,13 @@ class StrengthPage(Page):
         token = fit(token_text(str(cells.result.tokens[i])), min(width - 12, 40))
         high, style = cells.result.bucket[k, i] == "HIGH", self._style(cells, k, i)
         marks = "!" * bool(cells.far[k, i]) + "(nan)" * bool(np.isnan(cells.result.strength[k, i]))
+        before, after = ("", "") if cells.found is None or not cells.found[i] else FOUND
         if not self.colour:
-            return self.text(f"*{token}*{marks} " if high else f"{token}{marks} ")
-        piece = self.text("").append(" ", style)
+            token = f"*{token}*" if high else token
+            return self.text(f"{before}{token}{after}{marks} ")
+        piece = self.text("").append(f" {before}", style)
         piece.append(token, f"{style} bold underline" if high else style)
-        return piece.append(f"{marks} ", style)
+        return piece.append(f"{after}{marks} ", style)
 
     def _style(self, cells: Cells, k: int, i: int) -> str:
         if cells.result.special[i]:

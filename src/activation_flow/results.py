@@ -1,7 +1,7 @@
 """Results: frozen values that know what they can become; strength of texts, layer by layer.
 
 The work is done further down: JSON in document, tables in table, files in files, pictures in
-report and html, words and kinds in analysis.
+report and html, words and other thresholds in analysis_again, means of kinds in summary.
 """
 
 from collections.abc import Iterator, Sequence
@@ -264,13 +264,42 @@ class StrengthResult(Exports, TokenizedText):
             ActivationFlowError: an unknown ``how``, the result is of words already, or its τ is
                 over all texts.
         """
-        from activation_flow import analysis
+        from activation_flow import analysis_again
 
+        return analysis_again.words(self._alone("words"), how)[0]
+
+    def rebucket(
+        self, *, quantile: float | None = None, quantile_method: str | None = None
+    ) -> "StrengthResult":
+        """τ and buckets by another quantile of the same strengths; the model is not run.
+
+        What ``encoder.strength`` gives with these options, value for value. Where τ is over all
+        texts (``threshold_scope="corpus"``), call it on all results at once.
+
+        Args:
+            quantile: of S over a text's tokens that makes τ; None: as it is.
+            quantile_method: "midpoint" gives the paper's τ; any numpy method; None: as it is.
+
+        Raises:
+            ActivationFlowError: not a quantile, an unknown method, or τ is over all texts.
+        """
+        from activation_flow import analysis_again
+
+        alone = self._alone("rebucket")
+        return analysis_again.rebucket(alone, quantile, quantile_method)[0]
+
+    def _alone(self, method: str) -> "StrengthResults":
+        """A list of itself, whose τ it knows.
+
+        Raises:
+            ActivationFlowError: its τ is over all texts.
+        """
         if self.provenance.settings.get("threshold_scope") == "corpus":
             raise ActivationFlowError(
-                "τ is over all texts, which one result does not know: call words() on all of them"
+                "τ is over all texts, which one result does not know: "
+                f"call {method}() on all of them"
             )
-        return analysis.words(self._as_list(), how)[0]
+        return self._as_list()
 
 
 def layer_index(layers: tuple[int, ...], layer: int) -> int:
@@ -302,9 +331,17 @@ class StrengthResults(Results[StrengthResult]):
 
     def words(self, how: str = "max") -> Self:
         """Every result's ``words(how)``; a corpus threshold is taken over all of them."""
-        from activation_flow import analysis
+        from activation_flow import analysis_again
 
-        return analysis.words(self, how)
+        return analysis_again.words(self, how)
+
+    def rebucket(
+        self, *, quantile: float | None = None, quantile_method: str | None = None
+    ) -> Self:
+        """Every result's ``rebucket``; a corpus threshold is taken over all of them."""
+        from activation_flow import analysis_again
+
+        return analysis_again.rebucket(self, quantile, quantile_method)
 
 
 @dataclass(frozen=True)

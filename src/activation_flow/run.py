@@ -11,11 +11,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activation_flow import manifest, summary_shift, summary_texts
+from activation_flow import manifest, occurrences, summary_shift, summary_texts
 from activation_flow import summary as statistics
-from activation_flow.data import ActivationFlowError, NoSuchLayer, Provenance, resolve_layers
+from activation_flow.data import (
+    ActivationFlowError,
+    NoSuchLayer,
+    Provenance,
+    main_layer,
+    resolve_layers,
+)
 from activation_flow.database import ask, connect, double, parquet
 from activation_flow.part import part_path
+from activation_flow.result_occurrences import How, Occurrences
 from activation_flow.result_shift_summary import ShiftSummary
 from activation_flow.result_summary import HISTOGRAM, TABLE, TEXTS, Summary
 from activation_flow.table_columns import schema
@@ -116,12 +123,7 @@ class Run:
         Raises:
             ActivationFlowError: see ``sql``.
         """
-        done = self._covered()
-        if not self.finished:
-            many = len(self.manifest["shards"])
-            log.warning(
-                "%s is not finished: %d of %d shards are in this", self.path, len(done), many
-            )
+        done = self._told_of()
         with self._open("cannot be read", done) as connection:
             yield ask(connection, query)
 
@@ -165,6 +167,54 @@ class Run:
             if self.compares:
                 return self._of_shifts(connection, chosen, done)
             return self._of_strengths(connection, chosen, done, options)
+
+    def occurrences(
+        self,
+        token: str,
+        layer: int | str | None = None,
+        *,
+        top: int = 20,
+        ways: Sequence[How] = occurrences.WAYS,
+    ) -> Occurrences:
+        """Where a type of token, or a word, occurs, and the texts in which it stands highest.
+
+        Args:
+            token: a type as the tokenizer writes it ("canada", "##fold"), or a word that it may
+                have cut ("connoisseur"). What the run's model never tells apart, capitals, need
+                not be right.
+            layer: one; default, of those that the run holds, the one nearest to two thirds of the
+                depth.
+            top: so many texts at most come along, token by token.
+            ways: as what it is looked for: the first of these as which it occurs.
+
+        Raises:
+            ActivationFlowError: the run compares texts, does not hold the layer, or cannot be read;
+                or an option is not valid.
+        """
+        if self.compares:
+            raise ActivationFlowError(
+                f"{self.path} compares texts: types of token are looked for in runs of strengths"
+            )
+        occurrences.check(token, ways, top)
+        wanted = main_layer(self.layers, self.provenance) if layer is None else layer
+        chosen, *more = self.layers_from(wanted)
+        if more:
+            raise ActivationFlowError(f"layer is {layer!r}: give one layer")
+        done = self._told_of()
+        with self._open("cannot be searched", done) as connection:
+            found = occurrences.find(
+                connection, token, chosen, ways=ways, top=top, head=self.provenance
+            )
+        return Occurrences(
+            provenance=self.provenance,
+            path=self.path,
+            shards=(len(done), len(self.manifest["shards"])),
+            layer=chosen,
+            asked=token,
+            ways=tuple(ways),
+            top=top,
+            **found,
+        )
 
     def _of_strengths(
         self,
@@ -294,6 +344,16 @@ class Run:
                 gone = part_path(self.path, table, number)
                 if gone.name not in names:
                     raise ActivationFlowError(f"{gone} is missing; {AGAIN}")
+        return done
+
+    def _told_of(self) -> tuple[int, ...]:
+        """The same, and a warning where these are not all."""
+        done = self._covered()
+        if not self.finished:
+            many = len(self.manifest["shards"])
+            log.warning(
+                "%s is not finished: %d of %d shards are in this", self.path, len(done), many
+            )
         return done
 
     @property

@@ -3,6 +3,8 @@
 Knows nothing of models, texts or files. Source: paper eqs. 1-4 (arXiv 2605.22377, section 2.2).
 """
 
+from numbers import Real
+
 import numpy as np
 
 from activation_flow.data import (
@@ -59,13 +61,16 @@ def threshold(values: Strength, quantile: float = 0.75, method: str = "midpoint"
     (array([20.15]), array([20.975]))
 
     Raises:
-        ActivationFlowError: quantile outside 0..1, unknown method, or no values.
+        ActivationFlowError: quantile no number of 0..1, unknown method, or no values.
     """
+    # A bool is a number to Python, and hardly meant as one here.
+    if not isinstance(quantile, Real) or isinstance(quantile, bool):
+        raise ActivationFlowError(f"quantile {quantile!r} is not a number between 0 and 1")
     if not 0 <= quantile <= 1:
         raise ActivationFlowError(
             f"quantile {quantile} is not between 0 and 1 (0.75 = the upper quarter)"
         )
-    if method not in QUANTILE_METHODS:
+    if not isinstance(method, str) or method not in QUANTILE_METHODS:
         raise ActivationFlowError(
             f"quantile method {method!r} is not one of {', '.join(QUANTILE_METHODS)}"
         )
