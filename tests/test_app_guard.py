@@ -104,7 +104,9 @@ def test_a_request_names_one_host():
 
 
 def test_beyond_this_machine_any_name_will_do_with_the_password():
-    assert ask(settings=REMOTE, host="lab.example", authorization=basic("ute:gäste:1")).status == 200
+    assert (
+        ask(settings=REMOTE, host="lab.example", authorization=basic("ute:gäste:1")).status == 200
+    )
 
 
 # (b) Origin
@@ -325,7 +327,9 @@ def test_texts_are_not_kept_by_a_browser_but_scripts_are():
 
 
 def test_what_a_proxy_says_of_itself_is_not_believed():
-    found = ask(x_forwarded_host="evil.example", x_forwarded_proto="https", forwarded="a", accept="b")
+    found = ask(
+        x_forwarded_host="evil.example", x_forwarded_proto="https", forwarded="a", accept="b"
+    )
     assert sorted(name for name, _ in found.passed["headers"]) == [b"accept", b"host"]
 
 

@@ -178,7 +178,7 @@ def _check_origin(scope: Scope) -> None:
     for origin in _all(scope, b"origin"):
         if origin.partition("://")[2].lower() != host.lower():
             raise _Refused(403, f"pages of {origin[:100]!r} may not use this one")
-    # Images and scripts of other sites come without an Origin. A link may be followed from anywhere.
+    # Images and scripts of other sites come without an Origin. A link may be followed.
     sites, modes = _all(scope, b"sec-fetch-site"), _all(scope, b"sec-fetch-mode")
     if {*sites} & {"cross-site", "same-site"} and modes != ["navigate"]:
         raise _Refused(403, "pages of other sites may not use this one")
