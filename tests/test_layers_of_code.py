@@ -256,6 +256,7 @@ ORDER = (
     "charts_audit_explained",
     "charts_audit",
     "markup",
+    "vega",
     "page",
     "retrace",
     "retrace_python",
@@ -301,10 +302,15 @@ ORDER = (
     "app_answers",
     "app_files",
     "app_calls",
+    "app_page",
+    "app_guard",
+    "app_first",
+    "app_server",
     "options",
     "screen",
     "screen_corpus",
     "screen_audit",
+    "command_app",
     "command_audit",
     "command_prompts",
     "command_corpus",
@@ -368,6 +374,7 @@ LIBRARIES = {
     "click": {
         *(
             "cli",
+            "command_app",
             "command_audit",
             "command_corpus",
             "command_paper",
@@ -499,6 +506,15 @@ def test_importing_every_module_but_the_tap_imports_nothing_heavy():
     loaded = loaded_by(f"import {', '.join(f'{PACKAGE}.{name}' for name in modules)}")
     assert {PACKAGE, "numpy", "tokenizers"} <= loaded
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("words", [["--help"], ["app", "--help"], ["app", "--auth", "wrong"]])
+def test_what_needs_no_server_imports_none(words):
+    silent = "contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO())"
+    run = (
+        f"from activation_flow import cli\nimport contextlib, io\nwith {silent}:\n cli.app({words})"
+    )
+    assert not loaded_by(run) & {*HEAVY, "gradio", "uvicorn", "fastapi", "starlette", "rich"}
 
 
 # these tests can fail

@@ -20,7 +20,8 @@ def made(monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> list[tuple[str, 
         calls.append((snippet, version))
         return MADE
 
-    fake = SimpleNamespace(javascript_bundle=bundle, __version__="9.9")
+    fake = SimpleNamespace(javascript_bundle=bundle)
+    monkeypatch.setattr(vega.metadata, "version", lambda name: "9.9")
     monkeypatch.setitem(sys.modules, "vl_convert", fake)
     return calls
 
@@ -70,7 +71,7 @@ def test_what_is_damaged_is_made_again(made, empty_cache, damage):
 
 def test_another_version_is_another_script(made, empty_cache, monkeypatch):
     fresh()
-    monkeypatch.setattr(sys.modules["vl_convert"], "__version__", "9.10")
+    monkeypatch.setattr(vega.metadata, "version", lambda name: "9.10")
     fresh()
     assert len(made) == 2
     assert len([*(empty_cache / "scripts").iterdir()]) == 2

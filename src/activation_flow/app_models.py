@@ -89,7 +89,7 @@ class Models:
             self._give_back(name, held)
 
     def _options(self, name: str) -> dict[str, Any]:
-        left = set()
+        left: set[str] = set()
         if name != self.default:
             left.update(_OF_DEFAULT)
         if name not in (self.default, *self._settings.models):

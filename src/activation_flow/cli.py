@@ -15,6 +15,7 @@ import click
 
 from activation_flow import (
     __version__,
+    command_app,
     command_audit,
     command_corpus,
     command_paper,
@@ -252,6 +253,7 @@ def clear_command(model: str | None) -> None:
     click.echo(f"Removed {folders}, {size / 1e6:,.0f} MB.")
 
 
+app.add_command(command_app.app_command)
 app.add_command(command_prompts.prompts_command)
 app.add_command(command_report.report_command)
 app.add_command(command_corpus.corpus_command)

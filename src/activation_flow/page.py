@@ -62,7 +62,7 @@ def page(
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
     if scripts:
         # Vega compiles its expressions; none of them holds text of users, which is data only.
-        policy += f"; script-src {' '.join(map(_hash, scripts))} 'unsafe-eval'"
+        policy += f"; script-src {' '.join(map(script_hash, scripts))} 'unsafe-eval'"
     subtitle = f'<p class="afn-about"><bdi>{escape(about)}</bdi></p>\n' if about else ""
     subtitle += f'<p class="afn-source">{escape(source)}</p>\n' if source else ""
     body = "\n".join([*parts, *_foot(facts, command)])
@@ -188,7 +188,8 @@ def _in_script(code: str) -> str:
     return _MARKUP.sub(r"\\x3c", code).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _hash(code: str) -> str:
+def script_hash(code: str) -> str:
+    """How a policy names a script."""
     digest = hashlib.sha256(code.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 

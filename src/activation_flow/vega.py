@@ -9,6 +9,7 @@ import os
 import threading
 from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from activation_flow import drawing, folder
@@ -21,13 +22,13 @@ _EXPOSED = "window.vegaEmbed = vegaEmbed;"
 @cache
 def bundle() -> str:
     """The script; a page that runs it has ``window.vegaEmbed``."""
-    import vl_convert
-
-    version = drawing.vega_lite()
-    path = folder.cache_root() / "scripts" / f"vega-{version}-{vl_convert.__version__}.js"
+    version, maker = drawing.vega_lite(), metadata.version("vl-convert-python")
+    path = folder.cache_root() / "scripts" / f"vega-{version}-{maker}.js"
     kept = _read(path)
     if kept is not None:
         return kept
+    import vl_convert
+
     made = str(vl_convert.javascript_bundle(_EXPOSED, version))
     _keep(made, path)
     return made
