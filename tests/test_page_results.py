@@ -25,9 +25,8 @@ KINDS = ("strength", "one", "layers", "two", "shift", "prompts", "hidden")
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(minilm, tmp_path_factory):
     """A page of each kind of result: its path."""
-    minilm = af.Encoder.from_pretrained("minilm")
     found = {
         "strength": minilm.strength(TEXTS),
         "one": minilm.strength(TEXTS[1:2]),
