@@ -576,10 +576,8 @@ class TestPage:
         assert (whole[1] / "report.html").stat().st_size < 5e6
 
     def test_figures_draw_the_tables(self, whole: tuple[af.Reproduction, Path]) -> None:
-        from activation_flow import drawing
-
         found, _ = whole
-        figures = {f.name: drawing.spec(f.chart) for f in charts_paper.figures(found)}
+        figures = {f.name: f.chart.to_dict() for f in charts_paper.figures(found)}  # is valid
         assert [*figures] == [f"figure-{n}" for n in range(1, 8)]
         paper_panel, ours_panel = figures["figure-2"]["hconcat"]
         drawn = paper_panel["data"]["values"]
