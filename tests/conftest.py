@@ -73,15 +73,9 @@ def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
     return af.Encoder.from_pretrained(tiny("bert"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def minilm() -> af.Encoder:
-    """The embedded model."""
-    return af.Encoder.from_pretrained("minilm")
-
-
-@pytest.fixture(scope="module")
-def shared_minilm() -> af.Encoder:
-    """The same, loaded once for a module: for properties of many examples."""
+    """The embedded model, compiled once for each set of layers: leave it as it is."""
     return af.Encoder.from_pretrained("minilm")
 
 

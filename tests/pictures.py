@@ -1,5 +1,6 @@
 """What a chart draws, found out by Vega itself: its scenegraph, with parameters as asked for."""
 
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -21,8 +22,17 @@ def compiled(chart: Any, **params: Any) -> dict[str, Any]:
     return vega
 
 
+_SCENES: deque[tuple[Any, dict[str, Any], dict[str, Any]]] = deque(maxlen=8)
+
+
 def scene(chart: Any, **params: Any) -> dict[str, Any]:
-    return vl_convert.vega_to_scenegraph(compiled(chart, **params))
+    """What Vega draws; of the last few charts it is kept, as a test asks for several things."""
+    for drawn, given, found in _SCENES:
+        if drawn is chart and given == params:
+            return found
+    found = vl_convert.vega_to_scenegraph(compiled(chart, **params))
+    _SCENES.append((chart, params, found))
+    return found
 
 
 def items(node: dict[str, Any], **wanted: str) -> Iterator[dict[str, Any]]:

@@ -481,13 +481,13 @@ some = st.lists(
     st.booleans(),
 )
 def test_any_prompts_add_up_and_are_read_back(
-    shared_minilm: af.Encoder, text: Any, prompts: Any, template: str, align: str, baseline: bool
+    minilm: af.Encoder, text: Any, prompts: Any, template: str, align: str, baseline: bool
 ) -> None:
     import json
 
     from activation_flow import document, table
 
-    encoder = shared_minilm
+    encoder = minilm
     names = [" ".join(words) for words in prompts if words]
     if len(names) + baseline < 2:
         return

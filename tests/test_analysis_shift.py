@@ -374,10 +374,8 @@ words = st.lists(
 
 
 @given(st.lists(st.tuples(words, words), max_size=3), st.sampled_from(["diff", "position"]))
-def test_any_pairs_add_up_and_are_read_back(
-    shared_minilm: af.Encoder, pairs: Any, align: str
-) -> None:
-    encoder = shared_minilm
+def test_any_pairs_add_up_and_are_read_back(minilm: af.Encoder, pairs: Any, align: str) -> None:
+    encoder = minilm
     first, second = [" ".join(a) for a, _ in pairs], [" ".join(b) for _, b in pairs]
     results = encoder.shift(first, second, align=align, errors="collect")
     assert len(results) + len(results.errors) == len(pairs)

@@ -243,7 +243,9 @@ def test_gold_kinds(bert, plain, tmp_path):
 def test_pairs_of_a_file(bert, tmp_path):
     path = tmp_path / "pairs.csv"
     path.write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in [*PAIRS, PAIRS[0]]))
-    found = audit(bert, SENTENCES, pairs=str(path), controls=False, draws=20, sample=20)
+    found = audit(
+        bert, SENTENCES, pairs=str(path), controls=False, **{**QUICK, "draws": 20, "sample": 20}
+    )
     assert found.counts["pairs"] == len(PAIRS)
     shifts = [bert.shift(a, b, layers=2, kinds="list") for a, b in PAIRS]
     usable = [one for one in shifts if one.high_share and one.high_share < 1]
@@ -300,7 +302,7 @@ def test_the_last_layer_of_an_encoder_has_none_above_it(bert):
 
 
 def test_layer_0_moves_nothing_but_what_was_replaced(bert):
-    found = audit(bert, SENTENCES, layer=0, controls=False, draws=20, sample=20)
+    found = audit(bert, SENTENCES, layer=0, controls=False, **{**QUICK, "draws": 20})
     assert found.claim("C3").verdict in VERDICTS
     assert found.claim("C5").sentence.endswith(".")
 
@@ -340,7 +342,7 @@ def test_one_text_and_texts_that_are_all_the_same(bert):
 
 def test_the_embedded_model_on_the_papers_texts(minilm):
     texts = data_file("paper-corpus/paper_corpus.txt").read_text().splitlines()[:40]
-    found = audit(minilm, texts, controls=False, draws=199, sample=15)
+    found = audit(minilm, texts, controls=False, **{**QUICK, "sample": 15})
     results = minilm.strength(texts, layers="all")
     for row in found.scores:
         if row.role == "strength":
@@ -412,7 +414,7 @@ def test_a_model_in_which_all_tokens_are_as_strong(tiny):
         if "LayerNorm" in name:
             parameter.data[:] = float(name.endswith("weight"))
     encoder = af.Encoder.from_pretrained((model, tokenizer), engine="torch", threads=1)
-    found = audit(encoder, SENTENCES, draws=199, sample=20)
+    found = audit(encoder, SENTENCES, **{**QUICK, "sample": 20})
     assert {*found.verdicts.values()} <= {"not supported", "not testable", *VERDICTS[1:2]}
     assert found.claim("C1").effect == pytest.approx(0.5, abs=0.05)
     for claim in found.claims:

@@ -50,6 +50,11 @@ def test_all_are_there_and_say_which_model_and_layer(figures: dict[str, Figure])
         assert figure.sentence.endswith(".")
 
 
+def test_they_are_what_altair_takes(figures: dict[str, Figure]) -> None:
+    for figure in figures.values():
+        figure.chart.to_dict()
+
+
 def test_lines_are_the_scores(figures: dict[str, Figure]) -> None:
     lines = rows(figures["layers"], "k", "title", "value")
     drawn_scores = {row["title"]: {} for row in lines}

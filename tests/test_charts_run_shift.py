@@ -42,6 +42,11 @@ def specs(summary: ShiftSummary) -> dict[str, Any]:
     return _SPECS
 
 
+def test_they_are_what_altair_takes(summary: ShiftSummary) -> None:
+    for one in charts.figures(summary):
+        one.chart.to_dict()
+
+
 def expected(summary: ShiftSummary, measure: str, scale: float = 1) -> set[tuple[Any, ...]]:
     found = set()
     for layer in summary.layers:

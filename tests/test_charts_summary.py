@@ -34,6 +34,11 @@ def specs(summary: af.Summary) -> dict[str, Any]:
     return {one.name: drawing.spec(one.chart) for one in charts.figures(summary)}
 
 
+def test_they_are_what_altair_takes(summary: af.Summary) -> None:
+    for one in charts.figures(summary):
+        one.chart.to_dict()
+
+
 def rows_in(spec: Any) -> list[dict[str, Any]]:
     """All rows of all data, each once; Altair may keep them apart, by name."""
     named = list(spec.get("datasets", {}).values())

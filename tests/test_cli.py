@@ -18,20 +18,6 @@ CANADA = "Who is the prime minister of Canada?"
 FRANCE = "Who is the president of France?"
 
 
-def shell(*words: str, code: int = 0, **environment: str) -> tuple[str, str]:
-    """Runs the command in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "activation_flow", *words],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout, done.stderr
-
-
 class TestOutput:
     def test_json_is_the_document_of_the_design(self, afn: Any) -> None:
         code, out, _ = afn("strength", CANADA, FRANCE, "-m", "minilm", "--json")
@@ -287,6 +273,56 @@ class TestModels:
 HEAVY = ("torch", "transformers", "huggingface_hub", "pyarrow", "duckdb", "altair", "pandas")
 
 
+GUARD = """
+import socket, sys, os
+def refuse(*a, **k):
+    print("CALLED", a[1:] if a and isinstance(a[0], socket.socket) else a, file=sys.stderr)
+    os._exit(99)
+socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = refuse
+socket.getaddrinfo = socket.create_connection = socket.gethostbyname = refuse
+sys.argv = ["afn", *sys.argv[1:]]
+from activation_flow import cli
+"""
+
+
+def quiet(folder: Path) -> dict[str, str]:
+    """What a process sees that has a home and a cache of its own."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "HF_HUB_OFFLINE")}
+    (folder / "home").mkdir()
+    return {**kept, "HOME": str(folder / "home"), "AFN_CACHE": str(folder / "cache")}
+
+
+def guarded(home: dict[str, str], then: str, *words: str) -> Any:
+    return subprocess.run(
+        [sys.executable, "-c", GUARD + then, *words],
+        env=home,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def quiet_home(tmp_path: Path) -> dict[str, str]:
+    return quiet(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def first_runs(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two first runs at once, a warm one after them, and their home; no call is let through."""
+    folder = tmp_path_factory.mktemp("first")
+    home = quiet(folder)
+    code = [sys.executable, "-c", GUARD + "cli.main()"]
+    words = ["strength", CANADA, "-m", "minilm"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    runs = [subprocess.Popen([*code, *words, "--json"], env=home, **pipes) for _ in range(2)]
+    said = [run.communicate(timeout=300) for run in runs]
+    first = [(run.returncode, *told) for run, told in zip(runs, said, strict=True)]
+    warm = guarded(home, "cli.main()", *words)
+    return first, (warm.returncode, warm.stdout, warm.stderr), folder / "home"
+
+
 class TestStart:
     """What a warm start does not import, and whom it does not call."""
 
@@ -318,80 +354,40 @@ class TestStart:
         imported = self._imported("strength", CANADA, "-m", "minilm", "--engine", "torch")
         assert {"torch", "transformers"} <= imported & set(HEAVY)
 
-    GUARD = """
-import socket, sys, os
-def refuse(*a, **k):
-    print("CALLED", a[1:] if a and isinstance(a[0], socket.socket) else a, file=sys.stderr)
-    os._exit(99)
-socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = refuse
-socket.getaddrinfo = socket.create_connection = socket.gethostbyname = refuse
-sys.argv = ["afn", *sys.argv[1:]]
-from activation_flow import cli
-"""
-
-    @pytest.fixture
-    def quiet_home(self, tmp_path: Path) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if k not in ("CI", "HF_HUB_OFFLINE")}
-        (tmp_path / "home").mkdir()
-        return {**kept, "HOME": str(tmp_path / "home"), "AFN_CACHE": str(tmp_path / "cache")}
-
-    def _guarded(self, home: dict[str, str], then: str, *words: str) -> Any:
-        return subprocess.run(
-            [sys.executable, "-c", self.GUARD + then, *words],
-            env=home,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    def test_no_host_is_contacted_and_the_home_stays_clean(
-        self, quiet_home: dict[str, str], tmp_path: Path
-    ) -> None:
-        for _ in range(2):  # the first run converts, the second is warm
-            words = ("strength", CANADA, "-m", "minilm")
-            done = self._guarded(quiet_home, "cli.main()", *words)
-            assert done.returncode == 0, done.stderr
-            assert "CALLED" not in done.stderr
-        assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
+    def test_no_host_is_contacted_and_the_home_stays_clean(self, first_runs: Any) -> None:
+        first, warm, home = first_runs  # the first convert, the last is warm
+        for code, _, err in (*first, warm):
+            assert code == 0, err
+            assert "CALLED" not in err
+        assert not [p for p in home.rglob("*") if p.is_file()]
 
     def test_offline_not_even_the_hub_is_looked_up(self, quiet_home: dict[str, str]) -> None:
         words = ("strength", "a", "-m", "someone/some-model")
         offline = {**quiet_home, "HF_HUB_OFFLINE": "1"}
-        done = self._guarded(offline, "cli.main()", *words)
+        done = guarded(offline, "cli.main()", *words)
         assert done.returncode == 1
         assert "the hub may not be asked (offline mode)" in done.stderr
 
     def test_the_guard_notices_a_call(self, quiet_home: dict[str, str]) -> None:
         then = "socket.create_connection(('example.org', 443))"
-        assert self._guarded(quiet_home, then).returncode == 99
+        assert guarded(quiet_home, then).returncode == 99
         # A model of the hub that is not here is the one thing that asks a host: the hub.
-        done = self._guarded(quiet_home, "cli.main()", "strength", "a", "-m", "someone/some-model")
+        done = guarded(quiet_home, "cli.main()", "strength", "a", "-m", "someone/some-model")
         assert done.returncode == 99
         assert "huggingface.co" in done.stderr
 
-    def test_two_first_runs_at_once_build_once(self, quiet_home: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "activation_flow", "strength", CANADA, "-m", "minilm"]
-        runs = [
-            subprocess.Popen(
-                [*command, "--json"],
-                env=quiet_home,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(2)
-        ]
-        out, err = zip(*(run.communicate(timeout=300) for run in runs), strict=True)
-        assert [run.returncode for run in runs] == [0, 0], err
-        assert out[0] == out[1]
-        assert "".join(err).count("Preparing minilm") == 1
+    def test_two_first_runs_at_once_build_once(self, first_runs: Any) -> None:
+        (one, out, err), (other, same, told) = first_runs[0]
+        assert (one, other) == (0, 0), (err, told)
+        assert out == same
+        assert json.loads(out)["texts"][0]["text"] == CANADA
+        assert (err + told).count("Preparing minilm") == 1
 
-    def test_the_first_run_says_what_it_does(self, empty_cache: Path) -> None:
-        _, err = shell("strength", CANADA, "-m", "minilm", AFN_CACHE=str(empty_cache))
-        assert "Preparing minilm" in err
-        assert "once" in err
-        out, err = shell("strength", CANADA, "-m", "minilm", AFN_CACHE=str(empty_cache))
+    def test_the_first_run_says_what_it_does(self, first_runs: Any) -> None:
+        first, (_, out, err), _ = first_runs
+        said = "".join(told for *_, told in first)
+        assert "Preparing minilm" in said
+        assert "once" in said
         assert err == ""
         assert "14.541" in out
 

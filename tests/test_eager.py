@@ -86,14 +86,16 @@ def test_an_eager_engine_keeps_its_own_weights(tiny: Callable[..., Any]) -> None
     assert all(torch.equal(own[name], truth[name]) for name in own)
 
 
-def test_a_model_of_files_is_loaded_again_if_it_is_the_same(minilm: af.Encoder) -> None:
+def test_a_model_of_files_is_loaded_again_if_it_is_the_same(
+    minilm: af.Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with eager.opened(minilm) as tap:
         ids = torch.tensor(minilm.strength("a b").ids)[None]
         found = np.stack(
             [norms[0] for norms in eager.forward(tap, (ids, ids * 0 + 1, ids * 0))[:7]]
         )
     np.testing.assert_allclose(found, minilm.strength("a b", layers="all").strength, rtol=2e-5)
-    minilm.revision = "sha256:another"
+    monkeypatch.setattr(minilm, "revision", "sha256:another")
     with pytest.raises(ActivationFlowError, match=r"has changed since .*it was sha256:another"):
         eager.opened(minilm).__enter__()
 

@@ -253,15 +253,15 @@ def test_a_vocabulary_without_special_tokens_has_the_zero_vector() -> None:
     assert "from the zero vector for every word" in scores[-1].note
 
 
-def test_integrals_of_a_trained_model_are_complete(shared_minilm: af.Encoder) -> None:
+def test_integrals_of_a_trained_model_are_complete(minilm: af.Encoder) -> None:
     texts = ["Enjoying a beautiful day at the park!", "Who is the prime minister of Canada?"]
-    encoded, _ = shared_minilm.tokenize(texts)
+    encoded, _ = minilm.tokenize(texts)
     tokens = tokens_of(encoded)
     sampled = eager.sample(encoded, tokens, range(len(encoded)))
-    with heads.opened(shared_minilm) as headed:
+    with heads.opened(minilm) as headed:
         assert headed.kind == "embedding"
         words = units.of_words(encoded, tokens)
-        scores, notes = gradients.scores(shared_minilm, headed, sampled, words)
+        scores, notes = gradients.scores(minilm, headed, sampled, words)
     gaps = [score.gap for score in scores if score.gap is not None]
     assert len(gaps) == 3
     assert max(gaps) < integrated.GAP

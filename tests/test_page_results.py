@@ -6,11 +6,12 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from altair.utils.schemapi import SchemaValidationError
 from run_folders import make_run
 from test_report import many, one
 
 import activation_flow as af
-from activation_flow import charts_theme, html, page, picture
+from activation_flow import charts, charts_theme, html, page, picture
 from activation_flow.result_shift import ShiftResults
 
 EVIL = '</script><img src=x onerror=document.title="hacked">'
@@ -25,9 +26,8 @@ KINDS = ("strength", "one", "layers", "two", "shift", "prompts", "hidden")
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(minilm, tmp_path_factory):
     """A page of each kind of result: its path."""
-    minilm = af.Encoder.from_pretrained("minilm")
     found = {
         "strength": minilm.strength(TEXTS),
         "one": minilm.strength(TEXTS[1:2]),
@@ -272,6 +272,22 @@ def test_on_paper_all_is_unfolded_and_light(settled, name):
 
 
 # sizes
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_charts_are_what_altair_takes(pages, name):
+    """They are made without its checks, part by part; here each is checked as a whole."""
+    for figure in charts.figures(pages.results[name]):
+        figure.chart.to_dict()
+    if name != "hidden":
+        pages.results[name].chart().to_dict()
+
+
+def test_a_chart_that_altair_does_not_take_is_seen(pages):
+    chart = pages.results["one"].chart()
+    chart["width"] = "no number"
+    with pytest.raises(SchemaValidationError, match="no number"):
+        chart.to_dict()
 
 
 def test_normal_pages_are_small(minilm):

@@ -338,10 +338,12 @@ class TestPlaces:
             spelled = ONE_TEXT[result.start[pieces[0]] : result.end[pieces[-1]]]
             assert spelled.strip().lower() == token.lower()
 
-    def test_without_places_in_the_text_a_token_must_be_spelled_so(self, tiny: Any) -> None:
+    def test_without_places_in_the_text_a_token_must_be_spelled_so(
+        self, minilm: af.Encoder
+    ) -> None:
         import dataclasses
 
-        result = af.Encoder.from_pretrained("minilm").strength(ONE_TEXT)
+        result = minilm.strength(ONE_TEXT)
         unknown = dataclasses.replace(
             result, start=np.full(len(result), -1), end=np.full(len(result), -1)
         )
@@ -388,13 +390,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[af.Reproduction, Path]:
+def whole(
+    corpus: Path, minilm: af.Encoder, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[af.Reproduction, Path]:
     """The reproduction with minilm and a small corpus, and its folder, with a file of another."""
     out = tmp_path_factory.mktemp("out") / "paper"
     out.mkdir()
     (out / "mine.txt").write_text("keep")
     (out / "rows.csv").write_text("old")
-    found = af.reproduce(af.Encoder.from_pretrained("minilm"), corpus, out)
+    found = af.reproduce(minilm, corpus, out)
     return found, out
 
 
@@ -437,12 +441,13 @@ class TestCorpus:
         pooled = stats.skew(part.strength.astype(float))
         assert ours("section-2.2.1/pooled-skew") == pytest.approx(pooled, rel=1e-6)
 
-    def test_a_corpus_of_732_sentences_has_the_papers_size(self, tmp_path: Path) -> None:
+    def test_a_corpus_of_732_sentences_has_the_papers_size(
+        self, minilm: af.Encoder, tmp_path: Path
+    ) -> None:
         lines = [f"day {n}" for n in range(706)] + [f"day {n}" for n in range(26)]
         (tmp_path / "x.txt").write_text("\n".join(lines), encoding="utf-8")
-        encoder = af.Encoder.from_pretrained("minilm")
         path = tmp_path / "x.txt"
-        run = af.run_corpus(encoder, path, out=tmp_path / "run", layers=0, keep_text=True)
+        run = af.run_corpus(minilm, path, out=tmp_path / "run", layers=0, keep_text=True)
         row = paper_corpus._size(run)
         assert (row.paper, row.ours) == ("732", 732)
         assert (row.verdict, row.of) == ("matches", "arithmetic")
@@ -571,10 +576,8 @@ class TestPage:
         assert (whole[1] / "report.html").stat().st_size < 5e6
 
     def test_figures_draw_the_tables(self, whole: tuple[af.Reproduction, Path]) -> None:
-        from activation_flow import drawing
-
         found, _ = whole
-        figures = {f.name: drawing.spec(f.chart) for f in charts_paper.figures(found)}
+        figures = {f.name: f.chart.to_dict() for f in charts_paper.figures(found)}  # is valid
         assert [*figures] == [f"figure-{n}" for n in range(1, 8)]
         paper_panel, ours_panel = figures["figure-2"]["hconcat"]
         drawn = paper_panel["data"]["values"]

@@ -176,14 +176,14 @@ def test_words_that_the_tokenizer_drops_are_no_words(tiny_encoder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def tweets(shared_minilm):
+def tweets(minilm):
     """Rows of the norm at all layers and of the trivial scores, of 300 tweets."""
     path = str(data_file("tweet-rationales/tweet_rationales_1000.jsonl"))
     every = rationales.read(path, texts=1000)
     found = dataclasses.replace(
         every, texts=every.texts[:300], spans=every.spans[:300], marked=every.marked[:300]
     )
-    ready, failures = shared_minilm.tokenize(found.texts)
+    ready, failures = minilm.tokenize(found.texts)
     assert not failures
     tokens = flattened([one.text for one in ready])
     units, marked, _ = plausible.units_of(
@@ -192,11 +192,11 @@ def tweets(shared_minilm):
     assert marked[units.text == 299].tolist() == [*found.marked[0]]
     units, marked, notes = plausible.units_of(found, ready, tokens)
     assert notes == ()
-    results = shared_minilm.strength(found.texts, layers="all")
+    results = minilm.strength(found.texts, layers="all")
     norms = np.concatenate([one.strength for one in results], axis=1)
     special = tokens.kind == "special"
     counts = data_file("freq/bert-base-uncased_rank_count_ids.txt")
-    rare = -frequency.source(counts, tokens.id, shared_minilm, special).of(tokens.id, special)
+    rare = -frequency.source(counts, tokens.id, minilm, special).of(tokens.id, special)
     random = np.random.default_rng(0).standard_normal(len(tokens))
     scores = [
         *(Score(name="norm", title="n", layer=k, values=row) for k, row in enumerate(norms)),

@@ -328,10 +328,8 @@ odd = hostile.filter(lambda text: text.strip() and not any("\ud800" <= c <= "\ud
     st.sampled_from([None, "truecolor"]),
     st.sampled_from(["text", "position"]),
 )
-def test_no_line_is_wider_than_the_console(shared_minilm, text, prompts, width, colour, align):
-    results = shared_minilm.prompts(
-        [text, EVIL], prompts, layers="3-4", align=align, errors="collect"
-    )
+def test_no_line_is_wider_than_the_console(minilm, text, prompts, width, colour, align):
+    results = minilm.prompts([text, EVIL], prompts, layers="3-4", align=align, errors="collect")
     shown = re.sub(r"\x1b\[[\d;]*m", "", printed(results, width=width, color_system=colour))
     assert "\x1b" not in shown
     assert all(cell_len(line) <= width for line in shown.split("\n"))

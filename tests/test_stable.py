@@ -97,11 +97,11 @@ def check(encoder: af.Encoder, texts, layers, name: str, found) -> None:
         assert (row.score, row.missing) == ("norm", "")
 
 
-def test_it_is_what_two_strengths_say(shared_minilm):
+def test_it_is_what_two_strengths_say(minilm):
     layers = (0, 4)
-    found = stable(shared_minilm, TEXTS, layers, 4, seed=3)
+    found = stable(minilm, TEXTS, layers, 4, seed=3)
     for name in NAMES:
-        check(shared_minilm, TEXTS, layers, name, found)
+        check(minilm, TEXTS, layers, name, found)
     rows = {(row.change, row.layer): row for row in found.rows}
     assert [*rows] == [(name, layer) for name in NAMES for layer in layers]
     # Uncased: the model reads the same, so everything is.
@@ -186,32 +186,32 @@ def test_norms_that_are_not_finite_fail_their_text(tiny_encoder, monkeypatch):
     assert any("text B: the model's hidden state at layer 1 is not" in note for note in found.notes)
 
 
-def test_attention_stands_beside_it_change_by_change(shared_minilm):
+def test_attention_stands_beside_it_change_by_change(minilm):
     """By plain loops over the attention of single texts."""
 
     def received(texts):
-        encoded, _ = shared_minilm.tokenize(texts, kinds="none")
+        encoded, _ = minilm.tokenize(texts, kinds="none")
         tokens = flattened([one.text for one in encoded])
-        with eager.opened(shared_minilm, "eager") as tap:
+        with eager.opened(minilm, "eager") as tap:
             sampled = eager.sample(encoded, tokens, range(len(encoded)))
-            score = attention.scores(shared_minilm, tap, sampled).scores[0]
+            score = attention.scores(minilm, tap, sampled).scores[0]
         return [
             (one.text, score.values[tokens.text == i].astype(np.float64))
             for i, one in enumerate(encoded)
         ]
 
     found = stable(
-        shared_minilm,
+        minilm,
         TEXTS,
         (0, 4),
         4,
-        beside=lambda texts: attention_of(shared_minilm, texts, lambda *_: None),
+        beside=lambda texts: attention_of(minilm, texts, lambda *_: None),
         seed=3,
     )
     assert [(row.change, row.score, row.layer) for row in found.rows] == [
         (name, *of) for name in NAMES for of in (("norm", 0), ("norm", 4), ("attention", None))
     ]
-    alone = stable(shared_minilm, TEXTS, (0, 4), 4, seed=3)
+    alone = stable(minilm, TEXTS, (0, 4), 4, seed=3)
     assert tuple(row for row in found.rows if row.score == "norm") == alone.rows
     assert (found.counts, found.notes) == (alone.counts, alone.notes)
     for row in found.rows[2::3]:
@@ -289,12 +289,12 @@ def test_given_pairs_count_as_paraphrases(tiny_encoder):
     assert only.rows[-1].tau_interval is None  # both pairs are of one text
 
 
-def test_pairs_of_people(shared_minilm):
+def test_pairs_of_people(minilm):
     path = str(data_file("cad-nli/minimal_pairs_dev.jsonl"))
     pairs = text_pairs.read(path, sample=6)
-    found = stable(shared_minilm, [], (4,), 4, paraphrases=pairs)
+    found = stable(minilm, [], (4,), 4, paraphrases=pairs)
     row, counts = found.rows[-1], found.counts["paraphrase"]
-    shifted = shared_minilm.shift(pairs.a, pairs.b, layers=4)
+    shifted = minilm.shift(pairs.a, pairs.b, layers=4)
     same = [sum(not one.a.special[i] for i in one.a_index[one.change == "same"]) for one in shifted]
     assert counts["aligned"] == sum(n for n in same if n >= 3)
     assert counts["short"] == sum(n < 3 for n in same)

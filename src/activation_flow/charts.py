@@ -35,6 +35,7 @@ __all__ = ["Figure", "chart", "figures"]
 TEXTS = 5  # are drawn below each other
 
 
+@theme.unchecked
 def chart(
     results: Any, *, layer: int | None = None, tokens: int = theme.TOKENS, zero: bool = True
 ) -> Any:
@@ -68,6 +69,7 @@ def chart(
     return theme.finished(theme.below_each_other(parts, _left_out(left, found)))
 
 
+@theme.unchecked
 def figures(results: Any, limit: int = TEXTS) -> list[Figure]:
     """The pictures of a page; none of an empty list.
 

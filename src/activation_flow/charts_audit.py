@@ -111,6 +111,7 @@ CHARTS = {
 USUAL = "layers"
 
 
+@theme.unchecked
 def chart(found: AuditResult, name: str | None = None) -> Any:
     """One picture of an audit; the scores layer by layer if none is named and they are there.
 
@@ -136,6 +137,7 @@ def _usual(found: AuditResult) -> str:
     return USUAL if CHARTS[USUAL].there(found) else next(there, USUAL)
 
 
+@theme.unchecked
 def figures(found: AuditResult) -> dict[str, Figure]:
     """Those of a page that have something in them, by their names."""
     found = known(found)

@@ -4,7 +4,7 @@ Every number drawn is one of the reproduction's. The paper prints no value of Fi
 those show ours alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from activation_flow.charts_shift import DrawnShift
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import look_channels
 from activation_flow.paper import PaperTable, Value, number_of, published
-from activation_flow.paper_prompts import FIGURES, Steering, pair_of
+from activation_flow.paper_prompts import Steering, pair_of
 from activation_flow.paper_tables import high, kinds_of, tau
 from activation_flow.picture import model_line, number
 from activation_flow.result_reproduction import Reproduction
@@ -38,12 +38,22 @@ def figures(found: Reproduction) -> list[Figure]:
 
     Their titles are not in the charts: a page sets them above; see ``alone``.
     """
-    made = [*_strengths(found), _two_layers(found)]
-    if found.steering is not None:
-        made += [*_shifts(found, found.steering), _drift(found, found.steering)]
-    return made
+    return [made for n in range(1, 8) if (made := figure(found, n)) is not None]
 
 
+@theme.unchecked
+def figure(found: Reproduction, n: int) -> Figure | None:
+    """Figure ``n``, or None if it needs a model and none was run."""
+    if n <= 2:
+        return _strengths(found, n)
+    if n == 3:
+        return _two_layers(found)
+    if found.steering is None:
+        return None
+    return _drift(found, found.steering) if n == 7 else _shifts(found, found.steering, n)
+
+
+@theme.unchecked
 def alone(figure: Figure) -> Any:
     """The chart with its title and what it means, for a file of its own."""
     chart = figure.chart
@@ -61,22 +71,21 @@ def _whose(found: Reproduction, *layers: int) -> str:
     return f"{line} (another model)" if found.another else line
 
 
-def _strengths(found: Reproduction) -> Iterator[Figure]:
+def _strengths(found: Reproduction, n: int) -> Figure:
     """Figures 1 and 2: bars of Tables 1 and 2."""
-    for n in (1, 2):
-        table, about = found.table(f"table-{n}"), published()[f"table-{n}"]
-        tokens = [str(token) for token in table.columns["token"]]
-        printed = [number_of(str(value)) for value in table.columns["paper_strength"]]
-        panels = [_bars(tokens, printed, "the paper’s numbers", f"paper_{n}")]
-        if found.provenance is not None:
-            ours = _numbers(table, f"ours_layer_{found.main}")
-            panels.append(_bars(tokens, ours, _whose(found), f"ours_{n}"))
-        yield _beside(
-            f"figure-{n}",
-            f"{about['figure']}: {about['figure_caption']}",
-            f"{_HIGH}.",
-            panels,
-        )
+    table, about = found.table(f"table-{n}"), published()[f"table-{n}"]
+    tokens = [str(token) for token in table.columns["token"]]
+    printed = [number_of(str(value)) for value in table.columns["paper_strength"]]
+    panels = [_bars(tokens, printed, "the paper’s numbers", f"paper_{n}")]
+    if found.provenance is not None:
+        ours = _numbers(table, f"ours_layer_{found.main}")
+        panels.append(_bars(tokens, ours, _whose(found), f"ours_{n}"))
+    return _beside(
+        f"figure-{n}",
+        f"{about['figure']}: {about['figure_caption']}",
+        f"{_HIGH}.",
+        panels,
+    )
 
 
 def _numbers(table: PaperTable, column: str) -> list[float | None]:
@@ -167,34 +176,29 @@ def _pairs(
     )
 
 
-def _shifts(found: Reproduction, steering: Steering) -> Iterator[Figure]:
+def _shifts(found: Reproduction, steering: Steering, n: int) -> Figure:
     """Figures 4 to 6: shift of every token between two prompts, aligned in two ways."""
     import altair as alt
 
-    for name in FIGURES:
-        about = published()[name]
-        number = name.rpartition("-")[2]
-        charts = []
-        for how, result in steering.aligned:
-            lead = _ALIGNED[how]
-            moved = result.between(*pair_of(name, result), found.main)
-            parts = tuple(result.comparison(*pair_of(name, result)).part.tolist())
-            own = f"_{name.replace('-', '_')}_{how}"
-            drawn = DrawnShift(moved, len(moved), name=own, parts=parts)
-            notes = [drawn.numbers, _MARKS]
-            heading = theme.heading([lead], notes, theme.plot_width(len(moved)))
-            charts.append(charts_shift.bars(drawn).properties(title=heading))
-        both = alt.vconcat(*charts, spacing=40).resolve_scale(
-            fill="independent", stroke="independent", strokeDash="independent"
-        )
-        title = f"Figure {number}: {about['caption']}"
-        yield Figure(
-            name,
-            title,
-            "The paper prints no value. Index by index, most pairs are two different words, whose "
-            "distance says little about the prompt.",
-            _noted(both, [_whose(found), f"A: {moved.a.text}", f"B: {moved.b.text}"]),
-        )
+    name, charts = f"figure-{n}", []
+    for how, result in steering.aligned:
+        moved = result.between(*pair_of(name, result), found.main)
+        parts = tuple(result.comparison(*pair_of(name, result)).part.tolist())
+        own = f"_figure_{n}_{how}"
+        drawn = DrawnShift(moved, len(moved), name=own, parts=parts)
+        notes = [drawn.numbers, _MARKS]
+        heading = theme.heading([_ALIGNED[how]], notes, theme.plot_width(len(moved)))
+        charts.append(charts_shift.bars(drawn).properties(title=heading))
+    both = alt.vconcat(*charts, spacing=40).resolve_scale(
+        fill="independent", stroke="independent", strokeDash="independent"
+    )
+    return Figure(
+        name,
+        f"Figure {n}: {published()[name]['caption']}",
+        "The paper prints no value. Index by index, most pairs are two different words, whose "
+        "distance says little about the prompt.",
+        _noted(both, [_whose(found), f"A: {moved.a.text}", f"B: {moved.b.text}"]),
+    )
 
 
 def _drift(found: Reproduction, steering: Steering) -> Figure:

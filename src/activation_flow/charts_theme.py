@@ -4,15 +4,18 @@ Knows Altair, and no result. Text is in the colour of the text around it ("curre
 a picture in a page follows light and dark.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from math import ceil
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from unicodedata import combining, east_asian_width
 
 from activation_flow import drawing
 from activation_flow.picture import RAMP, shade, shortened, token_text, visible
 
+P = ParamSpec("P")
+T = TypeVar("T")
 INK = "currentColor"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 GREY = "#8a8796"
@@ -226,6 +229,22 @@ def below_each_other(charts: Sequence[Any], note: str) -> Any:
         fill="independent", stroke="independent", strokeDash="independent"
     )
     return column.properties(title=alt.TitleParams([], subtitle=[note])) if note else column
+
+
+def unchecked(make: Callable[P, T]) -> Callable[P, T]:
+    """Draws without Altair's own check of every part, which is half of the time.
+
+    Whole charts of every kind are checked by the tests.
+    """
+
+    @wraps(make)
+    def made(*args: P.args, **options: P.kwargs) -> T:
+        from altair.utils.schemapi import debug_mode
+
+        with debug_mode(False):
+            return make(*args, **options)
+
+    return made
 
 
 def finished(chart: Any) -> Any:

@@ -161,12 +161,12 @@ class Reproduction:
 
         if isinstance(figure, bool) or figure not in range(1, FIGURES + 1):
             raise ActivationFlowError(f"there is no figure {figure!r}: give 1 to {FIGURES}")
-        for drawn in charts_paper.figures(self):
-            if drawn.name == f"figure-{figure}":
-                return charts_paper.alone(drawn)
-        raise ActivationFlowError(
-            f"figure {figure} needs a model, and none was run: reproduce(encoder) draws it"
-        )
+        drawn = charts_paper.figure(self, figure)
+        if drawn is None:
+            raise ActivationFlowError(
+                f"figure {figure} needs a model, and none was run: reproduce(encoder) draws it"
+            )
+        return charts_paper.alone(drawn)
 
     def save(self, path: str | Path) -> tuple[Path, ...]:
         """Write to a .json, .csv or .html file; or, without an ending, all files to a folder.
