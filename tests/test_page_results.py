@@ -216,7 +216,7 @@ def test_maps_are_turned_around_on_a_dark_page(settled, name, scripts):
 
 
 def test_the_filter_turns_the_scale_around():
-    tables = re.findall(r'tableValues="([^"]+)"', page._turned())
+    tables = re.findall(r'tableValues="([^"]+)"', page.turned())
     for k, table in enumerate(tables):
         values = [float(value) for value in table.split()]
         for p in np.linspace(0, 1, 41):

@@ -30,8 +30,10 @@ window.afn ??= (() => {
     const end = `-${(drawings += 1)}`;
     for (const element of svg.querySelectorAll("[id]")) element.id += end;
     for (const name of ["fill", "stroke", "clip-path"]) {
-      for (const element of svg.querySelectorAll(`[${name}^="url(#"]`)) {
-        element.setAttribute(name, element.getAttribute(name).replace(/\)$/, `${end})`));
+      // Behind "url(" stands the page's address, too, as the page has a base of its own.
+      for (const element of svg.querySelectorAll(`[${name}^="url("]`)) {
+        const [, id] = /#([^)'"]+)['"]?\)$/.exec(element.getAttribute(name)) ?? [];
+        if (id) element.setAttribute(name, `url(#${id}${end})`);
       }
     }
   }

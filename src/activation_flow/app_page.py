@@ -67,7 +67,7 @@ class Page:
                     else None,
                     elem_id="afn-model",
                 )
-            gr.HTML(offline._turned(), apply_default_css=False, padding=False)
+            gr.HTML(offline.turned(), apply_default_css=False, padding=False)
             self.group, self.tabs = app_tabs.tabs(self.settings, self.model)
             for tab in self.tabs:
                 self._listen(tab)
@@ -275,13 +275,15 @@ def mounted(settings: Settings, models: Models) -> Any:
     """The page as an ASGI application, with the API and, if asked for, the MCP endpoint."""
     import fastapi
 
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    script = fastapi.Response(_file("app.js"), media_type="text/javascript")
+    app.get("/afn/app.js")(lambda: script)
     style = "".join(_file(name) for name in ("page.css", "report.css", "app.css"))
     return gr.mount_gradio_app(
-        fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
+        app,
         Page(settings, models).blocks,
         path="",
         footer_links=["api"],
-        auth=settings.auth,
         mcp_server=settings.mcp,
         enable_monitoring=False,
         run_history=False,

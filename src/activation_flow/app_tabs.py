@@ -76,9 +76,7 @@ def _explore(settings: Settings, model: Any) -> Tab:
     usual = Explore()
     with gr.Tab("Explore", id="explore") as tab:
         text = _textbox(settings, "Text", usual.text, "text", placeholder="Type a text …")
-        gr.Examples(
-            [[text] for text in TEXTS], text, label="Examples", example_labels=[*TEXTS]
-        )
+        gr.Examples([[text] for text in TEXTS], text, label="Examples", example_labels=[*TEXTS])
         with gr.Row(equal_height=True):
             layer, quantile, words = _layer(), _quantile(), _words()
         outputs = _outputs()

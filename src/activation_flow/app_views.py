@@ -20,7 +20,8 @@ def view(answers: Answers, given: Inputs) -> tuple[Any, Shown]:
             return explored, app_explore.shown(explored, given)
         case Compare():
             compared = answers.compare(given)
-            return compared, app_compare.shown(compared, given)
+            layers = range(compared.provenance.n_layers + 1)
+            return compared, app_compare.shown(compared, given, layers)
         case Steer():
             steered = answers.steer(given)
             return steered, app_steer.shown(steered, given)

@@ -67,7 +67,7 @@ def page(
     subtitle += f'<p class="afn-source">{escape(source)}</p>\n' if source else ""
     body = "\n".join([*parts, *_foot(facts, command)])
     links = "\n".join(f'<a href="#{name}">{named}</a>' for name, named in _SECTION.findall(body))
-    body += _turned() if live else ""
+    body += turned() if live else ""
     run = "".join(f"<script>{script}</script>\n" for script in scripts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -82,7 +82,7 @@ def page(
 
 
 @cache
-def _turned() -> str:
+def turned() -> str:
     """The filter of page.css that turns the scale of maps around: the colour of p to that of 1 − p.
 
     Each channel falls along the scale, so each can be turned alone.
