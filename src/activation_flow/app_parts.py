@@ -13,21 +13,20 @@ _SHOW = "const show = () => window.afn.{name}(element, props.value); show(); wat
 _SCRIPTS = '<script src="afn/app.js"></script><script async src="afn/vega.js"></script>'
 
 
-def _part(name: str, about: str, **how: Any) -> gr.HTML:
+def _part(name: str, about: str) -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=_HELD,
         js_on_load=_SHOW.format(name=name),
         apply_default_css=False,
         head=_SCRIPTS,
-        elem_classes=[f"afn-{about}"],
-        **how,
+        elem_classes=["afn-bare", f"afn-{about}"],
     )
 
 
-def markup() -> gr.HTML:
-    """HTML whose text is escaped already."""
-    return _part("html", "markup")
+def markup(about: str) -> gr.HTML:
+    """HTML whose text is escaped already; ``about`` names it for styles and tests."""
+    return _part("html", about)
 
 
 def charts() -> gr.HTML:

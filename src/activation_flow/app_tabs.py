@@ -228,8 +228,8 @@ def _words() -> gr.Radio:
 
 
 def _outputs() -> Outputs:
-    problem, html = app_parts.markup(), app_parts.markup()
-    charts, below = app_parts.charts(), app_parts.markup()
+    problem, html = app_parts.markup("trouble"), app_parts.markup("view")
+    charts, below = app_parts.charts(), app_parts.markup("below")
     gr.HTML("<h3>Take it away</h3>", apply_default_css=False, elem_classes="afn-away")
     with gr.Row(elem_classes="afn-saves"):
         saves = {
