@@ -5,7 +5,7 @@ Computes nothing and asks no model: all is in the result.
 
 from collections.abc import Iterator, Sequence
 
-from activation_flow import charts, retrace
+from activation_flow import charts, retrace, retrace_python
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Compare
 from activation_flow.app_shown import Shown
@@ -36,6 +36,7 @@ def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
         charts=tuple(drawn(figure) for figure in charts.figures(found)),
         below=block(_numbers(picture, found)),
         command=retrace.command(results),
+        python=retrace_python.python(found),
         layers=tuple(layers),
         layer=found.layer,
     )
