@@ -9,6 +9,7 @@ from test_report_shift import shifted, small
 
 from activation_flow import app_compare, html_joined, retrace, retrace_python
 from activation_flow.app_inputs import Compare
+from activation_flow.markup import style
 from activation_flow.picture import number
 from activation_flow.picture_shift import picture_of_shifts
 from activation_flow.sentences import sentences
@@ -135,6 +136,31 @@ def test_a_long_text_stands_in_blocks_with_one_scale_and_a_bound():
     assert "60 of 100 rows not shown; so" in html
     assert 'tabindex="0"' not in html
     assert 'tabindex="0"' in view(result).html  # scrolled, so in reach of the keyboard
+
+
+def test_on_screens_of_any_width_a_row_joins_its_tokens(tmp_path, browser):
+    tokens = ["[CLS]", "a", "k" * 60, *(f"t{i}" for i in range(30)), "[SEP]"]
+    others = [token.replace("a", EVIL) for token in tokens]
+    result = shifted(tokens, others, [1.0] * len(tokens), align="position")
+    path = tmp_path / "x.html"
+    body = f"<style>{style()}</style>{view(result).html}"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{body}", encoding="utf-8")
+    for width in (390, 1400):
+        with browser.open(path, width=width) as shown:
+            assert shown.js("document.documentElement.scrollWidth <= innerWidth")
+            places = shown.js(
+                "[...document.querySelectorAll('.afn-lines tbody tr')].map(row => "
+                "[...row.querySelectorAll('.afn-t, .afn-join')].map(part => "
+                "(r => [r.left, r.right, r.top, r.bottom].map(Math.round))("
+                "part.getBoundingClientRect())))"
+            )
+            assert len(places) == len(tokens)
+            for a, bar, b in places:
+                assert a[1] <= bar[0] + 1 < bar[1] <= b[0] + 1
+                assert max(a[2], bar[2], b[2]) < min(a[3], bar[3], b[3])
+            columns = {row[0][1] // 300 for row in places}
+            assert len(columns) == (1 if width == 390 else 2)
+            assert shown.problems() == []
 
 
 def test_charts_table_commands_and_layers():

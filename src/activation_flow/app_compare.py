@@ -11,7 +11,7 @@ from activation_flow.app_inputs import Compare
 from activation_flow.app_shown import Shown
 from activation_flow.html_joined import joined_parts
 from activation_flow.html_shift import pairs_table
-from activation_flow.markup import block, escape, facts, legend, tiles
+from activation_flow.markup import block, escape, facts, legend, note, tiles
 from activation_flow.picture import number
 from activation_flow.picture_shift import ShiftPicture, picture_of_shifts
 from activation_flow.result_shift import ShiftResult
@@ -19,6 +19,11 @@ from activation_flow.sentences import sentences
 
 _ROWS = 1_000  # of a comparison are drawn
 _HINT = "the files hold all"
+_JOINED = (
+    "Tokens of A on the left, the tokens of B that they are aligned to on the right, each with its "
+    "strength S. The bar between them is as long and as dark as the shift Δ is large; point at a "
+    "row for all its numbers."
+)
 
 
 def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
@@ -47,6 +52,7 @@ def _parts(picture: ShiftPicture, found: ShiftResult) -> Iterator[str]:
     yield tiles(tiles_of(found))
     for sentence in sentences(found):
         yield f'<p class="afn-tau">{escape(sentence)}</p>'
+    yield note(_JOINED)
     yield from joined_parts(picture, found)
 
 
