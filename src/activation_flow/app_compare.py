@@ -21,8 +21,8 @@ _ROWS = 1_000  # of a comparison are drawn
 _HINT = "the files hold all"
 _JOINED = (
     "Tokens of A on the left, the tokens of B that they are aligned to on the right, each with its "
-    "strength S. The bar between them is as long and as dark as the shift Δ is large; point at a "
-    "row for all its numbers."
+    "strength S. The bar between them is as long and as dark as the shift Δ is large. Point at a "
+    "row, or open the table, for all its numbers."
 )
 
 
@@ -52,8 +52,8 @@ def _parts(picture: ShiftPicture, found: ShiftResult) -> Iterator[str]:
     yield tiles(tiles_of(found))
     for sentence in sentences(found):
         yield f'<p class="afn-tau">{escape(sentence)}</p>'
-    yield note(_JOINED)
     yield from joined_parts(picture, found)
+    yield note(_JOINED)
 
 
 def tiles_of(found: ShiftResult) -> Iterator[tuple[str, str, str]]:
