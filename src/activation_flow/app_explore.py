@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from activation_flow import charts_layers, charts_strength, charts_tokens, html_strength
+from activation_flow import (
+    charts_layers,
+    charts_strength,
+    charts_tokens,
+    html_strength,
+    retrace,
+    retrace_python,
+)
 from activation_flow import charts_theme as theme
-from activation_flow import retrace, retrace_python
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Explore
 from activation_flow.app_shown import Drawn, Shown

@@ -16,7 +16,7 @@ from activation_flow.sentences_prompts import overall
 
 ROWS = 500  # of two variants are shown as a strip and in the table; charts show fewer
 HINT = "a .csv or .json file holds all"
-_NUMBERS = "Numbers of every pair, layer by layer, and of the tokens above"
+_NUMBERS = "Numbers of all pairs, layers and tokens"
 
 
 def shown(found: PromptsResult, inputs: Steer) -> Shown:
