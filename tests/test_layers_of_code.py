@@ -312,6 +312,8 @@ ORDER = (
     "app_guard",
     "app_first",
     "app_server",
+    "app_compare",
+    "app_corpus",
     "options",
     "screen",
     "screen_corpus",

@@ -5,13 +5,13 @@ Computes nothing and asks no model: all is in the result.
 
 from collections.abc import Iterator, Sequence
 
-from activation_flow import charts, retrace
+from activation_flow import charts, retrace, retrace_python
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Compare
 from activation_flow.app_shown import Shown
 from activation_flow.html_joined import joined_parts
 from activation_flow.html_shift import pairs_table
-from activation_flow.markup import block, escape, facts, legend, tiles
+from activation_flow.markup import block, escape, facts, legend, note, tiles
 from activation_flow.picture import number
 from activation_flow.picture_shift import ShiftPicture, picture_of_shifts
 from activation_flow.result_shift import ShiftResult
@@ -19,6 +19,11 @@ from activation_flow.sentences import sentences
 
 _ROWS = 1_000  # of a comparison are drawn
 _HINT = "the files hold all"
+_JOINED = (
+    "Tokens of A on the left, the tokens of B that they are aligned to on the right, each with its "
+    "strength S. The bar between them is as long and as dark as the shift Δ is large. Point at a "
+    "row, or open the table, for all its numbers."
+)
 
 
 def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
@@ -36,6 +41,7 @@ def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
         charts=tuple(drawn(figure) for figure in charts.figures(found)),
         below=block(_numbers(picture, found)),
         command=retrace.command(results),
+        python=retrace_python.python(found),
         layers=tuple(layers),
         layer=found.layer,
     )
@@ -47,6 +53,7 @@ def _parts(picture: ShiftPicture, found: ShiftResult) -> Iterator[str]:
     for sentence in sentences(found):
         yield f'<p class="afn-tau">{escape(sentence)}</p>'
     yield from joined_parts(picture, found)
+    yield note(_JOINED)
 
 
 def tiles_of(found: ShiftResult) -> Iterator[tuple[str, str, str]]:

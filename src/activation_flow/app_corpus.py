@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from activation_flow import charts_summary, html_shift_summary, html_strength_summary, retrace_run
+from activation_flow import (
+    charts_summary,
+    html_shift_summary,
+    html_strength_summary,
+    retrace_python,
+    retrace_run,
+)
 from activation_flow import picture_shift_summary as picture_shift
 from activation_flow import picture_summary as picture_strength
 from activation_flow.app_charts import drawn
@@ -21,6 +27,7 @@ from activation_flow.html_occurrences import text_parts
 from activation_flow.html_run import warning
 from activation_flow.html_summary import noun_of, read_parts
 from activation_flow.markup import block, escape, facts, legend, note, tiles
+from activation_flow.occurrences import WAYS
 from activation_flow.picture import model_line
 from activation_flow.picture_occurrences import command, sentences, title
 from activation_flow.result_occurrences import Occurrences
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from activation_flow.app_answers import Opened
 
 _RUNS = 8  # whose charts are kept
+_TOP = 20  # as in Run.occurrences
 _Section = tuple[str, str, list[str]]
 
 
@@ -39,27 +47,31 @@ def shown(found: "Opened", inputs: Corpus) -> Shown:
     """The run at one layer, and a type in it if one was looked for.
 
     Args:
-        found: what was opened: its summary holds all layers.
+        found: what was opened; its summary holds all layers.
         inputs: that it was asked for with.
-
-    Raises:
-        ActivationFlowError: the run does not hold the layer.
     """
-    summary = found.summary
-    asked = summary.layers[0] if inputs.layer is None else inputs.layer
-    (layer,) = found.run.layers_from(asked)
-    kept = _kept(summary)
-    commands = [retrace_run.command(summary)]
+    summary, layer, kept = found.summary, found.layer, _kept(found.summary)
+    commands, lines = [retrace_run.command(summary)], [retrace_python.of_run(summary)]
     if found.found is not None:
         commands.append(command(found.found, "found.html"))
+        lines.append(_python(found.found))
     return Shown(
         html=block(_above(summary, found.found, layer)),
         charts=(*_curves(kept), *_of_layer(kept, layer)),
         below=block(_below(summary)),
         command="\n".join(commands),
+        python="\n".join(lines),
         layers=tuple(found.layers),
         layer=layer,
     )
+
+
+def _python(found: Occurrences) -> str:
+    """The line that finds it in the run that is open."""
+    given = [retrace_python.literal(found.asked), str(found.layer)]
+    given += [f"top={found.top}"] if found.top != _TOP else []
+    given += [f"ways={list(found.ways)!r}"] if found.ways != WAYS else []
+    return f"found = run.occurrences({', '.join(given)})"
 
 
 def _above(summary: OfRun, found: Occurrences | None, layer: int) -> Iterator[str]:

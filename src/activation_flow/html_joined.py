@@ -51,7 +51,8 @@ def _block(rows: Sequence[Row], result: ShiftResult, which: str) -> str:
     seen = f'<caption aria-hidden="true">{which}</caption>' * bool(which)
     body = "\n".join(_row(row, result) for row in rows)
     return (
-        f'<div class="afn-block"><table class="afn-lines" role="table" aria-label="{named}">{seen}\n'
+        '<div class="afn-block"><table class="afn-lines" role="table" '
+        f'aria-label="{named}">{seen}\n'
         f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>\n'
         f'<tbody role="rowgroup">{body}</tbody></table></div>'
     )

@@ -80,6 +80,7 @@ def _sections(summary: OfRun) -> Iterator[Section]:
 
 
 def noun_of(summary: OfRun) -> str:
+    """What the run is of: texts, or pairs of them."""
     return "pair" if isinstance(summary, ShiftSummary) and not summary.prompts else "text"
 
 
