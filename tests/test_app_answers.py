@@ -33,14 +33,14 @@ def answers(models):
 
 
 @pytest.fixture(scope="module")
-def folder(self, tmp_path_factory):
+def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "a run"
     make_run(path)
     return path
 
 
 @pytest.fixture(scope="module")
-def compared(self, tmp_path_factory, encoder):
+def compared(tmp_path_factory, encoder):
     path = tmp_path_factory.mktemp("compared")
     (path / "texts.txt").write_text("A day.\nA walk in the park.\n")
     return af.run_corpus(

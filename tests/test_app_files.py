@@ -87,17 +87,15 @@ def test_a_summary_is_that_of_the_command(afn, found, tmp_path):
     assert file(one, "csv")[1] == saved.read_bytes()
 
 
-@pytest.mark.parametrize("verb", ["strength", "shift", "prompts", "corpus"])
-def test_pictures_and_pages_are_those_of_save(found, tmp_path, monkeypatch, verb):
+def test_pictures_and_pages_are_those_of_save(found, tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    one = found[verb]
-    result = {"strength": getattr(one, "at", 0), "corpus": getattr(one, "summary", 0)}.get(
-        verb
-    ) or one
-    for form in ("png", *(["html"] if verb != "strength" else [])):
+    for verb, result, form in (
+        ("strength", found["strength"].at, "png"),
+        ("shift", found["shift"], "html"),
+    ):
         result.save(tmp_path / f"x.{form}")
-        name, content = file(one, form)
+        name, content = file(found[verb], form)
         assert name == f"activation-flow-{verb}.{form}"
         assert unnumbered(content) == unnumbered((tmp_path / f"x.{form}").read_bytes())
     assert not [*(tmp_path / "temporary").iterdir()]
