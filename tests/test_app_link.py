@@ -53,7 +53,10 @@ def test_what_is_usual_is_left_out(kind):
         (Compare(b="é&=", quantile=0.9), "?view=compare&b=%C3%A9%26%3D&quantile=0.9"),
         (Steer(prompts=("a", ""), b=2), "?view=steer&p=a&p=&b=2"),
         (Steer(prompts=()), "?view=steer&prompts=none"),
-        (Corpus(run="/my runs/x", find="##fold"), "?view=corpus&run=%2Fmy+runs%2Fx&find=%23%23fold"),
+        (
+            Corpus(run="/a b", find="##fold"),
+            "?view=corpus&run=%2Fa+b&find=%23%23fold",
+        ),
     ],
 )
 def test_links_are_readable(inputs, query):

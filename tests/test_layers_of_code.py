@@ -132,6 +132,7 @@ ORDER = (
     "prompting",
     "variants",
     "analysis_prompts",
+    "compared_again",
     "document_parts",
     "document_prompts",
     "document",

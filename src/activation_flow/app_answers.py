@@ -6,15 +6,17 @@ model. Bounds and options are checked before one is opened. Knows no picture and
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from activation_flow import compared_again, manifest
 from activation_flow.analysis import Buckets
 from activation_flow.app_inputs import QUANTILE, Compare, Corpus, Explore, Steer
 from activation_flow.app_kept import Kept
+from activation_flow.app_models import Models
 from activation_flow.app_settings import Settings
 from activation_flow.data import ActivationFlowError, resolve_layers
 from activation_flow.prompting import Prompting
+from activation_flow.result_occurrences import Occurrences
 from activation_flow.result_prompts import PromptsResult
 from activation_flow.result_shift import ShiftResult
 from activation_flow.result_shift_summary import ShiftSummary
@@ -22,10 +24,6 @@ from activation_flow.result_summary import Summary
 from activation_flow.results import LayersResult, StrengthResult
 from activation_flow.run import Run
 from activation_flow.two_texts import Comparing
-
-if TYPE_CHECKING:
-    from activation_flow.app_models import Models
-    from activation_flow.result_occurrences import Occurrences
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Opened:
 
     run: Run
     summary: Summary | ShiftSummary
-    found: "Occurrences | None"
+    found: Occurrences | None
     layers: tuple[int, ...]
     layer: int
 
@@ -68,7 +66,7 @@ class Answers:
         models: opens models.
     """
 
-    def __init__(self, settings: Settings, models: "Models"):
+    def __init__(self, settings: Settings, models: Models):
         self._settings, self._models = settings, models
         self._kept = Kept()
 
@@ -81,7 +79,7 @@ class Answers:
         bounds = self._settings.bounds
         text = bounds.check_text(inputs.text, "the text")
         _check(layer=inputs.layer, quantile=inputs.quantile, words=inputs.words)
-        model = self._models.check(inputs.model)
+        model = self._model(inputs.model)
 
         def run() -> LayersResult:
             with self._models.use(model) as encoder:
@@ -106,7 +104,7 @@ class Answers:
         _check(layer=inputs.layer, quantile=inputs.quantile, words=inputs.words)
         how: dict[str, Any] = {"align": inputs.align, "words": "max" if inputs.words else None}
         Comparing(**how)
-        model = self._models.check(inputs.model)
+        model = self._model(inputs.model)
 
         def run() -> ShiftResult:
             with self._models.use(model) as encoder:
@@ -127,7 +125,7 @@ class Answers:
         """
         text, asked = self._steered(inputs)
         _check(layer=inputs.layer, quantile=inputs.quantile, words=False)
-        model = self._models.check(inputs.model)
+        model = self._model(inputs.model)
         prompts = [prompt for prompt in asked.prompts if prompt is not None]
 
         def run() -> PromptsResult:
@@ -157,6 +155,9 @@ class Answers:
         if inputs.a == inputs.b:
             raise ActivationFlowError("a prompt is compared with another one: choose two of them")
         return text, asked
+
+    def _model(self, name: str) -> str:
+        return self._models.check(self._settings.bounds.check_text(name, "the name of the model"))
 
     def corpus(self, inputs: Corpus) -> Opened:
         """What a run says as a whole, and where a token or a word occurs in it.

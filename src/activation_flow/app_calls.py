@@ -4,14 +4,15 @@ Gradio makes their descriptions of the signatures and docstrings below: all of a
 stand on its line, and what comes back on one line.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from activation_flow.analysis import Buckets
+from activation_flow.app_models import Models
 from activation_flow.app_settings import Settings
 from activation_flow.data import ActivationFlowError
+from activation_flow.prompting import Prompting
 from activation_flow.results import TextsFailed
-
-if TYPE_CHECKING:
-    from activation_flow.app_models import Models
+from activation_flow.two_texts import Comparing
 
 
 class Calls:
@@ -22,7 +23,7 @@ class Calls:
         models: opens models.
     """
 
-    def __init__(self, settings: Settings, models: "Models"):
+    def __init__(self, settings: Settings, models: Models):
         self._bounds, self._models = settings.bounds, models
 
     def strength(
@@ -54,12 +55,14 @@ class Calls:
             ActivationFlowError: an argument is not valid, or no text has a result.
 
         Returns:
-            {"model", "layers", "texts": [{"threshold", "tokens": [{"token", "strength", "rank"}]}]}.
+            {"model", "layers", "texts": [{"tokens": [{"token", "strength", "rank", "bucket"}]}]}.
         """
         self._check_list(texts, "texts", self._bounds.texts)
-        how = {"quantile": _number(quantile), "words": "max" if _true(words, "words") else None}
+        Buckets(quantile=quantile)
+        how: dict[str, Any] = {"quantile": quantile, "words": _words(words)}
+        wanted = _layers(layers)
         with self._models.use(self._model(model)) as encoder:
-            found = encoder.strength(texts, layers=_layers(layers), errors="collect", **how)
+            found = encoder.strength(texts, layers=wanted, errors="collect", **how)
         if not len(found):
             raise TextsFailed(found)
         return found.to_dict()
@@ -88,7 +91,7 @@ class Calls:
             a: the first text.
             b: the text it is compared with.
             model: a name that this server offers; empty: the one that it began with.
-            layer: one layer, such as 8 or -1 (the last); 0 is the embeddings; empty: 2/3 of the depth.
+            layer: one, such as 8 or -1 (the last); 0 is the embeddings; empty: 2/3 of the depth.
             align: diff (a longest common subsequence, the default) or position (index by index).
             quantile: of strength that makes the threshold of HIGH, from 0 to 1; default 0.75.
             words: true: compare words, not pieces of words.
@@ -97,13 +100,16 @@ class Calls:
             ActivationFlowError: an argument is not valid, or a text cannot be measured.
 
         Returns:
-            {"layer", "pairs": [{"change", "a", "b", "shift"}], "total_shift", "high_ratio", "p_value"}.
+            {"layer", "pairs": [{"change", "a", "b", "shift"}], "total_shift", "high_ratio"}.
         """
         self._bounds.check_text(a, "text A")
         self._bounds.check_text(b, "text B")
-        how = {"quantile": _number(quantile), "words": "max" if _true(words, "words") else None}
+        Buckets(quantile=quantile)
+        Comparing(align=align)
+        how: dict[str, Any] = {"quantile": quantile, "words": _words(words)}
+        wanted = _layers(layer)
         with self._models.use(self._model(model)) as encoder:
-            return encoder.shift(a, b, layers=_layers(layer), align=align, **how).to_dict()
+            return encoder.shift(a, b, layers=wanted, align=align, **how).to_dict()
 
     def prompts(
         self,
@@ -142,12 +148,12 @@ class Calls:
         """
         self._bounds.check_text(text, "the text")
         self._check_list(prompts, "prompts", self._bounds.prompts)
-        how = {"baseline": _true(baseline, "baseline"), "align": align}
+        Buckets(quantile=quantile)
+        Prompting.of(prompts, _true(baseline, "baseline"), align=align)
+        how: dict[str, Any] = {"baseline": baseline, "align": align, "quantile": quantile}
+        wanted = _layers(layers)
         with self._models.use(self._model(model)) as encoder:
-            found = encoder.prompts(
-                text, prompts, layers=_layers(layers), quantile=_number(quantile), **how
-            )
-        return found.to_dict()
+            return encoder.prompts(text, prompts, layers=wanted, **how).to_dict()
 
     def _check_list(self, texts: object, name: str, most: int) -> None:
         if not isinstance(texts, list):
@@ -158,10 +164,8 @@ class Calls:
         for place, text in enumerate(texts, 1):
             self._bounds.check_text(text, f"{name.removesuffix('s')} {place}")
 
-    def _model(self, name: object) -> str:
-        if not isinstance(name, str):
-            raise ActivationFlowError(f"model is {type(name).__name__}; give a name")
-        return self._models.check(name)
+    def _model(self, name: str) -> str:
+        return self._models.check(self._bounds.check_text(name, "the name of the model"))
 
 
 def _layers(spec: object) -> str | None:
@@ -177,10 +181,9 @@ def _layers(spec: object) -> str | None:
     return spec.strip() or None
 
 
-def _number(quantile: object) -> float:
-    if isinstance(quantile, bool) or not isinstance(quantile, int | float):
-        raise ActivationFlowError(f"quantile {quantile!r} is not a number between 0 and 1")
-    return quantile
+def _words(words: object) -> str | None:
+    """How pieces are aggregated, as ``--words`` says it."""
+    return "max" if _true(words, "words") else None
 
 
 def _true(value: object, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A result and a form -> the name and the bytes of a file: what ``save`` and ``afn report`` write."""
+"""A result and a form -> name and bytes of a file: what ``save`` and ``afn report`` write."""
 
 import tempfile
 from pathlib import Path

@@ -26,8 +26,14 @@ def shift(result: ShiftResult, quantile: float) -> ShiftResult:
     provenance, buckets = _asked(result.provenance, quantile)
     comparing = Comparing(**_of(Comparing, provenance))
     rows = Alignment(result.a_index, result.b_index, result.change)
-    sides = ((1, side, side.strength) for side in (result.a, result.b))
-    moved = two_texts.Moved(1, *sides, rows, result.shift[None], result.cosine_distance[None])
+    moved = two_texts.Moved(
+        number=1,
+        a=(1, result.a, result.a.strength),
+        b=(1, result.b, result.b.strength),
+        rows=rows,
+        shift=result.shift[None],
+        cosine_distance=result.cosine_distance[None],
+    )
     (found,) = two_texts.judge([moved], buckets, comparing, provenance, result.a.layers)
     return replace(
         result,
