@@ -31,6 +31,7 @@ log = logging.getLogger("activation_flow")
 
 CONNECTIONS = 1_000  # open at once; further ones are told that the server is busy
 WAIT = 120.0  # seconds that a call waits for Gradio, when it comes before Gradio is there
+_AGENTS = "/gradio_api/mcp"
 _SILENT = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "mcp", "httpx", "asyncio")
 
 T = TypeVar("T")
@@ -112,6 +113,8 @@ class Entrance:
             await _send(send, await self._view(scope), "text/html", [policy])
         elif await self._has_page():
             assert self._page is not None
+            if path == _AGENTS:  # what is mounted there would send its visitors to _AGENTS/
+                scope = {**scope, "path": f"{path}/"}
             await self._page(scope, receive, send)
         else:
             await _send(send, "the page is not ready yet; try again\n", "text/plain", status=503)
