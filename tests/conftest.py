@@ -9,6 +9,7 @@ from typing import Any
 
 import browser as browsers
 import pytest
+import torch
 from architectures import TABLE, make_model, make_tokenizer
 from hypothesis import HealthCheck, settings
 
@@ -36,6 +37,18 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("HF_HOME", str(base / "hub"))
         patch.setenv("HF_HUB_OFFLINE", "1")
         yield cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """These models are so small that eager torch spends its time waiting for its threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:  # the other workers have the other cores
+            patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
