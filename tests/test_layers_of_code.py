@@ -312,8 +312,6 @@ ORDER = (
     "app_guard",
     "app_first",
     "app_server",
-    "app_compare",
-    "app_corpus",
     "options",
     "screen",
     "screen_corpus",
