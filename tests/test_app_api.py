@@ -162,7 +162,7 @@ def test_the_guides_curl_asks_what_a_page_answers(url):
     assert [name for name, _ in asked] == ["strength", "shift", "prompts"]
     for name, body in asked:
         event = json.loads(get(f"{url}/gradio_api/call/v2/{name}", json.loads(body)))["event_id"]
-        answer = get(f"{url}/gradio_api/call/{name}/{event}")
+        answer = get(f"{url}/gradio_api/call/v2/{name}/{event}")
         assert answer.startswith("event: complete\ndata: [{"), answer[:200]
         (document,) = json.loads(answer.split("data: ", 1)[1])
         assert document["schema"] == f"{name}/1"

@@ -24,6 +24,7 @@ GUIDE = ROOT / "docs" / "guide.md"
 CORPORA = ROOT / "docs" / "corpora.md"
 REPRODUCE = ROOT / "docs" / "reproduce.md"
 AUDIT = ROOT / "docs" / "audit.md"
+APP = ROOT / "docs" / "app.md"  # its Python needs a page that is served: test_app_api.py runs it
 
 
 def generated(path: Path, text: str, current: str) -> None:
@@ -133,7 +134,7 @@ def test_the_guides_show_what_comes_out(
     assert doctest.DocTestRunner(verbose=False).run(test, out=printed.append).failed == 0, printed
 
 
-@pytest.mark.parametrize("path", [README, GUIDE, CORPORA, REPRODUCE, AUDIT])
+@pytest.mark.parametrize("path", [README, GUIDE, CORPORA, REPRODUCE, AUDIT, APP])
 def test_the_docs_show_commands_that_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     known = commands()
