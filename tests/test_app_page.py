@@ -85,8 +85,14 @@ class Seen:
 
     def open(self, url: str) -> None:
         self.page.goto(url)
-        # The first view stands alone at first; then Gradio's page comes in its place.
+        self.settled()
+
+    def settled(self) -> None:
+        """The view of the link is shown, and the other ones after it."""
         self.page.wait_for_selector("#afn-views", timeout=30_000)
+        playwright.expect(self.page.locator("html")).to_have_attribute(
+            "data-afn", "ready", timeout=30_000
+        )
 
     def shown(self, selector: str) -> Any:
         """Of the view that is seen."""
@@ -171,8 +177,8 @@ def test_two_texts_are_compared(seen: Seen, minilm: af.Encoder) -> None:
     found = minilm.shift("A day in the park", "A night in the old park")
     seen.page.locator("#afn-a textarea").fill("A day in the park")
     seen.page.locator("#afn-b textarea").fill("A night in the old park")
-    seen.waits_for(".afn-view", number(found.total))
-    drawn = seen.shown(".afn-view").all_inner_texts()
+    seen.waits_for(".afn-view .afn-part", number(found.total))
+    drawn = seen.shown(".afn-view .afn-part").all_inner_texts()
     for pair in found.pairs:
         assert pair.shift is None or number(pair.shift) in " ".join(drawn)
     assert found.concentration.high_share is not None
@@ -183,7 +189,7 @@ def test_a_text_is_steered(seen: Seen, minilm: af.Encoder) -> None:
     seen.choose("Steer")
     seen.page.locator("#afn-prompts textarea").fill("Praise\nTranslate to German")
     found = minilm.prompts("The weather is nice today.", ["Praise", "Translate to German"])
-    seen.waits_for(".afn-view", number(found.comparisons[0].total_shift[0]))
+    seen.waits_for(".afn-view .afn-part", number(found.comparisons[0].total_shift[0]))
     playwright.expect(seen.page.locator("#afn-pair input")).to_have_value(
         "Praise → Translate to German"
     )
@@ -192,11 +198,11 @@ def test_a_text_is_steered(seen: Seen, minilm: af.Encoder) -> None:
 
 def test_a_run_is_opened_and_searched(seen: Seen, run_folder: Path) -> None:
     seen.choose("Corpus")
-    seen.waits_for(".afn-view", "rows of the input")
+    seen.waits_for(".afn-view .afn-part", "rows of the input")
     seen.page.locator("#afn-find textarea, #afn-find input").fill("park")
     seen.page.locator("#afn-find textarea, #afn-find input").press("Enter")
     found = af.Run(run_folder).occurrences("park")
-    seen.waits_for(".afn-view", f"{found.n_texts}")
+    seen.waits_for(".afn-view .afn-part", f"{found.n_texts}")
     playwright.expect(seen.shown(".afn-strip")).to_have_count(found.n_texts)
 
 
@@ -241,13 +247,13 @@ def test_a_link_brings_a_view_back(seen: Seen, minilm: af.Encoder) -> None:
     seen.waits_for(".afn-tau", "")
     address = seen.page.url
     playwright.expect(seen.shown(".afn-again code").last).to_contain_text("layer=")
-    before = seen.shown(".afn-view").all_inner_texts()
+    before = seen.shown(".afn-view .afn-part").all_inner_texts()
     seen.page.reload()
-    seen.page.wait_for_selector("#afn-views")
+    seen.settled()
     seen.waits_for(".afn-tau", "")
     playwright.expect(seen.shown(".afn-again code").last).to_contain_text("layer=")
     assert seen.page.url == address
-    assert seen.shown(".afn-view").all_inner_texts() == before
+    assert seen.shown(".afn-view .afn-part").all_inner_texts() == before
 
 
 def test_text_is_never_more_than_text(seen: Seen, minilm: af.Encoder) -> None:
@@ -257,12 +263,12 @@ def test_text_is_never_more_than_text(seen: Seen, minilm: af.Encoder) -> None:
     seen.choose("Compare")
     seen.page.locator("#afn-a textarea").fill(HOSTILE)
     seen.page.locator("#afn-b textarea").fill(HOSTILE[::-1])
-    seen.waits_for(".afn-view", number(minilm.shift(HOSTILE, HOSTILE[::-1]).total))
+    seen.waits_for(".afn-view .afn-part", number(minilm.shift(HOSTILE, HOSTILE[::-1]).total))
     seen.choose("Steer")
     seen.page.locator("#afn-steered textarea").fill(HOSTILE)
     seen.page.locator("#afn-prompts textarea").fill(f"{HOSTILE}\nTwo")
     found = minilm.prompts(HOSTILE, [HOSTILE, "Two"])
-    seen.waits_for(".afn-view", number(found.comparisons[0].total_shift[0]))
+    seen.waits_for(".afn-view .afn-part", number(found.comparisons[0].total_shift[0]))
     seen.page.locator("#afn-prompts textarea").fill(f"{HOSTILE}\n{HOSTILE}")
     seen.waits_for(".afn-problem", "<img src=x")  # a prompt given twice is quoted
     assert seen.page.evaluate("window.hacked") is None
@@ -290,7 +296,7 @@ def test_an_open_page_goes_on_when_the_server_was_started_again(
     seen.page.locator("#afn-text textarea").fill(TEXT)
     seen.waits_for(".afn-tau", _tau(minilm.strength(TEXT)))
     seen.page.reload()
-    seen.page.wait_for_selector("#afn-views")
+    seen.settled()
     seen.waits_for(".afn-tau", _tau(minilm.strength(TEXT)))
     seen.context.close()
 

@@ -76,7 +76,8 @@ class Page:
             address = gr.Textbox(visible="hidden")
             how: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
             opened = blocks.load(self._open, address, every, js=_ADDRESS, **how)
-            opened.then(self._others, address, every, js=_ADDRESS, **how)
+            others = opened.then(self._others, address, every, js=_ADDRESS, **how)
+            others.then(None, js="() => { document.documentElement.dataset.afn = 'ready' }")
             self._offer()
         return blocks.queue(
             max_size=self.settings.bounds.waiting, default_concurrency_limit=_AT_ONCE
