@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from activation_flow.app_calls import Calls
 from activation_flow.app_models import Models
 from activation_flow.app_settings import Settings
 
@@ -11,21 +12,12 @@ def mounted(settings: Settings, models: Models) -> Any:
     import fastapi
     import gradio as gr
 
-    def strength(text: str, model: str = "") -> dict[str, Any]:
-        """Strength of every token of a text.
-
-        Args:
-            text: the text.
-            model: a model.
-        """
-        settings.bounds.check_text(text, "the text")
-        with models.use(model) as encoder:
-            return encoder.strength(text).to_dict()
+    strength = Calls(settings, models).strength
 
     with gr.Blocks(title="Activation Flow", analytics_enabled=False) as demo:
         box = gr.Textbox("Who is the prime minister of Canada?", label="text")
         out = gr.JSON()
-        box.submit(strength, box, out, api_name=False)
+        box.submit(lambda text: strength([text]), box, out)
         gr.api(strength, api_name="strength")
     demo.queue(max_size=settings.bounds.waiting)
     theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"])
