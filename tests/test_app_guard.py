@@ -180,7 +180,13 @@ def test_who_guesses_waits(monkeypatch):
     "path",
     [
         *("/", "/config", "/theme.css", "/assets/a-b.js", "/static/img/logo.svg", "/favicon.ico"),
-        *("/afn/ready", "/afn/vega.js", "/gradio_api/info", "/gradio_api/heartbeat/ab12"),
+        *(
+            "/afn/ready",
+            "/afn/vega.js",
+            "/afn/app.js",
+            "/gradio_api/info",
+            "/gradio_api/heartbeat/ab12",
+        ),
         *("/gradio_api/queue/data", "/gradio_api/call/strength/0123abc"),
         "/gradio_api/call/v2/strength/0123abc",
     ],

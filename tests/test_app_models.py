@@ -73,7 +73,10 @@ def test_a_model_that_cannot_be_had_is_the_librarys_own_error(empty_cache):
     models = Models(settings(model="bert-base-uncased"))
     with pytest.raises(ActivationFlowError, match="--model minilm"), models.use(""):
         pass
-    with pytest.raises(ActivationFlowError, match=r"there is no model|is not a folder"), models.use("/no\0ne"):
+    with (
+        pytest.raises(ActivationFlowError, match=r"there is no model|is not a folder"),
+        models.use("/no\0ne"),
+    ):
         pass
     with models.use("minilm") as encoder:  # and the page goes on
         assert encoder.n_layers == 6

@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 
 import activation_flow as af
-from activation_flow import app_first, app_page, app_server
+from activation_flow import app_first, app_server
 from activation_flow.app_settings import Settings
 
 pytest.importorskip("gradio")
@@ -126,8 +127,9 @@ def model(tiny, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "served"
+def place(tmp_path: Path) -> Path:
+    """Of what a server writes."""
+    return tmp_path / "served"
 
 
 @contextlib.contextmanager
@@ -169,12 +171,14 @@ def test_from_the_first_view_to_the_last_signal(model, place):
         assert (again.status, again.text) == (304, "")
 
         # Its calls come through, and an answer streams.
-        asked = page.ask("/gradio_api/call/strength", {"data": ["paris", ""]}, **BASIC)
+        asked = page.ask(
+            "/gradio_api/call/strength", {"data": [["paris"], "", "", 0.75, False]}, **BASIC
+        )
         event = json.loads(asked.text)["event_id"]
         assert "event: complete" in page.ask(f"/gradio_api/call/strength/{event}", **BASIC).text
 
         # An agent's call stays in this machine, whatever address it says it came to.
-        call = {"name": "strength", "arguments": {"text": "paris"}}
+        call = {"name": "strength", "arguments": {"texts": ["paris"]}}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
         accept = {"Accept": "application/json, text/event-stream"}
         said = {"X_Forwarded_Host": "evil.example", **accept}
@@ -267,9 +271,11 @@ def test_a_wrong_number_is_wrong_usage(afn, words):
 
 def test_the_extra_is_named_where_it_is_missing(afn, monkeypatch):
     find = app_server.importlib.util.find_spec
-    monkeypatch.setattr(
-        app_server.importlib.util, "find_spec", lambda name: name != "gradio" and find(name) or None
-    )
+
+    def without(name: str) -> object:
+        return None if name == "gradio" else find(name)
+
+    monkeypatch.setattr(app_server.importlib.util, "find_spec", without)
     code, _, err = afn("app")
     assert code == 1
     assert 'pip install "activation-flow[app]"' in err
@@ -279,7 +285,9 @@ def test_a_page_that_cannot_be_made_ends_the_server(monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("no page today")
 
-    monkeypatch.setattr(app_page, "mounted", broken)
+    page = SimpleNamespace(mounted=broken)  # not the real one: it imports Gradio
+    monkeypatch.setitem(sys.modules, "activation_flow.app_page", page)
+    monkeypatch.setattr(af, "app_page", page, raising=False)
     monkeypatch.setattr(app_first, "first_view", lambda *_: "")
     with pytest.raises(RuntimeError, match="no page today"):
         app_server.serve(Settings(model="minilm", port=0), debug=True)

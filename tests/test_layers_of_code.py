@@ -518,7 +518,9 @@ def test_importing_every_module_but_the_tap_imports_nothing_heavy():
 @pytest.mark.parametrize("words", [["--help"], ["app", "--help"], ["app", "--auth", "wrong"]])
 def test_what_needs_no_server_imports_none(words):
     silent = "contextlib.suppress(BaseException), contextlib.redirect_stdout(io.StringIO())"
-    run = f"from activation_flow.cli import app\nimport contextlib, io\nwith {silent}:\n app({words})"
+    run = (
+        f"from activation_flow.cli import app\nimport contextlib, io\nwith {silent}:\n app({words})"
+    )
     assert not loaded_by(run) & {*HEAVY, "gradio", "uvicorn", "fastapi", "starlette", "rich"}
 
 

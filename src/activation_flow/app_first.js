@@ -2,6 +2,19 @@
 (() => {
   const said = document.getElementById("afn-starting");
   let missed = 0;
+
+  // What stands behind "#" in a link never comes to the server by itself.
+  const link = location.hash.slice(1).replace(/^\?/, "");
+  const first = document.getElementById("afn-first");
+  const open = async () => {
+    first.hidden = true;
+    const answer = await fetch(`/?${link}`, { cache: "no-store" });
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const wanted = made.getElementById("afn-first");
+    if (wanted) first.replaceWith(wanted);
+  };
+  if (link) open().catch(() => {});
+
   const look = async () => {
     try {
       const answer = await fetch("/afn/ready", { cache: "no-store" });

@@ -66,9 +66,10 @@ def _page(about: str, source: str, parts: list[str]) -> str:
         f"<title>{escape(f'{TITLE}: {about}' if about else TITLE)}</title>\n"
         '<noscript><meta http-equiv="refresh" content="5"></noscript>\n'
         f"<style>\n{_file('page.css')}{_file('app_first.css')}</style>\n"
-        f'</head>\n<body class="afn-page">\n<header>\n<h1>{TITLE}</h1>\n{said}'
+        f'</head>\n<body class="afn-page">\n<header>\n<h1>{TITLE}</h1>\n'
         f'<p id="afn-starting" role="status">{_SOON}</p>\n</header>\n'
-        f"{fragment(parts)}\n<script>{_script()}</script>\n</body>\n</html>\n"
+        f'<main id="afn-first">\n{said}{fragment(parts)}\n</main>\n'
+        f"<script>{_script()}</script>\n</body>\n</html>\n"
     )
 
 

@@ -35,7 +35,7 @@ PAGE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (_READ, "/"),
         (_READ, "/(config|theme\\.css|favicon\\.ico|manifest\\.json|robots\\.txt)/?"),
         (_READ, "/(assets|static)/[^\\0]+"),
-        (_READ, "/afn/(ready|(app|vega)\\.js)"),
+        (_READ, "/afn/(ready|[a-z]+\\.js)"),
         (_READ, "/gradio_api/(info|openapi\\.json|app_id|user|theme\\.css)/?"),
         (_READ, f"/gradio_api/heartbeat/{_SESSION}"),
         (("GET",), "/gradio_api/queue/data"),
