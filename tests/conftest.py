@@ -80,9 +80,9 @@ def tiny() -> Callable[..., tuple[Any, Any]]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
-    """The encoder of a tiny BERT."""
+    """The encoder of a tiny BERT: leave it as it is."""
     return af.Encoder.from_pretrained(tiny("bert"))
 
 

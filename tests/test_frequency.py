@@ -95,12 +95,14 @@ def test_a_slow_tokenizer_has_a_vocabulary_too(tmp_path: Path) -> None:
     assert [vocabulary[token] for token in encoding.tokens] == encoding.ids
 
 
-def test_a_tokenizer_without_a_list_of_its_tokens_says_so(tiny_encoder: af.Encoder) -> None:
+def test_a_tokenizer_without_a_list_of_its_tokens_says_so(
+    tiny_encoder: af.Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Nameless:
         def get_vocab(self) -> dict[str, int]:
             raise NotImplementedError
 
-    tiny_encoder._tokenizer = SlowTokenizer(Nameless())
+    monkeypatch.setattr(tiny_encoder, "_tokenizer", SlowTokenizer(Nameless()))
     with pytest.raises(ActivationFlowError, match="has no list of its tokens"):
         tiny_encoder.vocabulary()
 
