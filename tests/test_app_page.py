@@ -24,7 +24,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 TEXT = "The connoisseur was nonchalant as the story unfolds."
 HOSTILE = (
-    "<img src=x onerror=\"window.hacked=1\"> ${window.hacked=1} {{value}} <script>window.hacked=1"
+    '<img src=x onerror="window.hacked=1"> ${window.hacked=1} {{value}} <script>window.hacked=1'
     "</script> \u202eabc\u202c 'quoted' \\ &amp; 👩\u200d👧"
 )
 OFF = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"

@@ -14,7 +14,7 @@ from activation_flow.app_inputs import QUANTILE, Compare, Corpus, Explore, Steer
 from activation_flow.app_kept import Kept
 from activation_flow.app_models import Models
 from activation_flow.app_settings import Settings
-from activation_flow.data import ActivationFlowError, resolve_layers
+from activation_flow.data import ActivationFlowError, main_layer, resolve_layers
 from activation_flow.prompting import Prompting
 from activation_flow.result_occurrences import Occurrences
 from activation_flow.result_prompts import PromptsResult
@@ -140,6 +140,19 @@ class Answers:
         again = (*key, inputs.quantile)
         return self._kept.get(again, lambda: compared_again.prompts(found, inputs.quantile))
 
+    def longest(self, name: str) -> int:
+        """The longest input of a model that was asked.
+
+        Raises:
+            ActivationFlowError: it may not be opened, or cannot be.
+        """
+
+        def ask() -> int:
+            with self._models.use(name) as encoder:
+                return encoder.max_length
+
+        return self._kept.get(("longest", self._models.check(name)), ask)
+
     def _steered(self, inputs: Steer) -> tuple[str, Prompting]:
         """The text, and which variants of it there are; a and b are two of them."""
         bounds = self._settings.bounds
@@ -174,7 +187,8 @@ class Answers:
         run = Run(path)
         if not run.finished:
             state = (*state, run.done)
-        layer = run.layers[0] if inputs.layer is None else inputs.layer
+        usual = main_layer(run.layers, run.provenance)
+        layer = usual if inputs.layer is None else inputs.layer
         (layer,) = run.layers_from([layer])
         if sought and run.compares:
             raise ActivationFlowError(

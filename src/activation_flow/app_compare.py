@@ -26,13 +26,16 @@ _JOINED = (
 )
 
 
-def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
+def shown(
+    found: ShiftResult, inputs: Compare, layers: Sequence[int], *, longest: int | None = None
+) -> Shown:
     """The view of one comparison.
 
     Args:
         found: of the two texts.
         inputs: that it was asked for with.
         layers: those of its model.
+        longest: the longest input of its model.
     """
     results = found._as_list()
     picture = picture_of_shifts(results, listed=1, drawn=1, rows=_ROWS, hint=_HINT)
@@ -40,8 +43,8 @@ def shown(found: ShiftResult, inputs: Compare, layers: Sequence[int]) -> Shown:
         html=block(_parts(picture, found)),
         charts=tuple(drawn(figure) for figure in charts.figures(found)),
         below=block(_numbers(picture, found)),
-        command=retrace.command(results),
-        python=retrace_python.python(found),
+        command=retrace.command(results, longest=longest),
+        python=retrace_python.python(found, longest=longest),
         layers=tuple(layers),
         layer=found.layer,
     )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _RUNS = 8  # whose charts are kept
 _TOP = 20  # as in Run.occurrences
+_MAKES = "afn corpus texts.txt --out runs/texts -m minilm --keep-text"
 _Section = tuple[str, str, list[str]]
 
 
@@ -64,6 +65,12 @@ def shown(found: "Opened", inputs: Corpus) -> Shown:
         layers=tuple(found.layers),
         layer=layer,
     )
+
+
+def nothing() -> Shown:
+    """What stands where no run is chosen yet: how there comes to be one."""
+    said = "Choose the folder of a run. A run is made of a file of texts, of any size, like this:"
+    return Shown(html=block([note(said)]), command=_MAKES)
 
 
 def _python(found: Occurrences) -> str:

@@ -30,12 +30,13 @@ HINT = "a .csv or .json file holds all"
 _MAPS = 16  # are kept; the largest are a few MB
 
 
-def shown(found: "Explored", inputs: Explore) -> Shown:
+def shown(found: "Explored", inputs: Explore, *, longest: int | None = None) -> Shown:
     """The text at the layer that is looked at, and where that stands among all layers.
 
     Args:
         found: the text at every layer, and at the one that is looked at.
         inputs: what was typed and chosen.
+        longest: the longest input of its model.
     """
     everywhere, at = found.everywhere[0], found.at
     results = at._as_list()
@@ -44,8 +45,8 @@ def shown(found: "Explored", inputs: Explore) -> Shown:
         html=block(_above(picture)),
         charts=(_bars(at), _map(_Kept(_key(everywhere), everywhere))),
         below=block(_below(picture)),
-        command=retrace.command(results),
-        python=retrace_python.python(results),
+        command=retrace.command(results, longest=longest),
+        python=retrace_python.python(results, longest=longest),
         layers=everywhere.layers,
         layer=at.layers[0],
     )

@@ -81,7 +81,8 @@ class Corpus:
 
     Attributes:
         run: path of the folder.
-        layer: that the tables are of; None is the run's first.
+        layer: that the tables are of; None is the one nearest to two thirds of the
+            depth.
         find: a type of token, or a word, whose sentences are shown; "" for none.
     """
 

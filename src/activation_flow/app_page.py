@@ -40,7 +40,15 @@ _HEAD = (
     "layer. Strength is the length of a token's hidden state; it is not its importance: "
     "<code>afn audit</code> tells what it is worth on your model.</p></header>"
 )
+TYPED = ("text", "a", "b", "prompts", "find")  # fields of text
 _ADDRESS = "() => [window.location.hash.slice(1)]"
+_READY = "() => { document.documentElement.dataset.afn = 'ready' }"
+# Values are checked by whoever answers, in words; Gradio would check them by what it last drew.
+_QUIET: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "preprocess": False,
+}
 _AT_ONCE = 8  # requests that are worked on together; a model runs one at a time
 _count = itertools.count(1)
 
@@ -48,39 +56,39 @@ _count = itertools.count(1)
 class Page:
     """The Blocks, and what happens in them."""
 
-    def __init__(self, settings: Settings, models: Models):
-        self.settings, self.models = settings, models
-        self.answers = Answers(settings, models)
+    def __init__(self, settings: Settings, models: Models, answers: Answers):
+        self.settings, self.models, self.answers = settings, models, answers
         self.blocks = self._blocks()
 
     def _blocks(self) -> gr.Blocks:
         with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
             with gr.Row(elem_id="afn-top"):
                 gr.HTML(_HEAD, apply_default_css=False, elem_id="afn-head", scale=3)
-                self.model = gr.Dropdown(
-                    self.models.choices(),
-                    value=self.models.default,
-                    allow_custom_value=self.settings.local,
-                    label="Model",
-                    info="A name on the Hugging Face hub, a folder, or minilm."
-                    if self.settings.local
-                    else None,
-                    elem_id="afn-model",
-                )
+                self.model = self._model()
             gr.HTML(offline.turned(), apply_default_css=False, padding=False)
             self.group, self.tabs = app_tabs.tabs(self.settings, self.model)
             for tab in self.tabs:
                 self._listen(tab)
-            every = [self.group, *self._all()]
             # What stands behind "#" is not sent with an address, so no log of a server has texts.
             address = gr.Textbox(visible="hidden")
-            how: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-            opened = blocks.load(self._open, address, every, js=_ADDRESS, **how)
-            others = opened.then(self._others, address, every, js=_ADDRESS, **how)
-            others.then(None, js="() => { document.documentElement.dataset.afn = 'ready' }")
+            every = [self.group, *self._all()]
+            opened = blocks.load(self._open, address, every, js=_ADDRESS, **_QUIET)
+            # subtle: a text that is set counts as typed, and is shown with the layer that is set.
+            filled = opened.then(self._fill, address, every, js=_ADDRESS, **_QUIET)
+            filled.then(None, js=_READY)
             self._offer()
-        return blocks.queue(
-            max_size=self.settings.bounds.waiting, default_concurrency_limit=_AT_ONCE
+        waiting = self.settings.bounds.waiting
+        return blocks.queue(max_size=waiting, default_concurrency_limit=_AT_ONCE)
+
+    def _model(self) -> gr.Dropdown:
+        local = self.settings.local
+        return gr.Dropdown(
+            self.models.choices(),
+            value=self.models.default,
+            allow_custom_value=local,
+            label="Model",
+            info="A name on the Hugging Face hub, a folder, or minilm." if local else None,
+            elem_id="afn-model",
         )
 
     def _all(self) -> list[Any]:
@@ -92,14 +100,13 @@ class Page:
 
     def _listen(self, tab: Tab) -> None:
         fields, outputs = [*tab.fields.values()], [*tab.fields.values(), *_shown_in(tab)]
-        how: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        last: dict[str, Any] = {**how, "trigger_mode": "always_last"}
+        last: dict[str, Any] = {**_QUIET, "trigger_mode": "always_last"}
         gr.on(tab.triggers, partial(self._show, tab), fields, outputs, **last)
         if "model" in tab.fields:
             self.model.input(partial(self._show, tab, fresh=True), fields, outputs, **last)
         tab.tab.select(None, js=f"() => window.afn.chosen('{tab.name}')")
         for form, button in tab.outputs.saves.items():
-            button.click(partial(self._save, tab, form), fields, tab.outputs.saver, **how)
+            button.click(partial(self._save, tab, form), fields, tab.outputs.saver, **_QUIET)
 
     def _show(self, tab: Tab, *values: Any, fresh: bool = False) -> dict[Any, Any]:
         """What a view shows of its fields; a problem leaves what it showed before as it is.
@@ -110,82 +117,66 @@ class Page:
             fresh: of another model, so that the layer is chosen anew.
         """
         try:
-            return self._updates(tab, _inputs(tab, values, fresh), fresh)[0]
-        except NoSuchLayer:
-            if not fresh:  # the slider is still that of a deeper model
-                return self._show(tab, *values, fresh=True)
-            raise
+            return self._updates(tab, self._inputs(tab, values, fresh), fresh)
+        except NoSuchLayer as problem:
+            # The slider is still that of a deeper model.
+            return _told(tab, problem) if fresh else self._show(tab, *values, fresh=True)
         except Exception as problem:
-            return {**dict.fromkeys(_shown_in(tab), gr.skip()), **_told(tab, problem)}
+            return _told(tab, problem)
 
-    def _updates(self, tab: Tab, given: Inputs, fresh: bool) -> tuple[dict[Any, Any], Shown]:
+    def _updates(self, tab: Tab, given: Inputs, fresh: bool) -> dict[Any, Any]:
         _, shown = view(self.answers, given)
-        found = {**self._of_outputs(tab, given, shown), **self._of_fields(tab, given, shown, fresh)}
-        return found, shown
+        return {**_of_outputs(tab, given, shown), **_of_fields(tab, given, shown, fresh)}
 
-    def _of_outputs(self, tab: Tab, given: Inputs, shown: Shown) -> dict[Any, Any]:
-        charts = [vars(chart) for chart in shown.charts]
-        again = {
-            "view": tab.name,
-            "command": shown.command,
-            "python": shown.python,
-            "link": app_link.link(given).removeprefix("?"),
-        }
-        parts = tab.outputs
-        return {
-            parts.problem: "",
-            parts.html: shown.html,
-            parts.charts: charts,
-            parts.below: shown.below,
-            parts.again: again,
-        }
-
-    def _of_fields(self, tab: Tab, given: Inputs, shown: Shown, fresh: bool) -> dict[Any, Any]:
-        """What can be chosen depends on what is shown: layers, pairs of prompts."""
-        found: dict[Any, Any] = {}
-        if isinstance(given, Corpus):
-            named = [(str(layer), layer) for layer in shown.layers]
-            found[tab.fields["layer"]] = gr.Dropdown(choices=named, value=shown.layer)
-        # Else it would jump back under the hand that moves it.
-        elif fresh or given.layer != shown.layer:
-            found[tab.fields["layer"]] = gr.Slider(maximum=max(shown.layers), value=shown.layer)
-        if isinstance(given, Steer):
-            found[tab.fields["pair"]] = gr.Dropdown(
-                choices=_pairs(given), value=f"{given.a}-{given.b}"
-            )
-        return found
+    def _inputs(self, tab: Tab, values: tuple[Any, ...], fresh: bool) -> Inputs:
+        """The values of the fields as inputs; bad ones are refused by whoever answers."""
+        given = dict(zip(tab.fields, values, strict=True))
+        if fresh:
+            given["layer"] = None
+        if given["layer"] is not None:
+            given["layer"] = int(given["layer"])
+        if given.get("model") == self.models.default:
+            given["model"] = ""  # links are shorter so
+        for name in ("model", "run", "find"):
+            if name in given:
+                given[name] = given[name] or ""
+        if tab.name == "steer":
+            given["prompts"] = tuple(line for line in given["prompts"].split("\n") if line.strip())
+            n = len(given["prompts"]) + given["baseline"]
+            a, b = map(int, (given.pop("pair") or "0-1").split("-"))
+            given["a"], given["b"] = (a, b) if max(a, b) < n else (0, 1)
+        return VIEWS[tab.name](**given)
 
     def _open(self, address: str) -> dict[Any, Any]:
-        """The page when it is opened: the view of its link, or the first view."""
-        found: dict[Any, Any] = dict.fromkeys(self._all(), gr.skip())
+        """The page when it is opened: the view of its link, or the first one."""
         try:
             given = app_link.from_link(address)
         except ActivationFlowError as problem:
-            tab, given = self.tabs[0], Explore()
-            return {**found, **self._updates(tab, given, True)[0], **_told(tab, problem)}
+            return {**self._first(Explore()), **_told(self.tabs[0], problem)}
+        return self._first(given)
+
+    def _first(self, given: Inputs) -> dict[Any, Any]:
         tab = self._tab(given)
-        found |= {self.group: gr.Tabs(selected=tab.name), **_values(tab, given)}
-        return {**found, **self._shown(tab, given)}
-
-    def _others(self, address: str) -> dict[Any, Any]:
-        """The other views, as they are before anything is typed there."""
-        found: dict[Any, Any] = dict.fromkeys(self._all(), gr.skip())
+        found: dict[Any, Any] = {self.group: gr.Tabs(selected=tab.name), **_chosen(tab, given)}
         try:
-            first = app_link.from_link(address)
-        except ActivationFlowError:
-            first = Explore()
-        for tab in self.tabs:
-            if tab is not self._tab(first):
-                kind = VIEWS[tab.name]
-                named = {"model": getattr(first, "model", "")} if kind is not Corpus else {}
-                found |= self._shown(tab, kind(**named))
-        return found
-
-    def _shown(self, tab: Tab, given: Inputs) -> dict[Any, Any]:
-        try:
-            return self._updates(tab, given, True)[0]
+            return {**found, **self._updates(tab, given, True)}
         except Exception as problem:
-            return _told(tab, problem)
+            return {**found, **_told(tab, problem)}
+
+    def _fill(self, address: str) -> dict[Any, Any]:
+        """What is typed in the view of a link; the other views as they are at first."""
+        try:
+            given = app_link.from_link(address)
+        except ActivationFlowError:
+            given = Explore()
+        mine = self._tab(given)
+        found = _typed(mine, given)
+        for tab in self.tabs:
+            if tab is not mine:
+                named = {"model": getattr(given, "model", "")} if "model" in tab.fields else {}
+                found |= self._first(VIEWS[tab.name](**named))
+        found.pop(self.group)
+        return found
 
     def _tab(self, given: Inputs) -> Tab:
         return next(tab for tab in self.tabs if isinstance(given, VIEWS[tab.name]))
@@ -193,10 +184,13 @@ class Page:
     def _save(self, tab: Tab, form: str, *values: Any) -> dict[str, Any]:
         """A file for the browser to save; nothing of it stays here."""
         try:
-            found, _ = view(self.answers, _inputs(tab, values, False))
+            found, _ = view(self.answers, self._inputs(tab, values, False))
+            if found is None:
+                raise ActivationFlowError("there is nothing to save yet: choose a run")
             name, data = app_files.file(found, form)
         except ActivationFlowError as problem:
-            raise _error(problem) from problem
+            # Gradio takes a message for HTML.
+            raise gr.Error(escape(str(problem)), print_exception=False) from problem
         held = base64.b64encode(data).decode()
         # The number tells two savings of the same file apart.
         return {"name": name, "type": TYPES[form], "data": held, "number": next(_count)}
@@ -222,43 +216,62 @@ def _told(tab: Tab, problem: Exception) -> dict[Any, Any]:
     return {tab.outputs.problem: f'<p class="afn-problem" role="alert">{escape(said)}</p>'}
 
 
-def _inputs(tab: Tab, values: tuple[Any, ...], fresh: bool) -> Inputs:
-    given = dict(zip(tab.fields, values, strict=True))
-    if fresh:
-        given["layer"] = None
-    if given["layer"] is not None:
-        given["layer"] = int(given["layer"])
-    for name in ("model", "run", "find"):
-        if name in given:
-            given[name] = given[name] or ""
-    if tab.name == "steer":
-        given["prompts"] = tuple(line for line in given["prompts"].split("\n") if line.strip())
-        n = len(given["prompts"]) + given["baseline"]
-        a, b = map(int, (given.pop("pair") or "0-1").split("-"))
-        given["a"], given["b"] = (a, b) if max(a, b) < n else (0, 1)
-    return VIEWS[tab.name](**given)
+def _of_outputs(tab: Tab, given: Inputs, shown: Shown) -> dict[Any, Any]:
+    again = {"view": tab.name, "command": shown.command, "python": shown.python}
+    parts = tab.outputs
+    return {
+        parts.problem: "",
+        parts.html: shown.html,
+        parts.charts: [vars(chart) for chart in shown.charts],
+        parts.below: shown.below,
+        parts.again: {**again, "link": _link(given)},
+    }
 
 
-def _values(tab: Tab, given: Inputs) -> dict[Any, Any]:
-    """The fields as a link has them; the layer follows from the view."""
+def _link(given: Inputs) -> str:
+    try:
+        return app_link.link(given)
+    except ActivationFlowError:  # half of a surrogate pair: there is a view of it, but no link
+        return ""
+
+
+def _of_fields(tab: Tab, given: Inputs, shown: Shown, fresh: bool) -> dict[Any, Any]:
+    """What can be chosen depends on what is shown: layers, pairs of prompts."""
+    found: dict[Any, Any] = {}
+    if isinstance(given, Corpus):
+        named = [(str(layer), layer) for layer in shown.layers]
+        found[tab.fields["layer"]] = gr.Dropdown(choices=named, value=shown.layer)
+    # Else it would jump back under the hand that moves it.
+    elif fresh or given.layer != shown.layer:
+        found[tab.fields["layer"]] = gr.Slider(maximum=max(shown.layers), value=shown.layer)
+    if isinstance(given, Steer):
+        pairs, chosen = _pairs(given), f"{given.a}-{given.b}"
+        found[tab.fields["pair"]] = gr.Dropdown(choices=pairs, value=chosen)
+    return found
+
+
+def _typed(tab: Tab, given: Inputs) -> dict[Any, Any]:
+    """The texts of a view as a link has them."""
     held: dict[str, Any] = dict(vars(given))
     if isinstance(given, Steer):
         held["prompts"] = "\n".join(given.prompts)
-    if not held.get("model", "-"):
-        del held["model"]
-    names = [name for name in tab.fields if name in held and name != "layer"]
+    return {tab.fields[name]: held[name] for name in TYPED if name in tab.fields}
+
+
+def _chosen(tab: Tab, given: Inputs) -> dict[Any, Any]:
+    """What else a link has; the layer follows from the view."""
+    held = {name: value for name, value in vars(given).items() if value not in ("", None)}
+    names = [name for name in tab.fields if name in held and name not in (*TYPED, "layer")]
     return {tab.fields[name]: held[name] for name in names}
 
 
 def _pairs(given: Steer) -> list[tuple[str, str]]:
-    """Every pair of prompts, by name, and by places."""
+    """Every pair of prompts, by name, and by places; the other way round, if that is chosen."""
     names = [*([quoted(None)] if given.baseline else []), *given.prompts]
-    return [(f"{names[a]} → {names[b]}", f"{a}-{b}") for a, b in pairs_of(len(names))]
-
-
-def _error(problem: ActivationFlowError) -> gr.Error:
-    # Gradio takes a message for HTML.
-    return gr.Error(escape(str(problem)), print_exception=False)
+    pairs = [*pairs_of(len(names))]
+    if given.a > given.b:
+        pairs[pairs.index((given.b, given.a))] = (given.a, given.b)
+    return [(f"{names[a]} → {names[b]}", f"{a}-{b}") for a, b in pairs]
 
 
 def _told_as_error(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -272,7 +285,7 @@ def _told_as_error(call: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
-def mounted(settings: Settings, models: Models) -> Any:
+def mounted(settings: Settings, models: Models, answers: Answers) -> Any:
     """The page as an ASGI application, with the API and, if asked for, the MCP endpoint."""
     import fastapi
 
@@ -282,7 +295,7 @@ def mounted(settings: Settings, models: Models) -> Any:
     style = "".join(_file(name) for name in ("page.css", "report.css", "app.css"))
     return gr.mount_gradio_app(
         app,
-        Page(settings, models).blocks,
+        Page(settings, models, answers).blocks,
         path="",
         footer_links=["api"],
         mcp_server=settings.mcp,

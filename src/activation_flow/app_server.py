@@ -136,7 +136,7 @@ class Entrance:
     def _mounted(self) -> Any:
         from activation_flow import app_page
 
-        app = app_page.mounted(self._settings, self._models)
+        app = app_page.mounted(self._settings, self._models, self._answers)
         _calls_of_agents_stay_here(app, self._settings, self._port)
         return app
 
@@ -152,7 +152,16 @@ def _calls_of_agents_stay_here(app: Any, settings: Settings, port: int) -> None:
     for route in app.routes:
         blocks = getattr(getattr(route, "app", None), "blocks", None)
         if found := getattr(blocks, "mcp_server_obj", None):
+            found.postprocess_output_data = _as_json
             found._local_url = f"http://{user}{_bracketed(host)}:{port}/"
+
+
+def _as_json(data: list[Any], _: str) -> list[Any]:
+    """What an agent gets: JSON, where Gradio would write down Python's values."""
+    from mcp import types
+
+    written = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in data)
+    return [types.TextContent(type="text", text=text) for text in written]
 
 
 async def in_thread(function: Callable[..., T], *given: Any) -> T:

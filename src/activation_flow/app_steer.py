@@ -19,12 +19,13 @@ HINT = "a .csv or .json file holds all"
 _NUMBERS = "Numbers of all pairs, layers and tokens"
 
 
-def shown(found: PromptsResult, inputs: Steer) -> Shown:
+def shown(found: PromptsResult, inputs: Steer, *, longest: int | None = None) -> Shown:
     """Two prompts token by token, and all pairs at one layer and over the layers.
 
     Args:
         found: the text under its prompts, at every layer.
         inputs: what was typed and chosen.
+        longest: the longest input of its model.
 
     Raises:
         ActivationFlowError: the two chosen are the same, or one of them or the layer is not there.
@@ -36,8 +37,8 @@ def shown(found: PromptsResult, inputs: Steer) -> Shown:
         html=block(_above(picture)),
         charts=tuple(_charts(found, a, b, layer)),
         below=block(_below(picture)),
-        command=retrace.command(found._as_list()),
-        python=retrace_python.python(found),
+        command=retrace.command(found._as_list(), longest=longest),
+        python=retrace_python.python(found, longest=longest),
         layers=found.layers,
         layer=layer,
     )

@@ -17,15 +17,21 @@ def view(answers: Answers, given: Inputs) -> tuple[Any, Shown]:
     match given:
         case Explore():
             explored = answers.explore(given)
-            return explored, app_explore.shown(explored, given)
+            return explored, app_explore.shown(
+                explored, given, longest=answers.longest(given.model)
+            )
         case Compare():
             compared = answers.compare(given)
             layers = range(compared.provenance.n_layers + 1)
-            return compared, app_compare.shown(compared, given, layers)
+            return compared, app_compare.shown(
+                compared, given, layers, longest=answers.longest(given.model)
+            )
         case Steer():
             steered = answers.steer(given)
-            return steered, app_steer.shown(steered, given)
+            return steered, app_steer.shown(steered, given, longest=answers.longest(given.model))
         case Corpus():
+            if not given.run:
+                return None, app_corpus.nothing()
             opened = answers.corpus(given)
             return opened, app_corpus.shown(opened, given)
     raise TypeError(f"there is no view of {type(given).__name__}")

@@ -40,7 +40,7 @@ _COMPARE = ("shift", "prompts", "corpus")
 TEXTS, LETTERS = 20, 4000
 
 
-def command(results: Results[Any], report: bool = False) -> str:
+def command(results: Results[Any], report: bool = False, *, longest: int | None = None) -> str:
     """The command that makes such a result, ready for a shell; below it, what else is needed.
 
     Only options that differ from what they are by default stand in it, and the longest input,
@@ -50,12 +50,14 @@ def command(results: Results[Any], report: bool = False) -> str:
     Args:
         results: what was made.
         report: the command that makes a page of texts.
+        longest: the longest input of the model (``encoder.max_length``), where it is known; then
+            it is left out.
     """
     verb = "report" if report else _COMMANDS[type(results)]
     head, given = results.provenance, _given(results)
     notes = [*model_note(head), *given.notes, *failures_note(results)]
     words = ["afn", verb, *given.options, *of_model(head), *_layers(results, verb)]
-    words += [*of_settings(head, verb), *(["--save", "report.html"] if report else [])]
+    words += [*of_settings(head, verb, longest), *(["--save", "report.html"] if report else [])]
     # subtle: behind "--" nothing is an option, whatever it begins with.
     minus = ["--"] if any(text.startswith("-") for text in given.texts) else []
     line = " ".join(map(shlex.quote, [*words, *minus, *given.texts]))
@@ -193,7 +195,7 @@ def changed(head: Provenance, verb: str) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def of_settings(head: Provenance, verb: str) -> Iterator[str]:
+def of_settings(head: Provenance, verb: str, longest: int | None = None) -> Iterator[str]:
     """The options that differ from what they are by default."""
     settings = head.settings
     for name, value in changed(head, verb):
@@ -201,5 +203,5 @@ def of_settings(head: Provenance, verb: str) -> Iterator[str]:
         yield from (option,) if value is True else (option, str(value))
     if words := settings.get("words"):
         yield from ("--words",) if words == "max" else ("--words-by", str(words))
-    if settings.get("max_length") is not None:
+    if settings.get("max_length") not in (None, longest):
         yield from ("--max-length", str(settings["max_length"]))
