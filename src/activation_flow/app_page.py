@@ -8,6 +8,7 @@ import base64
 import itertools
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, wraps
 from importlib.resources import files
 from typing import Any
@@ -157,6 +158,8 @@ class Page:
 
     def _first(self, given: Inputs) -> dict[Any, Any]:
         tab = self._tab(given)
+        if isinstance(given, Corpus) and not given.run and self.settings.runs:
+            given = replace(given, run=self.settings.runs[0])
         found: dict[Any, Any] = {self.group: gr.Tabs(selected=tab.name), **_chosen(tab, given)}
         try:
             return {**found, **self._updates(tab, given, True)}
