@@ -99,7 +99,7 @@ class Seen:
         self.page.reload()
         self.settled()
         broken = ("AbortError", "Connection errored out")
-        self.problems = [one for one in self.problems if not one.startswith(broken)]
+        self.problems = [one for one in self.problems if not any(part in one for part in broken)]
 
     def shown(self, selector: str) -> Any:
         """Of the view that is seen."""
