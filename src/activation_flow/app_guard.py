@@ -35,7 +35,7 @@ PAGE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (_READ, "/"),
         (_READ, "/(config|theme\\.css|favicon\\.ico|manifest\\.json|robots\\.txt)/?"),
         (_READ, "/(assets|static)/[^\\0]+"),
-        (_READ, "/afn/(ready|[a-z]+\\.js)"),
+        (_READ, "/afn/(ready|[a-z]+\\.(js|css))"),
         (_READ, "/gradio_api/(info|openapi\\.json|app_id|user|theme\\.css)/?"),
         (_READ, f"/gradio_api/heartbeat/{_SESSION}"),
         (("GET",), "/gradio_api/queue/data"),
@@ -48,7 +48,7 @@ PAGE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
 MCP = re.compile("/gradio_api/mcp(/|/http/?|/schema/?|/sse/?|/messages/?)?")
 FILE = "/gradio_api/file="
 # May be kept by a browser: they hold no text of anyone.
-KEPT = re.compile("/(assets|static)/.*|/afn/(app|vega)\\.js|/theme\\.css|/favicon\\.ico")
+KEPT = re.compile("/(assets|static)/.*|/afn/[a-z]+\\.(js|css)|/theme\\.css|/favicon\\.ico")
 
 # Gradio's page has scripts and styles in it; Vega compiles expressions. Nothing is loaded from, or
 # sent to, any other host.

@@ -295,7 +295,10 @@ def mounted(settings: Settings, models: Models, answers: Answers) -> Any:
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     script = fastapi.Response(_file("app.js"), media_type="text/javascript")
     app.get("/afn/app.js")(lambda: script)
-    style = "".join(_file(name) for name in ("page.css", "report.css", "app.css"))
+    # As a file: of a style that is given to it, Gradio drops the rules that it does not know.
+    looks = "".join(_file(name) for name in ("page.css", "report.css", "app.css"))
+    style = fastapi.Response(looks, media_type="text/css")
+    app.get("/afn/app.css")(lambda: style)
     return gr.mount_gradio_app(
         app,
         Page(settings, models, answers).blocks,
@@ -308,7 +311,7 @@ def mounted(settings: Settings, models: Models, answers: Answers) -> Any:
         show_error=False,
         max_file_size="1kb",
         theme=_theme(),
-        css=style,
+        head='<link rel="stylesheet" href="afn/app.css">',
     )
 
 
