@@ -46,6 +46,7 @@ pictures: $(STAMP) ## what README shows, and the notebook, made anew
 	@$(AFN) layers "The connoisseur was nonchalant as the story unfolds." --save docs/pictures/layers.png > /dev/null
 	@$(AFN) prompts "The weather is nice today." -p Summarize -p "Translate to French" -p "Classify sentiment" \
 	  --save docs/pictures/prompts.png > /dev/null
+	@$(BIN)/python tests/picture_of_app.py docs/pictures/app.png
 	@$(BIN)/jupyter execute --inplace docs/tour.ipynb
 
 wheel: $(STAMP) ## the package as a wheel in dist/ (DIST=folder)

@@ -40,22 +40,22 @@ def test_a_link_gives_back_what_it_was_made_of(inputs):
 @pytest.mark.parametrize("kind", VIEWS.values())
 def test_what_is_usual_is_left_out(kind):
     (view,) = (name for name, one in VIEWS.items() if one is kind)
-    assert link(kind()) == f"?view={view}"
-    assert from_link(f"?view={view}") == kind()
+    assert link(kind()) == f"#view={view}"
+    assert from_link(f"#view={view}") == kind()
 
 
 @pytest.mark.parametrize(
     ("inputs", "query"),
     [
-        (Explore(text="Is 2 > 1?", layer=0), "?view=explore&text=Is+2+%3E+1%3F&layer=0"),
-        (Explore(text="A day.", words=True), "?view=explore&text=A+day.&words=1"),
-        (Explore(text="A day."), "?view=explore&text=A+day%2E"),
-        (Compare(b="é&=", quantile=0.9), "?view=compare&b=%C3%A9%26%3D&quantile=0.9"),
-        (Steer(prompts=("a", ""), b=2), "?view=steer&p=a&p=&b=2"),
-        (Steer(prompts=()), "?view=steer&prompts=none"),
+        (Explore(text="Is 2 > 1?", layer=0), "#view=explore&text=Is+2+%3E+1%3F&layer=0"),
+        (Explore(text="A day.", words=True), "#view=explore&text=A+day.&words=1"),
+        (Explore(text="A day."), "#view=explore&text=A+day%2E"),
+        (Compare(b="é&=", quantile=0.9), "#view=compare&b=%C3%A9%26%3D&quantile=0.9"),
+        (Steer(prompts=("a", ""), b=2), "#view=steer&p=a&p=&b=2"),
+        (Steer(prompts=()), "#view=steer&prompts=none"),
         (
             Corpus(run="/a b", find="##fold"),
-            "?view=corpus&run=%2Fa+b&find=%23%23fold",
+            "#view=corpus&run=%2Fa+b&find=%23%23fold",
         ),
     ],
 )
@@ -70,33 +70,33 @@ def test_a_text_of_any_length():
 
 
 def test_an_empty_link_is_the_first_view():
-    assert from_link("") == from_link("?") == from_link({}) == Explore()
+    assert from_link("") == from_link("#") == from_link("?") == from_link({}) == Explore()
     assert from_link({"text": "a", "__theme": "dark"}) == Explore(text="a")
 
 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("?view=other", "view='other' is not one of explore, compare, steer, corpus"),
-        ("?view=compare&text=a", "no parameter 'text' in the view compare; it takes a, b, model"),
-        ("?view=steer&q=a", "it takes text, p, baseline, model"),
-        ("?view=explore&p=a", "no parameter 'p' in the view explore"),
-        ("?text=a&text=b", "text is given 2 times"),
-        ("?view=explore&view=steer", "view is given 2 times"),
-        ("?layer=x", "layer='x' is not understood: it takes a whole number, such as 8"),
-        ("?layer=1.0", "layer='1.0'"),
-        ("?layer=", "layer=''"),
-        ("?layer=１", "layer="),
-        ("?layer=" + "9" * 5000, "layer='9{40}…'"),
-        ("?quantile=nan", "quantile='nan' is not understood: it takes a number, such as 0.75"),
-        ("?quantile=1e999", "quantile='1e999'"),
-        ("?quantile=1_0", "quantile='1_0'"),
-        ("?quantile=e", "quantile='e'"),
-        ("?words=yes", r"words='yes' is not understood: it takes 1 \(yes\) or 0 \(no\)"),
-        ("?view=steer&prompts=a", "prompts='a' is not understood: it takes none; each prompt is p"),
-        ("?view=steer&a=x", "a='x' is not understood: it takes a whole number"),
-        ("?text=%FF", "not UTF-8"),
-        ("?text=%ED%A0%80", "not UTF-8"),
+        ("#view=other", "view='other' is not one of explore, compare, steer, corpus"),
+        ("#view=compare&text=a", "no parameter 'text' in the view compare; it takes a, b, model"),
+        ("#view=steer&q=a", "it takes text, p, baseline, model"),
+        ("#view=explore&p=a", "no parameter 'p' in the view explore"),
+        ("#text=a&text=b", "text is given 2 times"),
+        ("#view=explore&view=steer", "view is given 2 times"),
+        ("#layer=x", "layer='x' is not understood: it takes a whole number, such as 8"),
+        ("#layer=1.0", "layer='1.0'"),
+        ("#layer=", "layer=''"),
+        ("#layer=１", "layer="),
+        ("#layer=" + "9" * 5000, "layer='9{40}…'"),
+        ("#quantile=nan", "quantile='nan' is not understood: it takes a number, such as 0.75"),
+        ("#quantile=1e999", "quantile='1e999'"),
+        ("#quantile=1_0", "quantile='1_0'"),
+        ("#quantile=e", "quantile='e'"),
+        ("#words=yes", r"words='yes' is not understood: it takes 1 \(yes\) or 0 \(no\)"),
+        ("#view=steer&prompts=a", "prompts='a' is not understood: it takes none; each prompt is p"),
+        ("#view=steer&a=x", "a='x' is not understood: it takes a whole number"),
+        ("#text=%FF", "not UTF-8"),
+        ("#text=%ED%A0%80", "not UTF-8"),
         ({"layer": ["1", "2"]}, "layer is given 2 times"),
     ],
 )

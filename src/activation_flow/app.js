@@ -115,9 +115,9 @@ window.afn ??= (() => {
     if (value.command) held.append(block("In a shell", value.command));
     if (value.python) held.append(block("In Python", value.python));
     if (value.link) {
-      links.set(value.view, `#${value.link.slice(1)}`);
+      links.set(value.view, value.link);
       relink();
-      held.append(block("Link to this view", new URL(`#${value.link.slice(1)}`, location.href).href));
+      held.append(block("Link to this view", new URL(value.link, location.href).href));
     }
   }
 

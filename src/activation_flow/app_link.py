@@ -1,4 +1,4 @@
-"""What is typed and chosen <-> the query of a link, so that a link shows a person's own view.
+"""What is typed and chosen <-> what stands behind ``#`` in a link, so that a link shows a person's own view.
 
 Knows no server. Names of parameters are those of the fields of app_inputs; prompts are ``p``, once
 each. What is as it is by default is left out, so links stay short and readable.
@@ -22,18 +22,20 @@ _QUOTED = 40  # letters of a value in a message
 
 
 def link(inputs: Inputs) -> str:
-    """The query that says all of it, from the question mark on.
+    """What says all of it, from the "#" on.
+
+    Browsers send nothing of it with an address, so no log of a server or proxy holds texts.
 
     Raises:
         ActivationFlowError: a text holds half of a surrogate pair, which no link can hold.
 
     >>> from activation_flow.app_inputs import Compare
     >>> link(Compare(a="a day", b="50 % more", layer=3))
-    '?view=compare&a=a+day&b=50+%25+more&layer=3'
+    '#view=compare&a=a+day&b=50+%25+more&layer=3'
     """
     written = "&".join(f"{name}={_quoted(name, value)}" for name, value in _pairs(inputs))
     # subtle: where addresses in a text are made links, a full stop at the end is the sentence's.
-    return f"?{written[:-1]}%2E" if written.endswith(".") else f"?{written}"
+    return f"#{written[:-1]}%2E" if written.endswith(".") else f"#{written}"
 
 
 def _pairs(inputs: Inputs) -> Iterator[tuple[str, str]]:
@@ -69,7 +71,7 @@ def from_link(query: "Mapping[str, str | Sequence[str]] | str") -> Inputs:
     Parameters that begin with ``__`` are the page's own, and no inputs.
 
     Args:
-        query: with or without its question mark; or its parameters, already decoded.
+        query: with or without its "#", or the "?" of a query; or its parameters, already decoded.
 
     Raises:
         ActivationFlowError: an unknown view or parameter, a parameter given twice, or a value that
@@ -103,7 +105,7 @@ def from_link(query: "Mapping[str, str | Sequence[str]] | str") -> Inputs:
 def _decoded(query: "Mapping[str, str | Sequence[str]] | str") -> Iterator[tuple[str, str]]:
     if isinstance(query, str):
         try:
-            yield from parse_qsl(query.removeprefix("?"), keep_blank_values=True, errors="strict")
+            yield from parse_qsl(query.lstrip("#?"), keep_blank_values=True, errors="strict")
         except UnicodeDecodeError as problem:
             raise ActivationFlowError(f"this link is not UTF-8: {problem.reason}") from problem
         return

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial, wraps
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -146,7 +146,8 @@ class Page:
             n = len(given["prompts"]) + given["baseline"]
             a, b = map(int, (given.pop("pair") or "0-1").split("-"))
             given["a"], given["b"] = (a, b) if max(a, b) < n else (0, 1)
-        return VIEWS[tab.name](**given)
+        kind: Any = VIEWS[tab.name]
+        return cast(Inputs, kind(**given))
 
     def _open(self, address: str) -> dict[Any, Any]:
         """The page when it is opened: the view of its link, or the first one."""

@@ -16,7 +16,6 @@ from activation_flow.app_settings import Settings
 FORMS = {"html": "Page", "png": "Picture", "csv": "Table", "json": "JSON"}
 TEXTS = (  # the paper's, and some that show what strength depends on
     "Who is the prime minister of Canada?",
-    "Who is the president of France?",
     "Enjoying a beautiful day at the park!",
     "The weather is nice today.",
     "The connoisseur was nonchalant as the story unfolds.",
@@ -191,7 +190,7 @@ def _textbox(settings: Settings, label: str, value: str, name: str, **how: Any) 
     return gr.Textbox(
         value,
         label=label,
-        lines=2,
+        lines=1,
         max_lines=8,
         max_length=settings.bounds.characters,
         elem_id=f"afn-{name}",
