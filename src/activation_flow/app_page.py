@@ -178,7 +178,8 @@ class Page:
         for tab in self.tabs:
             if tab is not mine:
                 named = {"model": getattr(given, "model", "")} if "model" in tab.fields else {}
-                found |= self._first(VIEWS[tab.name](**named))
+                kind: Any = VIEWS[tab.name]
+                found |= self._first(kind(**named))
         found.pop(self.group)
         return found
 
