@@ -1,4 +1,4 @@
-"""What is typed and chosen <-> what stands behind ``#`` in a link, so that a link shows a person's own view.
+"""What is typed and chosen <-> what stands behind ``#`` in a link to a person's own view.
 
 Knows no server. Names of parameters are those of the fields of app_inputs; prompts are ``p``, once
 each. What is as it is by default is left out, so links stay short and readable.
