@@ -144,5 +144,12 @@ window.afn ??= (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
-  return { html, charts, again, save, chosen };
+  // The page is there when all views are.
+  const shown = new Set();
+  function done(view, begun) {
+    if (begun) shown.add(view);
+    if (shown.size === 4) document.documentElement.dataset.afn = "ready";
+  }
+
+  return { html, charts, again, save, chosen, done };
 })();

@@ -58,6 +58,11 @@ class Models:
             names.extend(_ready())
         return [*dict.fromkeys(names)]
 
+    def is_open(self, name: str) -> bool:
+        """Whether it can be asked at once."""
+        held = self._held.get(name.strip() or self.default)
+        return held is not None and held.encoder is not None
+
     def check(self, name: str) -> str:
         """The name of a model that may be opened; "" is the default.
 

@@ -1,17 +1,17 @@
 """The page as Gradio Blocks: fields -> inputs -> a view of the result; and the calls of the API.
 
-No result is computed here. What a person sees depends on the fields alone, never on what was asked
-before, so that a server that was started again goes on where the last one was.
+No result is computed here. What a person sees depends on the fields alone, which the browser holds,
+so a server that was started again goes on where the last one was. Each view has one event, of which
+the last one asked for is shown: no older answer can come after a newer one.
 """
 
 import base64
 import itertools
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 
@@ -19,16 +19,15 @@ from activation_flow import app_files, app_link, app_tabs
 from activation_flow import page as offline
 from activation_flow.app_answers import Answers
 from activation_flow.app_calls import Calls
-from activation_flow.app_inputs import VIEWS, Corpus, Explore, Inputs, Steer
+from activation_flow.app_inputs import Corpus, Inputs, Steer, view_of
 from activation_flow.app_models import Models
 from activation_flow.app_settings import Settings
 from activation_flow.app_shown import Shown
 from activation_flow.app_tabs import Tab
+from activation_flow.app_values import fields_of, inputs_of, linked, pairs, subject
 from activation_flow.app_views import view
 from activation_flow.data import ActivationFlowError, NoSuchLayer
 from activation_flow.markup import escape
-from activation_flow.result_prompts import pairs_of
-from activation_flow.sentences_prompts import quoted
 
 log = logging.getLogger("activation_flow")
 
@@ -37,21 +36,23 @@ TYPES = {"html": "text/html", "png": "image/png", "csv": "text/csv", "json": "ap
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace"]
 _HEAD = (
-    "<header><h1>Activation Flow</h1><p>How strongly a transformer encodes each token, layer by "
-    "layer. Strength is the length of a token's hidden state; it is not its importance: "
-    "<code>afn audit</code> tells what it is worth on your model.</p></header>"
+    "<header><h1>Activation Flow</h1><p>How strongly a transformer encodes each token of a text, "
+    "layer by layer: the length of the token's hidden state. It is not the token's importance."
+    "</p></header>"
 )
-TYPED = ("text", "a", "b", "prompts", "find")  # fields of text
-_ADDRESS = "() => [window.location.hash.slice(1)]"
-_READY = "() => { document.documentElement.dataset.afn = 'ready' }"
+# subtle: what stands behind "#" is not sent with an address, so no log of a server holds texts.
+_ADDRESS = "() => [window.location.hash.slice(1) || window.location.search.slice(1)]"
+_START = "() => ['started']"
+_AT_ONCE = 8  # requests that are worked on together; a model runs one at a time
 # Values are checked by whoever answers, in words; Gradio would check them by what it last drew.
 _QUIET: dict[str, Any] = {
     "api_visibility": "private",
     "show_progress": "hidden",
     "preprocess": False,
 }
-_AT_ONCE = 8  # requests that are worked on together; a model runs one at a time
 _count = itertools.count(1)
+
+Updates = dict[Any, Any]
 
 
 class Page:
@@ -68,15 +69,16 @@ class Page:
                 self.model = self._model()
             gr.HTML(offline.turned(), apply_default_css=False, padding=False)
             self.group, self.tabs = app_tabs.tabs(self.settings, self.model)
+            address, self.started = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
             for tab in self.tabs:
                 self._listen(tab)
-            # What stands behind "#" is not sent with an address, so no log of a server has texts.
-            address = gr.Textbox(visible="hidden")
-            every = [self.group, *self._all()]
-            opened = blocks.load(self._open, address, every, js=_ADDRESS, **_QUIET)
-            # subtle: a text that is set counts as typed, and is shown with the layer that is set.
-            filled = opened.then(self._fill, address, every, js=_ADDRESS, **_QUIET)
-            filled.then(None, js=_READY)
+            set_first = [
+                self.group,
+                *dict.fromkeys(part for tab in self.tabs for part in _set(tab)),
+            ]
+            begun = blocks.load(self._begin, address, set_first, js=_ADDRESS, **_QUIET)
+            # Only now: a field that is set counts as changed, and others are not set yet then.
+            begun.then(None, None, self.started, js=_START)
             self._offer()
         waiting = self.settings.bounds.waiting
         return blocks.queue(max_size=waiting, default_concurrency_limit=_AT_ONCE)
@@ -92,113 +94,96 @@ class Page:
             elem_id="afn-model",
         )
 
-    def _all(self) -> list[Any]:
-        """Every field and every output, each once."""
-        parts: dict[Any, None] = {}
-        for tab in self.tabs:
-            parts |= dict.fromkeys([*tab.fields.values(), *_shown_in(tab)])
-        return [*parts]
-
     def _listen(self, tab: Tab) -> None:
-        fields, outputs = [*tab.fields.values()], [*tab.fields.values(), *_shown_in(tab)]
-        last: dict[str, Any] = {**_QUIET, "trigger_mode": "always_last"}
-        gr.on(tab.triggers, partial(self._show, tab), fields, outputs, **last)
+        asked = [self.started, tab.was, *tab.fields.values()]
+        triggers = [*tab.triggers, self.started.change]
         if "model" in tab.fields:
-            self.model.input(partial(self._show, tab, fresh=True), fields, outputs, **last)
+            triggers.append(self.model.input)
+        shown = gr.on(
+            triggers,
+            partial(self._show, tab),
+            asked,
+            [*_set(tab), *_shown_in(tab)],
+            trigger_mode="always_last",
+            **_QUIET,
+        )
+        shown.then(None, self.started, js=f"(begun) => window.afn.done('{tab.name}', begun)")
         tab.tab.select(None, js=f"() => window.afn.chosen('{tab.name}')")
         for form, button in tab.outputs.saves.items():
+            fields = [*tab.fields.values()]
             button.click(partial(self._save, tab, form), fields, tab.outputs.saver, **_QUIET)
 
-    def _show(self, tab: Tab, *values: Any, fresh: bool = False) -> dict[Any, Any]:
-        """What a view shows of its fields; a problem leaves what it showed before as it is.
+    def _begin(self, address: str) -> Updates:
+        """The fields as a link says them; what follows from them is shown when they are set."""
+        try:
+            given = app_link.from_link(address)
+            held = fields_of(given)
+        except ActivationFlowError as problem:
+            told = f"this link cannot be shown: {problem}. Below is what the page begins with."
+            return _told(self.tabs[0], ActivationFlowError(told), self.tabs[0].outputs.notice)
+        if isinstance(given, Corpus) and not given.run and self.settings.runs:
+            held["run"] = self.settings.runs[0]
+        tab = next(tab for tab in self.tabs if tab.name == view_of(given))
+        found: Updates = {self.group: gr.Tabs(selected=tab.name)}
+        if "layer" in held:
+            layer = held.pop("layer")
+            if isinstance(given, Corpus):
+                found[tab.fields["layer"]] = gr.Dropdown(choices=[layer], value=layer)
+            else:
+                found[tab.fields["layer"]] = gr.Slider(maximum=max(layer, 1), value=layer)
+            usual = {"model": self.models.default} if "model" in tab.fields else {}
+            found[tab.was] = subject({**usual, **held})
+        return {**found, **{tab.fields[name]: value for name, value in held.items()}}
+
+    def _show(self, tab: Tab, begun: str, was: str, *values: Any) -> Iterator[Updates]:
+        """What a view shows of its fields; a problem leaves what it showed before below it.
 
         Args:
             tab: the view.
+            begun: "" while the page is being opened: all is shown at the end of that.
+            was: the model or run whose layers are those of the slider.
             values: of its fields.
-            fresh: of another model, so that the layer is chosen anew.
         """
+        if not begun:
+            yield {tab.outputs.problem: gr.skip()}  # of nothing at all Gradio makes empty fields
+            return
+        fields = dict(zip(tab.fields, values, strict=True))
+        fresh = subject(fields) != was
         try:
-            return self._updates(tab, self._inputs(tab, values, fresh), fresh)
+            name = fields.get("model")
+            if name and not self.models.is_open(name):
+                yield {tab.outputs.problem: f'<p class="afn-wait">Opening {escape(name)} …</p>'}
+            yield self._updates(tab, fields, fresh)
         except NoSuchLayer as problem:
-            # The slider is still that of a deeper model.
-            return _told(tab, problem) if fresh else self._show(tab, *values, fresh=True)
+            try:
+                yield {**self._updates(tab, fields, True), **_told(tab, problem)}
+            except Exception as other:
+                yield _told(tab, other)
         except Exception as problem:
-            return _told(tab, problem)
+            yield _told(tab, problem)
 
-    def _updates(self, tab: Tab, given: Inputs, fresh: bool) -> dict[Any, Any]:
+    def _updates(self, tab: Tab, fields: dict[str, Any], fresh: bool) -> Updates:
+        given = inputs_of(
+            tab.name, {**fields, "layer": None} if fresh else fields, self.models.default
+        )
         _, shown = view(self.answers, given)
-        return {**_of_outputs(tab, given, shown), **_of_fields(tab, given, shown, fresh)}
-
-    def _inputs(self, tab: Tab, values: tuple[Any, ...], fresh: bool) -> Inputs:
-        """The values of the fields as inputs; bad ones are refused by whoever answers."""
-        given = dict(zip(tab.fields, values, strict=True))
-        if fresh:
-            given["layer"] = None
-        if given["layer"] is not None:
-            given["layer"] = int(given["layer"])
-        if given.get("model") == self.models.default:
-            given["model"] = ""  # links are shorter so
-        for name in ("model", "run", "find"):
-            if name in given:
-                given[name] = given[name] or ""
-        if tab.name == "steer":
-            given["prompts"] = tuple(line for line in given["prompts"].split("\n") if line.strip())
-            n = len(given["prompts"]) + given["baseline"]
-            a, b = map(int, (given.pop("pair") or "0-1").split("-"))
-            given["a"], given["b"] = (a, b) if max(a, b) < n else (0, 1)
-        kind: Any = VIEWS[tab.name]
-        return cast(Inputs, kind(**given))
-
-    def _open(self, address: str) -> dict[Any, Any]:
-        """The page when it is opened: the view of its link, or the first one."""
-        try:
-            given = app_link.from_link(address)
-        except ActivationFlowError as problem:
-            return {**self._first(Explore()), **_told(self.tabs[0], problem)}
-        return self._first(given)
-
-    def _first(self, given: Inputs) -> dict[Any, Any]:
-        tab = self._tab(given)
-        if isinstance(given, Corpus) and not given.run and self.settings.runs:
-            given = replace(given, run=self.settings.runs[0])
-        found: dict[Any, Any] = {self.group: gr.Tabs(selected=tab.name), **_chosen(tab, given)}
-        try:
-            return {**found, **self._updates(tab, given, True)}
-        except Exception as problem:
-            return {**found, **_told(tab, problem)}
-
-    def _fill(self, address: str) -> dict[Any, Any]:
-        """What is typed in the view of a link; the other views as they are at first."""
-        try:
-            given = app_link.from_link(address)
-        except ActivationFlowError:
-            given = Explore()
-        mine = self._tab(given)
-        found = _typed(mine, given)
-        for tab in self.tabs:
-            if tab is not mine:
-                named = {"model": getattr(given, "model", "")} if "model" in tab.fields else {}
-                kind: Any = VIEWS[tab.name]
-                found |= self._first(kind(**named))
-        found.pop(self.group)
-        return found
-
-    def _tab(self, given: Inputs) -> Tab:
-        return next(tab for tab in self.tabs if isinstance(given, VIEWS[tab.name]))
+        found = {**_of_outputs(tab, given, shown), **_of_fields(tab, given, shown, fresh)}
+        return {**found, tab.was: subject(fields)}
 
     def _save(self, tab: Tab, form: str, *values: Any) -> dict[str, Any]:
         """A file for the browser to save; nothing of it stays here."""
+        fields = dict(zip(tab.fields, values, strict=True))
         try:
-            found, _ = view(self.answers, self._inputs(tab, values, False))
+            found, _ = view(self.answers, inputs_of(tab.name, fields, self.models.default))
             if found is None:
                 raise ActivationFlowError("there is nothing to save yet: choose a run")
             name, data = app_files.file(found, form)
         except ActivationFlowError as problem:
             # Gradio takes a message for HTML.
             raise gr.Error(escape(str(problem)), print_exception=False) from problem
-        held = base64.b64encode(data).decode()
+        kept = base64.b64encode(data).decode()
         # The number tells two savings of the same file apart.
-        return {"name": name, "type": TYPES[form], "data": held, "number": next(_count)}
+        return {"name": name, "type": TYPES[form], "data": kept, "number": next(_count)}
 
     def _offer(self) -> None:
         """The calls of the API, which are tools of the MCP endpoint, too."""
@@ -207,21 +192,27 @@ class Page:
             gr.api(_told_as_error(call), api_name=call.__name__, concurrency_id="calls")
 
 
+def _set(tab: Tab) -> list[Any]:
+    """What is set by the page itself: fields, what their layer is of, and a word on the link."""
+    return [*tab.fields.values(), tab.was, tab.outputs.notice]
+
+
 def _shown_in(tab: Tab) -> list[Any]:
     parts = tab.outputs
     return [parts.problem, parts.html, parts.charts, parts.below, parts.again]
 
 
-def _told(tab: Tab, problem: Exception) -> dict[Any, Any]:
+def _told(tab: Tab, problem: Exception, where: Any = None) -> Updates:
     """A problem in the view; what it showed before stands below it."""
     said = str(problem)
     if not isinstance(problem, ActivationFlowError):
         log.error("internal error: %s: %s", type(problem).__name__, problem, exc_info=True)
         said = f"internal error: {type(problem).__name__}. This is a fault of activation-flow."
-    return {tab.outputs.problem: f'<p class="afn-problem" role="alert">{escape(said)}</p>'}
+    place = tab.outputs.problem if where is None else where
+    return {place: f'<p class="afn-problem" role="alert">{escape(said)}</p>'}
 
 
-def _of_outputs(tab: Tab, given: Inputs, shown: Shown) -> dict[Any, Any]:
+def _of_outputs(tab: Tab, given: Inputs, shown: Shown) -> Updates:
     again = {"view": tab.name, "command": shown.command, "python": shown.python}
     parts = tab.outputs
     return {
@@ -229,7 +220,7 @@ def _of_outputs(tab: Tab, given: Inputs, shown: Shown) -> dict[Any, Any]:
         parts.html: shown.html,
         parts.charts: [vars(chart) for chart in shown.charts],
         parts.below: shown.below,
-        parts.again: {**again, "link": _link(given)},
+        parts.again: {**again, "link": _link(linked(given, shown.layers))},
     }
 
 
@@ -240,43 +231,20 @@ def _link(given: Inputs) -> str:
         return ""
 
 
-def _of_fields(tab: Tab, given: Inputs, shown: Shown, fresh: bool) -> dict[Any, Any]:
+def _of_fields(tab: Tab, given: Inputs, shown: Shown, fresh: bool) -> Updates:
     """What can be chosen depends on what is shown: layers, pairs of prompts."""
-    found: dict[Any, Any] = {}
+    found: Updates = {}
+    # Where it is right already it is left alone: else it would jump back under a moving hand.
+    value = {"value": shown.layer} if fresh or given.layer != shown.layer else {}
     if isinstance(given, Corpus):
         named = [(str(layer), layer) for layer in shown.layers]
-        found[tab.fields["layer"]] = gr.Dropdown(choices=named, value=shown.layer)
-    # Else it would jump back under the hand that moves it.
-    elif fresh or given.layer != shown.layer:
-        found[tab.fields["layer"]] = gr.Slider(maximum=max(shown.layers), value=shown.layer)
+        found[tab.fields["layer"]] = gr.Dropdown(choices=named, **value)
+    else:
+        found[tab.fields["layer"]] = gr.Slider(maximum=max(shown.layers), **value)
     if isinstance(given, Steer):
-        pairs, chosen = _pairs(given), f"{given.a}-{given.b}"
-        found[tab.fields["pair"]] = gr.Dropdown(choices=pairs, value=chosen)
+        chosen = f"{given.a}-{given.b}"
+        found[tab.fields["pair"]] = gr.Dropdown(choices=pairs(given), value=chosen)
     return found
-
-
-def _typed(tab: Tab, given: Inputs) -> dict[Any, Any]:
-    """The texts of a view as a link has them."""
-    held: dict[str, Any] = dict(vars(given))
-    if isinstance(given, Steer):
-        held["prompts"] = "\n".join(given.prompts)
-    return {tab.fields[name]: held[name] for name in TYPED if name in tab.fields}
-
-
-def _chosen(tab: Tab, given: Inputs) -> dict[Any, Any]:
-    """What else a link has; the layer follows from the view."""
-    held = {name: value for name, value in vars(given).items() if value not in ("", None)}
-    names = [name for name in tab.fields if name in held and name not in (*TYPED, "layer")]
-    return {tab.fields[name]: held[name] for name in names}
-
-
-def _pairs(given: Steer) -> list[tuple[str, str]]:
-    """Every pair of prompts, by name, and by places; the other way round, if that is chosen."""
-    names = [*([quoted(None)] if given.baseline else []), *given.prompts]
-    pairs = [*pairs_of(len(names))]
-    if given.a > given.b:
-        pairs[pairs.index((given.b, given.a))] = (given.a, given.b)
-    return [(f"{names[a]} → {names[b]}", f"{a}-{b}") for a, b in pairs]
 
 
 def _told_as_error(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -324,7 +292,8 @@ def _theme() -> Any:
         c500="#8261bc", c600="#7550b4", c700="#5f30a2", c800="#501d94", c900="#46108a",
         c950="#2c0859",
     )  # fmt: skip
-    return gr.themes.Base(primary_hue=purple, font=FONTS, font_mono=MONO)
+    plain = gr.themes.Base(primary_hue=purple, font=FONTS, font_mono=MONO)
+    return plain.set(block_info_text_color="#625d73", body_text_color_subdued="#625d73")
 
 
 def _file(name: str) -> str:

@@ -3,6 +3,7 @@
 Only layout: values become the inputs of app_inputs in app_page, results come from app_views.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +30,9 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a view shows, from above: a problem, HTML, charts, HTML, how to get it again."""
+    """What a view shows, from above; ``was`` is not seen, see ``Tab``."""
 
+    notice: gr.HTML
     problem: gr.HTML
     html: gr.HTML
     charts: gr.HTML
@@ -38,6 +40,7 @@ class Outputs:
     again: gr.HTML
     saver: gr.HTML
     saves: Mapping[str, gr.Button]
+    was: gr.Textbox
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Tab:
     triggers: tuple[Any, ...]
     outputs: Outputs
 
+    @property
+    def was(self) -> gr.Textbox:
+        """The model, or run, whose layers the field of the layer is of."""
+        return self.outputs.was
+
 
 def tabs(settings: Settings, model: Any) -> tuple[gr.Tabs, list[Tab]]:
     """All of them; ``model`` is chosen once for all."""
@@ -74,8 +82,8 @@ def tabs(settings: Settings, model: Any) -> tuple[gr.Tabs, list[Tab]]:
 def _explore(settings: Settings, model: Any) -> Tab:
     usual = Explore()
     with gr.Tab("Explore", id="explore") as tab:
-        text = _textbox(settings, "Text", usual.text, "text", placeholder="Type a text …")
-        gr.Examples([[text] for text in TEXTS], text, label="Examples", example_labels=[*TEXTS])
+        text = _textbox("Text", usual.text, "text", placeholder="Type a text …")
+        _examples([text], {one: (one,) for one in TEXTS})
         with gr.Row(equal_height=True):
             layer, quantile, words = _layer(), _quantile(), _words()
         outputs = _outputs()
@@ -88,10 +96,9 @@ def _compare(settings: Settings, model: Any) -> Tab:
     usual = Compare()
     with gr.Tab("Compare", id="compare") as tab:
         with gr.Row():
-            a = _textbox(settings, "Text A", usual.a, "a")
-            b = _textbox(settings, "Text B", usual.b, "b")
-        labels = [f"{one} → {other}" for one, other in PAIRS]
-        gr.Examples([[*pair] for pair in PAIRS], [a, b], label="Examples", example_labels=labels)
+            a = _textbox("Text A", usual.a, "a")
+            b = _textbox("Text B", usual.b, "b")
+        _examples([a, b], {f"{one} → {other}": (one, other) for one, other in PAIRS})
         with gr.Row(equal_height=True):
             layer, quantile, words = _layer(), _quantile(), _words()
             align = gr.Radio(
@@ -118,7 +125,7 @@ def _steer(settings: Settings, model: Any) -> Tab:
     usual = Steer()
     with gr.Tab("Steer", id="steer") as tab:
         with gr.Row():
-            text = _textbox(settings, "Text", usual.text, "steered")
+            text = _textbox("Text", usual.text, "steered")
             prompts = gr.Textbox(
                 "\n".join(usual.prompts),
                 label="Prompts, one a line",
@@ -172,11 +179,13 @@ def _corpus(settings: Settings) -> Tab:
                 elem_id="afn-run",
                 scale=3,
             )
-            layer = gr.Dropdown([], value=None, label="Layer", elem_id="afn-run-layer")
+            layer = gr.Dropdown(
+                [], value=None, label="Layer", info="Of those it holds.", elem_id="afn-run-layer"
+            )
             find = gr.Textbox(
                 usual.find,
                 label="Find a word",
-                info="Or a piece as the tokenizer writes it: ##ing.",
+                info="Then press Enter. Or a piece: ##ing.",
                 max_length=200,
                 elem_id="afn-find",
             )
@@ -186,22 +195,36 @@ def _corpus(settings: Settings) -> Tab:
     return Tab("corpus", tab, fields, triggers, outputs)
 
 
-def _textbox(settings: Settings, label: str, value: str, name: str, **how: Any) -> gr.Textbox:
+def _textbox(label: str, value: str, name: str, **how: Any) -> gr.Textbox:
     return gr.Textbox(
         value,
         label=label,
         lines=1,
         max_lines=8,
-        max_length=settings.bounds.characters,
         elem_id=f"afn-{name}",
         **how,
     )
 
 
+def _examples(fields: list[Any], named: Mapping[str, tuple[str, ...]]) -> None:
+    """A click fills fields in, in the browser itself."""
+    with gr.Row(elem_classes="afn-examples"):
+        for name, values in named.items():
+            button = gr.Button(name, size="sm", min_width=60, scale=0, elem_classes="afn-example")
+            button.click(None, None, fields, js=f"() => {json.dumps(values)}")
+
+
 def _layer() -> gr.Slider:
     """Its ends are those of the model; see app_page."""
     return gr.Slider(
-        0, 12, 8, step=1, label="Layer", info="0: embeddings.", elem_classes="afn-layer", buttons=[]
+        0,
+        12,
+        8,
+        step=1,
+        label="Layer",
+        info="0: the embeddings; the last: what the model puts out.",
+        elem_classes="afn-layer",
+        buttons=[],
     )
 
 
@@ -212,22 +235,23 @@ def _quantile() -> gr.Slider:
         0.75,
         step=0.01,
         label="Quantile",
-        info="Tokens above it are HIGH.",
+        info="0.75: about the strongest quarter is HIGH.",
         elem_classes="afn-quantile",
     )
 
 
 def _words() -> gr.Radio:
     return gr.Radio(
-        [("Pieces", False), ("Words", True)],
-        value=False,
+        ["Pieces", "Words"],
+        value="Pieces",
         label="Tokens",
         info="Pieces are what the model reads.",
     )
 
 
 def _outputs() -> Outputs:
-    problem, html = app_parts.markup("trouble"), app_parts.markup("view")
+    notice, problem = app_parts.markup("notice"), app_parts.markup("trouble")
+    html = app_parts.markup("view")
     charts, below = app_parts.charts(), app_parts.markup("below")
     gr.HTML("<h3>Take it away</h3>", apply_default_css=False, elem_classes="afn-away")
     with gr.Row(elem_classes="afn-saves"):
@@ -235,5 +259,5 @@ def _outputs() -> Outputs:
             form: gr.Button(f"{name} (.{form})", size="sm", min_width=120, scale=0)
             for form, name in FORMS.items()
         }
-    again = app_parts.again()
-    return Outputs(problem, html, charts, below, again, app_parts.saver(), saves)
+    again, was = app_parts.again(), gr.Textbox(visible="hidden")
+    return Outputs(notice, problem, html, charts, below, again, app_parts.saver(), saves, was)
