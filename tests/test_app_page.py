@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import browser as browsers
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from served import Served
@@ -36,13 +35,27 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, minilm: af.Encoder) -> 
     lines = ["A day in the park.", "The park was closed.", "Canada is cold in the winter."] * 3
     (folder / "texts.txt").write_text("\n".join(f"{k} {line}" for k, line in enumerate(lines)))
     af.run_corpus(minilm, folder / "texts.txt", out=folder / "run", layers="2-4")
+    af.run_corpus(minilm, folder / "texts.txt", out=folder / "deep", layers="5-6")
     return folder / "run"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Iterator[Served]:
+def other(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
+    """A model with fewer layers than minilm, and another tokenizer."""
+    folder = tmp_path_factory.mktemp("other")
+    for part in tiny("gpt2"):
+        part.save_pretrained(folder)
+    af.Encoder.from_pretrained(folder)  # so that it is opened at once
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, run_folder: Path, other: Path
+) -> Iterator[Served]:
     log = tmp_path_factory.mktemp("served") / "log.txt"
-    server = Served("-m", "minilm", "--run", str(run_folder), log=log)
+    offered = ("--allow", str(other), "--run", str(run_folder))
+    server = Served("-m", "minilm", *offered, "--run", str(run_folder.parent / "deep"), log=log)
     yield server
     server.close()
     said = log.read_text()
@@ -66,7 +79,7 @@ def chromium() -> Iterator[Any]:
 class Seen:
     """A page, and what it did that it should not: requests elsewhere, errors of scripts."""
 
-    def __init__(self, browser: Any, url: str, width: int = 1440):
+    def __init__(self, browser: Any, url: str, width: int = 1440, settled: bool = True):
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, accept_downloads=True
         )
@@ -77,15 +90,13 @@ class Seen:
         self.page.on("pageerror", lambda problem: self.problems.append(str(problem)))
         self.page.on("console", self._said)
         self.page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
-        self.open(url)
+        self.page.goto(url)
+        if settled:
+            self.settled()
 
     def _said(self, message: Any) -> None:
         if message.type == "error":
             self.problems.append(message.text)
-
-    def open(self, url: str) -> None:
-        self.page.goto(url)
-        self.settled()
 
     def settled(self) -> None:
         """The view of the link is shown, and the other ones after it."""
@@ -171,6 +182,46 @@ def test_a_text_is_explored_as_it_is_typed(seen: Seen, minilm: af.Encoder) -> No
     playwright.expect(charts).to_have_count(2)
 
 
+def test_an_example_is_shown_at_a_click(seen: Seen, minilm: af.Encoder) -> None:
+    seen.shown("button:has-text('The weather is nice today.')").click()
+    seen.waits_for(".afn-tau", _tau(minilm.strength("The weather is nice today.")))
+    seen.choose("Compare")
+    seen.shown("button:has-text('The bank of the river')").click()
+    found = minilm.shift("The bank of the river was steep.", "The bank of the city was closed.")
+    seen.waits_for(".afn-view .afn-part", number(found.total))
+
+
+def test_what_was_asked_last_is_shown(seen: Seen, minilm: af.Encoder, other: Path) -> None:
+    """Another model takes longer than what is typed after it, and has other layers."""
+    text, model = seen.page.locator("#afn-text textarea"), seen.page.locator("#afn-model input")
+    text.fill("the quick brown fox jumps over lazy dogs " * 40)
+    seen.waits_for(".afn-strip", "fox")
+    for name in (str(other), "minilm", str(other)):
+        model.fill(name)
+        model.press("Enter")
+        text.fill(f"new short text {len(name)}")
+        encoder = minilm if name == "minilm" else af.Encoder.from_pretrained(name)
+        result = encoder.strength(f"new short text {len(name)}")
+        seen.waits_for(".afn-tau", _tau(result))
+        seen.waits_for(".afn-again code", f"new short text {len(name)}")
+        slider = seen.shown(".afn-layer input[type=range]")
+        playwright.expect(slider).to_have_value(str(result.layers[0]))
+        assert slider.get_attribute("max") == str(encoder.n_layers)
+
+
+def test_what_is_typed_while_the_page_opens_stays(
+    chromium: Any, served: Served, minilm: af.Encoder
+) -> None:
+    seen = Seen(chromium, served.url, settled=False)
+    box = seen.page.locator("#afn-text textarea")
+    box.fill("typed at once by me")
+    seen.settled()
+    playwright.expect(box).to_have_value("typed at once by me")
+    seen.waits_for(".afn-tau", _tau(minilm.strength("typed at once by me")))
+    seen.context.close()
+    assert seen.problems == []
+
+
 def test_hover_over_a_chart_gives_the_numbers(seen: Seen, minilm: af.Encoder) -> None:
     seen.waits_for(".afn-tau", "τ")
     bar = seen.shown(".afn-figure:not([hidden]) svg.marks .mark-rect path").nth(3)
@@ -211,6 +262,12 @@ def test_a_run_is_opened_and_searched(seen: Seen, run_folder: Path) -> None:
     found = af.Run(run_folder).occurrences("park")
     seen.waits_for(".afn-view .afn-part", f"{found.n_texts}")
     playwright.expect(seen.shown(".afn-strip")).to_have_count(found.n_texts)
+    # A run that has none of the layers of the one before.
+    field = seen.page.locator("#afn-run input")
+    field.fill(str(run_folder.parent / "deep"))
+    field.press("Enter")
+    seen.waits_for(".afn-view .afn-part", "layer 5 of 6")
+    playwright.expect(seen.page.locator("#afn-run-layer input")).to_have_value("5")
 
 
 def test_what_is_seen_can_be_taken_away(seen: Seen, minilm: af.Encoder) -> None:
@@ -242,24 +299,64 @@ def test_the_command_and_the_lines_make_the_same(seen: Seen, minilm: af.Encoder)
     assert "layer=3" in link
 
 
+DAY, NIGHT = "A day <b>", "A night"
 LINKS = {
     "explore": "#view=explore&text=A+day+%3Cb%3E&layer=2&quantile=0.5&words=1",
-    "compare": "#view=compare&a=A+day&b=A+night&layer=5",
-    "steer": "#view=steer&text=A+day&p=One&p=Two&p=Three&a=1&b=2&layer=3",
+    "compare": "#view=compare&a=A+day+%3Cb%3E&b=A+night&layer=5&align=position",
+    "steer": "?view=steer&text=A+night&p=One&p=Two&p=Three&a=2&b=1&layer=3",
 }
 
 
-@pytest.mark.parametrize("seen", LINKS.values(), ids=LINKS, indirect=True)
-def test_a_link_brings_a_view_back(seen: Seen, minilm: af.Encoder) -> None:
-    seen.waits_for(".afn-tau", "")
-    address = seen.page.url
-    playwright.expect(seen.shown(".afn-again code").last).to_contain_text("layer=")
-    before = seen.shown(".afn-view .afn-part").all_inner_texts()
-    seen.reload()
-    seen.waits_for(".afn-tau", "")
-    playwright.expect(seen.shown(".afn-again code").last).to_contain_text("layer=")
+def _of_link(view: str, minilm: af.Encoder) -> tuple[list[str], dict[str, str]]:
+    """Numbers that the view of a link shows, and what stands in its fields."""
+    if view == "explore":
+        result = minilm.strength(DAY, layers=2, quantile=0.5, words="max")
+        return [number(result.threshold[0])], {"#afn-text textarea": DAY}
+    if view == "compare":
+        shift = minilm.shift(DAY, NIGHT, layers=5, align="position")
+        return [number(shift.total)], {"#afn-a textarea": DAY, "#afn-b textarea": NIGHT}
+    steered = minilm.prompts(NIGHT, ["One", "Two", "Three"], layers="all")
+    found = steered.between(2, 1, 3)
+    fields = {"#afn-prompts textarea": "One\nTwo\nThree", "#afn-pair input": "Three → Two"}
+    return [number(found.total)], fields
+
+
+@pytest.mark.parametrize("view", LINKS)
+def test_a_link_brings_a_view_back(
+    view: str, chromium: Any, served: Served, minilm: af.Encoder
+) -> None:
+    seen = Seen(chromium, served.url + LINKS[view])
+    numbers, fields = _of_link(view, minilm)
+    for again in range(2):
+        for one in numbers:
+            seen.waits_for(".afn-view .afn-part", one)
+        for field, value in fields.items():
+            playwright.expect(seen.page.locator(field)).to_have_value(value)
+        assert "layer=" in seen.page.url
+        if not again:
+            address = seen.page.url
+            seen.reload()
     assert seen.page.url == address
-    assert seen.shown(".afn-view .afn-part").all_inner_texts() == before
+    seen.context.close()
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("#view=foo", "view='foo' is not one of"),
+        ("#layer=99", "layer 99 is out of range"),
+        ("#view=steer&p=a&p=b&a=5", "are not two of its 2 prompts"),
+    ],
+)
+def test_a_link_that_cannot_be_shown_says_why(
+    link: str, said: str, chromium: Any, served: Served, minilm: af.Encoder
+) -> None:
+    seen = Seen(chromium, served.url + link)
+    seen.waits_for(".afn-problem", said)
+    seen.waits_for(".afn-tau", _tau(minilm.strength("Who is the prime minister of Canada?")))
+    playwright.expect(seen.shown(".afn-layer input[type=range]")).to_have_value("4")
+    seen.context.close()
 
 
 def test_text_is_never_more_than_text(seen: Seen, minilm: af.Encoder) -> None:
@@ -306,13 +403,12 @@ def test_an_open_page_goes_on_when_the_server_was_started_again(
     seen.context.close()
 
 
-def test_it_fits_a_phone(chromium: Any, served: Served) -> None:
-    seen = Seen(chromium, served.url, width=390)
-    for view in LINKS.values():
-        seen.page.goto("about:blank")
-        seen.open(served.url + view)
-        seen.waits_for(".afn-tau", "")
+def test_it_fits_a_phone(chromium: Any, served: Served, run_folder: Path) -> None:
+    views = [*LINKS.values(), f"#view=corpus&run={run_folder}&find=park"]
+    for view in views:
+        seen = Seen(chromium, served.url + view, width=390)
+        playwright.expect(seen.shown(".afn-view .afn-part")).not_to_be_empty()
         width = seen.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, (view, width)
-    assert np.all([url not in ("", None) for url in seen.requests])
-    seen.context.close()
+        assert (seen.problems, seen.elsewhere()) == ([], [])
+        seen.context.close()

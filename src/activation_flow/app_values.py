@@ -45,12 +45,12 @@ def inputs_of(view: str, fields: Mapping[str, Any], default: str) -> Inputs:
 
 
 def fields_of(given: Inputs) -> dict[str, Any]:
-    """The values of the fields that a link says; no model where it is the page's own.
+    """What a link says of the fields; what it leaves out may have been typed in already.
 
     Raises:
         ActivationFlowError: there is no field that could hold one of them.
     """
-    held: dict[str, Any] = dict(vars(given))
+    usual = _fields(type(given)())
     if isinstance(given, Steer):
         n = len(given.prompts) + given.baseline
         if not (0 <= given.a < n and 0 <= given.b < n and given.a != given.b):
@@ -59,13 +59,16 @@ def fields_of(given: Inputs) -> dict[str, Any]:
             )
         if any("\n" in prompt for prompt in given.prompts):
             raise ActivationFlowError("a prompt of it has more than one line; the page takes one")
+    return {name: value for name, value in _fields(given).items() if usual[name] != value}
+
+
+def _fields(given: Inputs) -> dict[str, Any]:
+    held: dict[str, Any] = dict(vars(given))
+    if isinstance(given, Steer):
         held["prompts"] = "\n".join(given.prompts)
         held[PAIR] = f"{held.pop('a')}-{held.pop('b')}"
     if "words" in held:
         held["words"] = WORDS if held["words"] else "Pieces"
-    for name in ("model", "run", "layer"):
-        if held.get(name) in ("", None):
-            held.pop(name, None)
     return held
 
 
