@@ -160,9 +160,9 @@ def test_a_literal_is_the_text(text: str) -> None:
 
 
 @given(texts=st.lists(TEXTS, max_size=5), second=st.lists(TEXTS, min_size=5, max_size=5))
-def test_texts_survive(shared_minilm: af.Encoder, texts: list[str], second: list[str]) -> None:
+def test_texts_survive(minilm: af.Encoder, texts: list[str], second: list[str]) -> None:
     """Whatever they are: those that no model reads, too."""
-    one = shared_minilm.strength("a")
+    one = minilm.strength("a")
     results = StrengthResults(
         tuple(replace(one, text=text) for text in texts), one.provenance, one.layers
     )
@@ -209,13 +209,11 @@ def options(**more: Any) -> Any:
     known=st.booleans(),
     method=st.sampled_from(["strength", "layers"]),
 )
-def test_any_strength(
-    shared_minilm: af.Encoder, texts: Any, how: Any, known: bool, method: str
-) -> None:
+def test_any_strength(minilm: af.Encoder, texts: Any, how: Any, known: bool, method: str) -> None:
     how = {name: value for name, value in how.items() if value is not None}
-    results = getattr(shared_minilm, method)(texts, **how)
-    longest = shared_minilm.max_length if known else None
-    with made(shared_minilm):
+    results = getattr(minilm, method)(texts, **how)
+    longest = minilm.max_length if known else None
+    with made(minilm):
         again = run(retrace_python.python(results, longest=longest))
     one = isinstance(results, af.StrengthResults) and len(results) == 1
     assert again == (results[0] if one and method == "strength" else results)
@@ -231,10 +229,10 @@ def test_any_strength(
         bucket_by=st.sampled_from(["a", "b", "union"]),
     ),
 )
-def test_any_shift(shared_minilm: af.Encoder, pairs: Any, how: Any) -> None:
+def test_any_shift(minilm: af.Encoder, pairs: Any, how: Any) -> None:
     a, b = [one for one, _ in pairs], [one for _, one in pairs]
-    results = shared_minilm.shift(a, b, **how, errors="collect")
-    with made(shared_minilm):
+    results = minilm.shift(a, b, **how, errors="collect")
+    with made(minilm):
         again = run(retrace_python.python(results))
     assert again == (results[0] if len(results) == 1 else results)
 
@@ -251,12 +249,12 @@ def test_any_shift(shared_minilm: af.Encoder, pairs: Any, how: Any) -> None:
         template=st.sampled_from(["{prompt} {text}", '{text}\n"""{prompt}', "{{}}{prompt}{text}'"]),
     ),
 )
-def test_any_prompts(shared_minilm: af.Encoder, texts: Any, prompts: Any, how: Any) -> None:
+def test_any_prompts(minilm: af.Encoder, texts: Any, prompts: Any, how: Any) -> None:
     try:
-        results = shared_minilm.prompts(texts, prompts, **how)
+        results = minilm.prompts(texts, prompts, **how)
     except af.ActivationFlowError:  # texts that are too long, and the like
         return
-    with made(shared_minilm):
+    with made(minilm):
         again = run(retrace_python.python(results))
     one = isinstance(results, af.PromptsResults) and len(results) == 1
     assert again == (results[0] if one else results)
