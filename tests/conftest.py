@@ -12,6 +12,7 @@ import pytest
 import torch
 from architectures import TABLE, make_model, make_tokenizer
 from hypothesis import HealthCheck, settings
+from served import Served
 
 import activation_flow as af
 from activation_flow import cli
@@ -90,6 +91,27 @@ def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
 def minilm() -> af.Encoder:
     """The embedded model, compiled once for each set of layers: leave it as it is."""
     return af.Encoder.from_pretrained("minilm")
+
+
+@pytest.fixture(scope="session")
+def page_run(tmp_path_factory: pytest.TempPathFactory, minilm: af.Encoder) -> Path:
+    """The run that ``page_server`` is served with."""
+    folder = tmp_path_factory.mktemp("app")
+    lines = ["A day in the park.", "The park was closed.", "Canada is cold in the winter."] * 3
+    (folder / "texts.txt").write_text("\n".join(f"{k} {line}" for k, line in enumerate(lines)))
+    af.run_corpus(minilm, folder / "texts.txt", out=folder / "run", layers="2-4")
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def page_server(tmp_path_factory: pytest.TempPathFactory, page_run: Path) -> Iterator[Served]:
+    """``afn app`` in a process of its own: it imports Gradio, so there is one for all tests."""
+    log = tmp_path_factory.mktemp("served") / "log.txt"
+    server = Served("-m", "minilm", "--run", str(page_run), "--mcp", log=log)
+    yield server
+    server.close()
+    said = log.read_text()
+    assert "Traceback" not in said, said
 
 
 @pytest.fixture
