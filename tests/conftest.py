@@ -12,6 +12,7 @@ import pytest
 import torch
 from architectures import TABLE, make_model, make_tokenizer
 from hypothesis import HealthCheck, settings
+from served import Served
 
 import activation_flow as af
 from activation_flow import cli
@@ -74,7 +75,11 @@ def tiny() -> Callable[..., tuple[Any, Any]]:
         if model_type not in made:
             row = TABLE[model_type]
             tokenizer = make_tokenizer(row.tokenizer, row.inputs)
-            made[model_type] = (make_model(model_type, tokenizer), tokenizer)
+            model = make_model(model_type, tokenizer)
+            # As save_pretrained writes into a config: the first test that saves this model must
+            # not make it another one for the tests after it.
+            model.config.architectures, model.config.dtype = [type(model).__name__], "float32"
+            made[model_type] = (model, tokenizer)
         return made[model_type]
 
     return make
@@ -90,6 +95,27 @@ def tiny_encoder(tiny: Callable[..., tuple[Any, Any]]) -> af.Encoder:
 def minilm() -> af.Encoder:
     """The embedded model, compiled once for each set of layers: leave it as it is."""
     return af.Encoder.from_pretrained("minilm")
+
+
+@pytest.fixture(scope="session")
+def page_run(tmp_path_factory: pytest.TempPathFactory, minilm: af.Encoder) -> Path:
+    """The run that ``page_server`` is served with."""
+    folder = tmp_path_factory.mktemp("app")
+    lines = ["A day in the park.", "The park was closed.", "Canada is cold in the winter."] * 3
+    (folder / "texts.txt").write_text("\n".join(f"{k} {line}" for k, line in enumerate(lines)))
+    af.run_corpus(minilm, folder / "texts.txt", out=folder / "run", layers="2-4")
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def page_server(tmp_path_factory: pytest.TempPathFactory, page_run: Path) -> Iterator[Served]:
+    """``afn app`` in a process of its own: it imports Gradio, so there is one for all tests."""
+    log = tmp_path_factory.mktemp("served") / "log.txt"
+    server = Served("-m", "minilm", "--run", str(page_run), "--mcp", log=log)
+    yield server
+    server.close()
+    said = log.read_text()
+    assert "Traceback" not in said, said
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ MINILM = ("-m", "minilm", "--json")
 
 
 @pytest.fixture
-def models(shared_minilm):
-    return OneModel(shared_minilm)
+def models(minilm):
+    return OneModel(minilm)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from activation_flow.data import ActivationFlowError
 
 
 @pytest.fixture(scope="module")
-def answers(shared_minilm):
-    return Answers(Settings(model="minilm"), OneModel(shared_minilm))
+def answers(minilm):
+    return Answers(Settings(model="minilm"), OneModel(minilm))
 
 
 @pytest.fixture(scope="module")

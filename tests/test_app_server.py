@@ -208,7 +208,13 @@ def test_from_the_first_view_to_the_last_signal(model, place):
 
 
 def test_it_is_killed_starts_again_and_is_interrupted_before_it_is_ready(model, place):
-    with served(place, "-m", model) as page:
+    # With a model that cannot be had, which is said on the page.
+    with served(place, "-m", "/no/such/model") as page:
+        first = page.ask("/")
+        assert first.status == 200
+        found = re.search('role="alert">(.*?)</p>', first.text)
+        assert found
+        assert "/no/such/model" in found[1]
         page.process.kill()
         page.process.wait(30)
     with served(place.with_name("again"), "-m", model, port=page.port) as again:
@@ -221,15 +227,6 @@ def test_it_is_killed_starts_again_and_is_interrupted_before_it_is_ready(model, 
         assert (code, out, err) == (130, "", "afn: interrupted\n")
         assert seconds < 10
         assert [*again.temporary.iterdir()] == []
-
-
-def test_a_model_that_cannot_be_had_is_said_on_the_page(place):
-    with served(place, "-m", "/no/such/model") as page:
-        assert page.ask("/").status == 200
-        found = re.search('role="alert">(.*?)</p>', page.ask("/").text)
-        assert found
-        assert "/no/such/model" in found[1]
-        assert page.stop(signal.SIGTERM)[0] == 0
 
 
 # before there is a server

@@ -116,7 +116,7 @@ class TestTypes:
     def test_the_numbers_are_those_of_the_summary(
         self, tmp_path: Path, scope: str, include_special: bool
     ) -> None:
-        make_run(tmp_path, scope=scope, include_special=include_special, seed=5)
+        make_run(tmp_path, texts=20, scope=scope, include_special=include_special, seed=5)
         run = af.Run(tmp_path)
         types = ["the", "##fold", "слово", "[SEP]", "absent"]
         summary = run.summary(types=types)
@@ -129,7 +129,7 @@ class TestTypes:
                 assert (found.n_tokens, found.n_texts) == (row["tokens"], row["texts"])
 
     def test_one_tau_for_the_corpus(self, tmp_path: Path) -> None:
-        made = make_run(tmp_path, scope="corpus")
+        made = make_run(tmp_path, texts=20, scope="corpus")
         rows = made.tokens[made.tokens.layer == 4].reset_index(drop=True)
         found = af.Run(tmp_path).occurrences("dog")
         assert_found(found, rows, rows.token == "dog")
@@ -152,19 +152,28 @@ class TestTypes:
         assert found.to_arrow().num_rows == 0
 
     @pytest.mark.parametrize("token", HOSTILE)
-    def test_hostile_types_are_data(self, made: Any, token: str, tmp_path: Path) -> None:
-        run = af.Run(made.path)
-        found = run.occurrences(token)
+    def test_hostile_types_are_data(self, made: Any, token: str) -> None:
+        found = af.Run(made.path).occurrences(token)
         assert (found.n_tokens, found.asked) == (0, token)
         assert repr(found)
         assert "\x1b" not in repr(found)
         assert "<b>" not in found._repr_html_()
+        assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["asked"] == token
+
+    @pytest.mark.parametrize("token", ["<b>", "a\0b", "\u202eevil", HOSTILE[0]])
+    def test_hostile_types_in_files(self, made: Any, token: str, tmp_path: Path) -> None:
+        run = af.Run(made.path)
+        found = run.occurrences(token)
         found.save(tmp_path / "x.html")
+        page = (tmp_path / "x.html").read_text(encoding="utf-8")
+        assert not {*"\0\u202e"} & {*page}
+        assert "<b>&lt;b&gt;</b>" in page or "<b><b>" not in page
         found.save(tmp_path / "x.json")
+        assert json.loads((tmp_path / "x.json").read_text()) == found.to_dict()
         assert len(run.sql("SELECT 1 FROM tokens")) > 0
 
     def test_hostile_types_that_occur(self, tmp_path: Path) -> None:
-        make_run(tmp_path)
+        make_run(tmp_path, texts=20)
         for part in (tmp_path / "tokens").iterdir():
             table = parquet.read_table(part)
             names = [HOSTILE[k % len(HOSTILE)] for k in range(len(table))]
@@ -204,7 +213,7 @@ class TestTypes:
             run.occurrences("a")
 
     def test_an_unfinished_run(self, tmp_path: Path, caplog: Any) -> None:
-        made = make_run(tmp_path, finished=False, done=(0, 2))
+        made = make_run(tmp_path, texts=20, finished=False, done=(0, 2))
         shutil.copy(
             tmp_path / "tokens" / "part-00000.parquet", tmp_path / "tokens" / "part-00001.parquet"
         )
