@@ -113,8 +113,8 @@ def test_numbers_of_the_strip_the_table_and_the_charts_are_those_of_the_result()
     assert view.python == retrace_python.python(at)
 
 
-def test_a_real_text_and_its_words(shared_minilm):
-    everywhere = shared_minilm.layers(["Unbelievably nice weather"])
+def test_a_real_text_and_its_words(minilm):
+    everywhere = minilm.layers(["Unbelievably nice weather"])
     for result in (everywhere, everywhere.words()):
         found = Explored(result, result[0].at(4))
         view = shown(found, Explore())

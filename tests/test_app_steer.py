@@ -20,14 +20,14 @@ PROMPTS = ["Summarize", "Translate to French", "Classify sentiment"]
 
 
 @pytest.fixture(scope="module")
-def paper(shared_minilm):
-    return shared_minilm.prompts(TEXT, PROMPTS, layers="all")
+def paper(minilm):
+    return minilm.prompts(TEXT, PROMPTS, layers="all")
 
 
 @pytest.fixture(scope="module")
-def many(shared_minilm):
+def many(minilm):
     prompts = [f"MARK{k} {EVIL} \u202e مرحبا 😀" for k in range(4)]
-    return shared_minilm.prompts(f"MARK {EVIL} fine \0 text", prompts, baseline=True, layers="all")
+    return minilm.prompts(f"MARK {EVIL} fine \0 text", prompts, baseline=True, layers="all")
 
 
 @pytest.mark.parametrize(("a", "b"), [(0, 2), (2, 0)])
@@ -119,8 +119,8 @@ def test_the_last_layer_from_behind(paper):
     assert shown(paper, Steer(layer=-1)).layer == 6
 
 
-def test_one_layer_has_no_depth(shared_minilm):
-    found = shared_minilm.prompts(TEXT, PROMPTS[:1], baseline=True, layers=[3])
+def test_one_layer_has_no_depth(minilm):
+    found = minilm.prompts(TEXT, PROMPTS[:1], baseline=True, layers=[3])
     view = shown(found, Steer())
     plain(view)
     assert [one.name for one in view.charts] == ["drift", "shift"]

@@ -18,7 +18,7 @@ from activation_flow.charts_prompts import DrawnPrompts
 from activation_flow.data import ActivationFlowError, main_layer, resolve_layers
 from activation_flow.markup import block, folded, legend, note
 from activation_flow.picture import number
-from activation_flow.picture_prompts import CAUTION, PromptsPicture, name, picture_of_pair
+from activation_flow.picture_prompts import ANCHORS, CAUTION, PromptsPicture, name, picture_of_pair
 from activation_flow.result_prompts import PromptsResult
 from activation_flow.sentences_prompts import comparison_sentences, overall
 
@@ -89,10 +89,11 @@ def _above(picture: PromptsPicture) -> Iterator[str]:
         "Stronger colour = larger shift Δ (how far the hidden state moves from A to B). Bold, "
         f"underlined = HIGH: strength S above τ, {high} of the tokens of A. {CAUTION}"
     )
-    for one in picture.drawn:
-        yield folded("What the numbers say", map(note, comparison_sentences(one)))
     if said := overall(result, picture.layer):
-        yield note(said)
+        anchor = f"The anchor, {ANCHORS[result.anchor]}, stands for the whole of what is read"
+        yield note(f"{said} {anchor}; the mean is over all aligned tokens.")
+    for one in picture.drawn:
+        yield folded("What the numbers of A and B say", map(note, comparison_sentences(one)))
 
 
 def _below(picture: PromptsPicture) -> Iterator[str]:
