@@ -80,10 +80,18 @@ def test_numbers_stand_above_beside_chance_with_the_sentences():
     tiles = re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>(.*?)</small>", html)
     found = result.concentration
     assert tiles == [
-        ("total Δ", number(result.total), "over 6 aligned pairs"),
-        ("R_H", number(result.high_ratio), f"chance {number(result.high_share)} = 1 / {found.n}"),
-        ("enrichment", f"{result.enrichment:.2f}", "chance 1.00"),
-        ("p", number(result.p_value), f"smallest possible {number(result.p_floor)}"),
+        ("total shift Δ", number(result.total), "sum over 6 aligned pairs"),
+        (
+            "R_H: share of the shift held by HIGH tokens",
+            number(result.high_ratio),
+            f"by chance {number(result.high_share)} = 1 / {found.n}",
+        ),
+        ("enrichment: R_H / chance", f"{result.enrichment:.2f}", "by chance 1.00"),
+        (
+            "p: how often chance gives as much",
+            number(result.p_value),
+            f"smallest possible {number(result.p_floor)}",
+        ),
     ]
     for sentence in sentences(result):
         assert sentence in unescape(html)
@@ -100,8 +108,9 @@ def test_numbers_stand_above_beside_chance_with_the_sentences():
 )
 def test_without_a_ratio_words_say_why(result, said):
     html = view(result).html
-    assert "<dt>R_H</dt><dd>none" in html
+    assert "held by HIGH tokens</dt><dd>none" in html
     assert said in html
+    assert "<details>" not in html
     assert "enrichment" not in html
 
 

@@ -102,6 +102,8 @@ def test_a_type_stands_first_with_its_texts(run: Run, summary: Any) -> None:
     assert f": {found.percentile:.1f}" in html
     assert html.count('<div class="afn-strip">') == 2
     assert html.count("afn-t afn-found") > 1
+    assert "--as word" not in html
+    assert html.count("<dl") + shown.below.count('<dl class="afn-legend">') == 2  # tiles, legend
     harmless(html)
     last = shown.command.splitlines()[-1]
     assert last.startswith("afn find ")
@@ -174,3 +176,9 @@ def test_pairs_of_texts_need_nothing_to_unfold(run: Run) -> None:
     shown = view(shifts(run, ()), 2)
     assert "<details" not in shown.html
     assert tiles(shown.html)[0] == ("pairs", "9", "")
+
+
+def test_without_a_run_the_command_that_makes_one_is_said() -> None:
+    shown = app_corpus.nothing()
+    assert "<code>afn corpus texts.txt --out runs/texts -m minilm --keep-text</code>" in shown.html
+    assert not shown.command

@@ -91,9 +91,13 @@ def test_numbers_of_the_strip_the_table_and_the_charts_are_those_of_the_result()
         assert f">{number(strength)}<" in view.below.replace("<b>", "").replace("</b>", "")
         assert f"id {at.ids[i]}" in said
     assert view.html.count("<b>") == (at.bucket == "HIGH").sum() == 2
-    assert f"τ = {number(at.threshold[0])}  HIGH: 2 of 8 tokens" in said
-    assert "at layer 2 of 3: strength" in said
-    assert "not its importance" in view.html
+    assert (
+        "Stronger colour = larger S (the length of the hidden state). Bold, underlined = HIGH: "
+        f"above τ = {number(at.threshold[0])}, the strongest quarter (2 of 8 tokens, special ones "
+        "left out). Strength is not importance."
+    ) in view.html
+    assert "of this text" in said
+    assert "all texts shown" not in said
     bars, layers = view.charts
     drawn = rows(bars, "strength")
     assert np.array_equal(np.float32([row["strength"] for row in drawn]), at.strength[0])
@@ -167,7 +171,7 @@ def test_a_long_text_is_bounded_and_says_so():
 
 def test_one_token_one_layer_and_none_that_is_high():
     view = shown(explored(["a"], [[3.0]], layers=(0,), layer=0), Explore())
-    assert "HIGH: 0 of 1 tokens" in plain(view)
+    assert "HIGH: above τ = 3.000, the strongest quarter (0 of 1 token). " in plain(view)
     assert view.layers == (0,)
     view = shown(explored(["[CLS]", "[SEP]"], layer=0), Explore())
     assert "no threshold: no token takes part" in plain(view)

@@ -295,6 +295,7 @@ ORDER = (
     "app_inputs",
     "app_shown",
     "app_charts",
+    "app_words",
     "app_models",
     "app_link",
     "app_kept",

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from activation_flow import (
+    app_words,
     charts_summary,
     html_shift_summary,
     html_strength_summary,
@@ -23,13 +24,13 @@ from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Corpus
 from activation_flow.app_shown import Drawn, Shown
 from activation_flow.charts_run import shown as at_layer
-from activation_flow.html_occurrences import text_parts
+from activation_flow.html_occurrences import strip_parts
 from activation_flow.html_run import warning
 from activation_flow.html_summary import noun_of, read_parts
-from activation_flow.markup import block, escape, facts, legend, note, tiles
+from activation_flow.markup import block, escape, folded, legend, note, tiles
 from activation_flow.occurrences import WAYS
-from activation_flow.picture import model_line
-from activation_flow.picture_occurrences import command, sentences, title
+from activation_flow.picture import Legend, model_line
+from activation_flow.picture_occurrences import command, hidden_line, picture, sentences, title
 from activation_flow.result_occurrences import Occurrences
 from activation_flow.result_run import OfRun
 from activation_flow.result_shift_summary import ShiftSummary
@@ -41,6 +42,15 @@ if TYPE_CHECKING:
 _RUNS = 8  # whose charts are kept
 _TOP = 20  # as in Run.occurrences
 _MAKES = "afn corpus texts.txt --out runs/texts -m minilm --keep-text"
+_STRIPS = (
+    "Stronger colour = larger S ({strength}) within its text. Bold, underlined = HIGH; outlined = "
+    "what was looked for. The texts in which it stands highest come first. {caution}"
+)
+_COLUMNS = (
+    "place: 0 is the weakest token of a text, 100 the strongest; 95 %: the interval of the number "
+    "before it; lift: how many times as many of them are HIGH as chance gives."
+)
+_UNKNOWN = "not known, as for words in a script for which there is no list of function words"
 _Section = tuple[str, str, list[str]]
 
 
@@ -59,7 +69,7 @@ def shown(found: "Opened", inputs: Corpus) -> Shown:
     return Shown(
         html=block(_above(summary, found.found, layer)),
         charts=(*_curves(kept), *_of_layer(kept, layer)),
-        below=block(_below(summary)),
+        below=block(_below(summary, found.found, layer)),
         command="\n".join(commands),
         python="\n".join(lines),
         layers=tuple(found.layers),
@@ -70,7 +80,10 @@ def shown(found: "Opened", inputs: Corpus) -> Shown:
 def nothing() -> Shown:
     """What stands where no run is chosen yet: how there comes to be one."""
     said = "Choose the folder of a run. A run is made of a file of texts, of any size, like this:"
-    return Shown(html=block([note(said)]), command=_MAKES)
+    code = (
+        f'<div class="afn-code"><pre class="afn-command"><code>{escape(_MAKES)}</code></pre></div>'
+    )
+    return Shown(html=block([note(said), code]))
 
 
 def _python(found: Occurrences) -> str:
@@ -84,7 +97,7 @@ def _python(found: Occurrences) -> str:
 def _above(summary: OfRun, found: Occurrences | None, layer: int) -> Iterator[str]:
     yield from warning(*summary.shards)
     yield tiles(_read(summary))
-    yield note(model_line(summary.provenance, summary.layers))
+    yield note(f"Made with {model_line(summary.provenance, summary.layers)}.")
     if found is not None:
         yield from _found(found)
     for head, said, held in _sections(summary, layer):
@@ -109,8 +122,15 @@ def _found(found: Occurrences) -> Iterator[str]:
     """The type's own numbers; its texts."""
     yield f'<p class="afn-title">{escape(title(found))}</p>'
     # That the run is not finished is said above all.
-    yield from map(note, list(sentences(found))[not found.finished :])
-    yield from text_parts(found)
+    yield from map(note, list(sentences(found, ways=False))[not found.finished :])
+    if found.texts:
+        words = {"strength": app_words.STRENGTH, "caution": app_words.CAUTION}
+        yield app_words.line(_STRIPS.format(**words))
+    yield from strip_parts(found, "the command at the end gives all")
+    if more := hidden_line(
+        found, len(found.texts), "a larger --top in the command at the end shows more"
+    ):
+        yield note(more)
 
 
 def _sections(summary: OfRun, layer: int) -> Iterator[_Section]:
@@ -119,7 +139,7 @@ def _sections(summary: OfRun, layer: int) -> Iterator[_Section]:
     if not summary.table.num_rows:
         yield "Nothing to show", f"No {noun_of(summary)} has a result.", []
     elif isinstance(summary, Summary):
-        held = [*html_strength_summary.kinds(summary, layer)]
+        held = [*html_strength_summary.kinds(summary, layer), note(_COLUMNS)]
         yield f"Kinds of token, {name}", html_strength_summary.KINDS, held
         said = html_strength_summary.types_note(summary)
         held = [*html_strength_summary.types(summary, layer)]
@@ -170,17 +190,28 @@ def _of_layer(kept: _Kept, layer: int) -> tuple[Drawn, ...]:
     return tuple(map(drawn, charts_summary.of_layer(at_layer(kept.summary, layer))))
 
 
-def _below(summary: OfRun) -> Iterator[str]:
-    """All counts, the texts, and what signs mean."""
-    yield "<details><summary>What was read</summary>"
-    yield from read_parts(summary)
-    yield "</details>"
+def _below(summary: OfRun, found: Occurrences | None, layer: int) -> Iterator[str]:
+    """All counts, the texts, what signs mean, and what files hold."""
+    yield folded("What was read", read_parts(summary))
     if summary.table.num_rows and isinstance(summary, Summary):
-        yield "<details><summary>Texts, layer by layer</summary>"
-        yield note(html_strength_summary.TEXTS)
-        yield html_strength_summary.texts_table(summary)
-        yield "</details>"
-        yield legend((*picture_strength.legend(summary),), ("", ""))
-    elif summary.table.num_rows and isinstance(summary, ShiftSummary):
-        yield legend((*picture_shift.legend(summary),), ("", ""))
-    yield facts(summary.provenance)
+        held = [note(html_strength_summary.TEXTS), html_strength_summary.texts_table(summary)]
+        yield folded("Texts, layer by layer", held)
+    meanings = _meanings(summary, found, layer) if summary.table.num_rows else ()
+    held = [legend(meanings, ("lowest", "highest"))] if meanings else []
+    yield app_words.end(held, summary.provenance)
+    apart = "" if found is None else ", without what was looked for; afn find … --save saves that"
+    yield note(f"Files hold the summary of all layers{apart}.")
+
+
+def _meanings(summary: OfRun, found: Occurrences | None, layer: int) -> Legend:
+    """What signs mean, each once: those of the tables, then those of the texts."""
+    if isinstance(summary, ShiftSummary):
+        return (*picture_shift.legend(summary),)
+    if not isinstance(summary, Summary):
+        return ()
+    rows = [*picture_strength.legend(summary)]
+    if any(row["name"] is None for row in summary.rows("kind", layer)):
+        rows.append(("(no kind)", "", _UNKNOWN))
+    said = {"model", *(mark for mark, _, _ in rows)}
+    of_texts = picture(found).legend if found is not None else ()
+    return (*rows, *(row for row in of_texts if row[0] not in said))

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from activation_flow import (
+    app_words,
     charts_layers,
     charts_strength,
     charts_tokens,
@@ -18,8 +19,16 @@ from activation_flow import charts_theme as theme
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Explore
 from activation_flow.app_shown import Drawn, Shown
-from activation_flow.markup import block, facts, note
-from activation_flow.picture import Picture, picture_of
+from activation_flow.markup import block, note
+from activation_flow.picture import (
+    OUTLIER,
+    Picture,
+    number,
+    outliers,
+    picture_of,
+    reading_note,
+    threshold_line,
+)
 from activation_flow.results import StrengthResult
 
 if TYPE_CHECKING:
@@ -53,16 +62,37 @@ def shown(found: "Explored", inputs: Explore, *, longest: int | None = None) -> 
 
 
 def _above(picture: Picture) -> Iterator[str]:
-    yield from html_strength.strip_parts(picture)
-    _, _, meaning = picture.legend[0]  # the first says what is measured, and what is not
-    at = picture.shown.provenance.layer_name(picture.shown.layers[0])
-    yield note(f"The colour at {at}: {meaning}.")
+    for _, cells in picture.texts():
+        if how := reading_note(cells.result):
+            yield note(how)
+        yield from html_strength.strips(cells, [0], picture.tokens, picture.hint, _reading)
+
+
+def _reading(result: StrengthResult, k: int) -> str:
+    """How the strip is to be read."""
+    settings = result.provenance.settings
+    how = "; of a word, that of its strongest piece" if settings.get("words") == "max" else ""
+    colour = f"Stronger colour = larger S ({app_words.STRENGTH}{how})."
+    part = int((result.bucket[k] != "").sum())
+    if not part:
+        return f"{colour} There is {threshold_line(result, k)}. {app_words.CAUTION}"
+    high, apart = int((result.bucket[k] == "HIGH").sum()), len(result) > part
+    counted = f"{high:,} of {part:,} token{'s' * (part != 1)}{', special ones left out' * apart}"
+    tau = f"above τ = {number(float(result.threshold[k]))}, {app_words.border(settings)}"
+    far = f" ! = over {OUTLIER} times the median, cut in pictures." * bool(
+        outliers(result)[k].any()
+    )
+    return f"{colour} Bold, underlined = HIGH: {tau} ({counted}).{far} {app_words.CAUTION}"
 
 
 def _below(picture: Picture) -> Iterator[str]:
     yield from html_strength.number_parts(picture, unfolded=False)
-    yield from html_strength.legend_parts(picture)
-    yield facts(picture.shown.provenance)
+    meanings = (
+        (mark, look, said.replace("of all texts shown", "of this text"))
+        for mark, look, said in picture.legend
+    )
+    one = replace(picture, legend=tuple(meanings))
+    yield app_words.end(html_strength.legend_parts(one), picture.shown.provenance)
 
 
 def _bars(at: StrengthResult) -> Drawn:

@@ -2,17 +2,25 @@
 
 from collections.abc import Iterator
 
-from activation_flow import charts_depth, charts_shift, html_prompts, retrace, retrace_python
+from activation_flow import (
+    app_words,
+    charts_depth,
+    charts_shift,
+    html_prompts,
+    retrace,
+    retrace_python,
+)
 from activation_flow import charts_theme as theme
 from activation_flow.app_charts import drawn
 from activation_flow.app_inputs import Steer
 from activation_flow.app_shown import Drawn, Shown
 from activation_flow.charts_prompts import DrawnPrompts
 from activation_flow.data import ActivationFlowError, main_layer, resolve_layers
-from activation_flow.markup import block, escape, facts, note
-from activation_flow.picture_prompts import PromptsPicture, name, picture_of_pair
+from activation_flow.markup import block, folded, legend, note
+from activation_flow.picture import number
+from activation_flow.picture_prompts import ANCHORS, CAUTION, PromptsPicture, name, picture_of_pair
 from activation_flow.result_prompts import PromptsResult
-from activation_flow.sentences_prompts import overall
+from activation_flow.sentences_prompts import comparison_sentences, overall
 
 ROWS = 500  # of two variants are shown as a strip and in the table; charts show fewer
 HINT = "a .csv or .json file holds all"
@@ -76,15 +84,19 @@ def _charts(found: PromptsResult, a: int, b: int, layer: int) -> Iterator[Drawn]
 def _above(picture: PromptsPicture) -> Iterator[str]:
     (result,) = picture.listed
     yield from html_prompts.pair_parts(picture)
-    at = result.provenance.layer_name(picture.layer)
-    yield note(f"The colour at {at}: how far the token's hidden state moves from A to B.")
+    high = app_words.border(result.provenance.settings)
+    yield app_words.line(
+        "Stronger colour = larger shift Δ (how far the hidden state moves from A to B). Bold, "
+        f"underlined = HIGH: strength S above τ, {high} of the tokens of A. {CAUTION}"
+    )
     if said := overall(result, picture.layer):
-        yield note(said)
+        anchor = f"The anchor, {ANCHORS[result.anchor]}, stands for the whole of what is read"
+        yield note(f"{said} {anchor}; the mean is over all aligned tokens.")
+    for one in picture.drawn:
+        yield folded("What the numbers of A and B say", map(note, comparison_sentences(one)))
 
 
 def _below(picture: PromptsPicture) -> Iterator[str]:
-    yield f"<details><summary>{escape(_NUMBERS)}</summary>"
-    yield from html_prompts.number_parts(picture)
-    yield "</details>"
-    yield from html_prompts.end_parts(picture)
-    yield facts(picture.listed.provenance)
+    yield folded(_NUMBERS, html_prompts.number_parts(picture))
+    ends = ("0", number(picture.shifts.end))
+    yield app_words.end([legend(picture.legend, ends)], picture.listed.provenance)

@@ -61,13 +61,18 @@ def html_page(found: Occurrences) -> str:
 
 def text_parts(found: Occurrences) -> Iterator[str]:
     """The texts as strips, what is not shown, and the legend."""
-    room = max(50, _TOKENS // max(1, len(found.texts)))
-    for text in found.texts:
-        yield from _text(text, room)
+    yield from strip_parts(found)
     if more := hidden_line(found, len(found.texts)):
         yield note(more)
     if meaning := picture(found).legend:
         yield legend(meaning, ("lowest", "highest"))
+
+
+def strip_parts(found: Occurrences, hint: str = _HINT) -> Iterator[str]:
+    """The texts as strips; the hint says how to get the tokens that are not shown."""
+    room = max(50, _TOKENS // max(1, len(found.texts)))
+    for text in found.texts:
+        yield from _text(text, room, hint)
 
 
 def _said(found: Occurrences) -> Iterator[str]:
@@ -75,9 +80,9 @@ def _said(found: Occurrences) -> Iterator[str]:
     yield from map(note, list(sentences(found))[not found.finished :])
 
 
-def _text(text: Sentence, room: int) -> Iterator[str]:
+def _text(text: Sentence, room: int, hint: str) -> Iterator[str]:
     if text.text is None:
         yield f'<p class="afn-title"><span class="afn-number">{escape(place(text))}</span></p>'
     else:
         yield from quoted_text(place(text), [text.text])
-    yield from strips(cells(text), [0], room, _HINT)
+    yield from strips(cells(text), [0], room, hint)

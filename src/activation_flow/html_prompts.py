@@ -63,9 +63,9 @@ def token_parts(picture: PromptsPicture) -> Iterator[str]:
 
 
 def pair_parts(picture: PromptsPicture) -> Iterator[str]:
-    """Of one text the comparisons that were chosen, with what their numbers say."""
+    """Of one text the comparisons that were chosen, token by token."""
     for one in picture.drawn:
-        yield from _comparison(picture, one)
+        yield from _strips(picture, one, "A")
 
 
 def number_parts(picture: PromptsPicture) -> Iterator[str]:
@@ -142,8 +142,15 @@ def _depth(result: PromptsResult, values: Table) -> str:
 
 
 def _comparison(picture: PromptsPicture, drawn: Drawn) -> Iterator[str]:
+    yield from _strips(picture, drawn, f"pair {_place(drawn):,}, A")
+    for sentence in comparison_sentences(drawn):
+        yield _sentence(sentence)
+
+
+def _strips(picture: PromptsPicture, drawn: Drawn, lead_a: str) -> Iterator[str]:
+    """Both prompts; the text's tokens, and below them the prompts' own."""
     result = drawn.of
-    for lead, place in ((f"pair {_place(drawn):,}, A", drawn.a), ("B", drawn.b)):
+    for lead, place in ((lead_a, drawn.a), ("B", drawn.b)):
         prompt = result.prompts[place]
         yield from quoted_text(lead, [name(None) if prompt is None else prompt])
         if how := reading_note(result.variants[place]):
@@ -153,8 +160,6 @@ def _comparison(picture: PromptsPicture, drawn: Drawn) -> Iterator[str]:
     if others:
         yield note("the prompts' own tokens, without a partner:")
         yield from _strip(picture, drawn, others)
-    for sentence in comparison_sentences(drawn):
-        yield _sentence(sentence)
 
 
 def _numbers(picture: PromptsPicture, drawn: Drawn, title: str) -> str:

@@ -1,6 +1,6 @@
 """Strengths as HTML: strips and tables of the tokens; with layers, where kinds of token stand."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +103,13 @@ def _strips(picture: Picture, cells: Cells, layers: Iterable[int]) -> Iterator[s
     return strips(cells, layers, picture.tokens, picture.hint)
 
 
-def strips(cells: Cells, layers: Iterable[int], tokens: int, hint: str) -> Iterator[str]:
+def strips(
+    cells: Cells,
+    layers: Iterable[int],
+    tokens: int,
+    hint: str,
+    said: Callable[[StrengthResult, int], str] = threshold_line,
+) -> Iterator[str]:
     """The tokens of a text in reading order, with their colours and marks, and τ below them.
 
     Args:
@@ -111,6 +117,7 @@ def strips(cells: Cells, layers: Iterable[int], tokens: int, hint: str) -> Itera
         layers: places of those that are drawn, each a strip.
         tokens: at most so many are drawn.
         hint: how to get the others.
+        said: the line below a strip, of the text and the place of its layer.
     """
     result, drawn = cells.result, _Drawn(**vars(cells))
     n = min(len(result), tokens)
@@ -118,7 +125,7 @@ def strips(cells: Cells, layers: Iterable[int], tokens: int, hint: str) -> Itera
         layer = result.provenance.layer_name(result.layers[k])
         name = f"{layer}: " if len(result.layers) > 1 else ""
         yield drawn.strip(k, n)
-        yield f'<p class="afn-tau">{escape(name + threshold_line(result, k))}</p>'
+        yield f'<p class="afn-tau">{escape(name + said(result, k))}</p>'
     if n < len(result):
         yield note(f"{len(result) - n:,} of {len(result):,} tokens not shown; {hint}")
 

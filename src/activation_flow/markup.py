@@ -83,6 +83,12 @@ def legend(meanings: Legend, ends: tuple[str, str]) -> str:
     return f'<dl class="afn-legend">{rows}</dl>'
 
 
+def folded(title: str, parts: Iterable[str]) -> str:
+    """Parts that are seen when somebody opens them."""
+    body = "\n".join(parts)
+    return f"<details><summary>{escape(title)}</summary>\n{body}\n</details>"
+
+
 def tiles(numbers: Iterable[tuple[str, str, str]]) -> str:
     """A few large numbers: the name of each, itself, and what it is to be read beside."""
     held = "".join(
@@ -103,8 +109,7 @@ def errors(results: Results[Any]) -> Iterator[str]:
 def facts(head: Provenance) -> str:
     """Which weights, and which versions measured, as a line of small print."""
     versions = ", ".join(f"{name} {version}" for name, version in head.versions.items())
-    revision = f"revision {head.revision or 'unknown'}"
-    return note("; ".join(filter(None, (head.model, revision, versions))))
+    return note("; ".join(filter(None, (f"revision {head.revision or 'unknown'}", versions))))
 
 
 @cache

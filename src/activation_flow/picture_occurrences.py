@@ -32,8 +32,13 @@ def title(found: Occurrences) -> str:
     return f"{form}, as a {_way(found)}: {times}{cut}"
 
 
-def sentences(found: Occurrences) -> Iterator[str]:
-    """How it was looked for, and where it stands."""
+def sentences(found: Occurrences, *, ways: bool = True) -> Iterator[str]:
+    """How it was looked for, and where it stands.
+
+    Args:
+        found: what was found.
+        ways: whether to say how to look for it in another way.
+    """
     if not found.finished:
         done, many = found.shards
         yield f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
@@ -60,7 +65,7 @@ def sentences(found: Occurrences) -> Iterator[str]:
             f"{lead} among the tokens of its texts, 0 (weakest) to 100, at {where}: "
             f"{found.percentile:.1f}{high}."
         )
-    if found.matched.endswith("token") and "word" in found.ways:
+    if ways and found.matched.endswith("token") and "word" in found.ways:
         yield "As a token it is this type only; --as word (ways=['word']) looks for whole words."
 
 
@@ -82,10 +87,10 @@ def cells(text: Sentence) -> Cells:
     return Cells(result, place, outliers(result), text.matched)
 
 
-def hidden_line(found: Occurrences, shown: int) -> str:
+def hidden_line(found: Occurrences, shown: int, how: str = "top=K (--top K) shows more") -> str:
     """How many texts are not shown, and how to see them; "" where all are."""
     more = count_of(found.n_texts - shown, "more text")
-    lower = f"{more}, in which it stands no higher; top=K (--top K) shows more"
+    lower = f"{more}, in which it stands no higher; {how}"
     return lower if found.n_texts > shown else ""
 
 

@@ -116,7 +116,8 @@ def cell(name: str, row: Row) -> str:
     if value is None or (name in ("share_of_high", "base_rate") and row["high_share"] is None):
         return "-"
     if name in ("mean", "sd"):
-        return number(value)
+        # What is small is not shown as none, and has no more decimals than the others.
+        return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}" if value < 1 else number(value)
     if name == "percentile":
         return f"{value:.1f}"
     return two(value) if name == "lift" else percent(value)
