@@ -133,4 +133,5 @@ def figure(drawn: Drawn, name: str) -> Figure:
     line = f" HIGH is what lies above τ{quantile_words(r.provenance.settings)}."
     has = line if (r.bucket != "").any() else ""
     title = f"Strength of each token{f', {drawn.lead}' if drawn.lead else ''}"
-    return Figure(name, title, f"Strength S is {measured}.{has}", theme.finished(bars(drawn)))
+    chart = theme.finished(bars(drawn))
+    return Figure(name, title, f"Strength S is {measured}.{has}", chart, tuple(drawn.missing()))
