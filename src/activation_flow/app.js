@@ -204,18 +204,22 @@ window.afn ??= (() => {
     return { spec: JSON.parse(JSON.stringify(spec), named), rows };
   }
 
-  // Two stand beside each other only where both are at least nine tenths of their size.
+  // Two stand beside each other only where both are at least nine tenths of their size. Of one that
+  // has a row of its own the words stand beside it, if there is room.
   const GAP = 32;
+  const WORDS = 304;
   function placed(held) {
-    const cell = (held.clientWidth - GAP) / 2;
+    const room = held.clientWidth;
     const figures = [...held.children].filter((figure) => !figure.hidden);
-    const narrow = figures.map(
-      (figure) => 0.9 * parseFloat(figure.style.getPropertyValue("--afn-width")) <= cell,
-    );
+    const widths = figures.map((one) => parseFloat(one.style.getPropertyValue("--afn-width")));
+    const narrow = widths.map((width) => 0.9 * width <= (room - GAP) / 2);
     for (let k = 0; k < figures.length; k += 1) {
       const two = narrow[k] && narrow[k + 1];
-      figures[k].classList.toggle("afn-wide", !two);
-      if (two) figures[(k += 1)].classList.remove("afn-wide");
+      for (const m of two ? [k, k + 1] : [k]) {
+        figures[m].classList.toggle("afn-wide", !two);
+        figures[m].classList.toggle("afn-by", !two && widths[m] + GAP + WORDS <= room);
+      }
+      if (two) k += 1;
     }
   }
 
