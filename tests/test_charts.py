@@ -105,7 +105,7 @@ def test_the_line_of_the_threshold_moves_with_it():
     (rule,) = [m for m in drawn(r.chart(), "rule") if m.get("strokeDash") == [5, 3]]
     (moved,) = [m for m in drawn(r.chart(), "rule", tau=14.9) if m.get("strokeDash") == [5, 3]]
     assert moved["y"] < rule["y"]
-    assert f"τ = {r.threshold[0]:.4g}" in texts(r.chart())
+    assert f"τ = {picture.number(float(r.threshold[0]))}" in texts(r.chart())
     assert "τ = 14.9 (moved)" in texts(r.chart(), tau=14.9)
 
 

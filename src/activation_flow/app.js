@@ -44,42 +44,183 @@ window.afn ??= (() => {
     wait();
   });
 
+  // What is unfolded stays so, and a table that is wider than its place scrolls by itself.
   function html(element, value) {
     const held = element.querySelector(".afn-part");
-    if (held) held.innerHTML = value ?? "";
+    const text = value ?? "";
+    if (!held || held.afnWritten === text) return;
+    held.afnWritten = text;
+    const before = [...held.querySelectorAll("details")];
+    const focused = before.findIndex((one) => one.firstElementChild === document.activeElement);
+    held.innerHTML = text;
+    for (const [k, now] of [...held.querySelectorAll("details")].entries()) {
+      if (!before[k] || summary(before[k]) !== summary(now)) continue;
+      now.open = before[k].open;
+      if (k === focused) now.firstElementChild.focus({ preventScroll: true });
+    }
+    for (const table of held.querySelectorAll("table:not(.afn-lines)")) {
+      if (table.closest(".afn-scroll")) continue;
+      const across = made("div", "afn-across");
+      table.replaceWith(across);
+      across.append(table);
+    }
+    if (element.closest(".afn-view") && isSeen(held)) tell(held.querySelector(".afn-tau, .afn-tiles"));
+  }
+
+  // Numbers in it differ from view to view.
+  function summary(details) {
+    return details.firstElementChild.textContent.replace(/[\d.,]+/g, "#");
+  }
+
+  // For those who hear the page: one line, not every token again.
+  const said = made("p", "afn-said");
+  said.setAttribute("role", "status");
+  function tell(line) {
+    if (!said.isConnected) document.body.append(said);
+    if (line) said.textContent = line.innerText.replace(/\s+/g, " ");
+  }
+
+  function isSeen(held) {
+    const panel = held.closest("[role=tabpanel]");
+    return !panel || panel.getClientRects().length > 0;
+  }
+
+  // A view that is not seen is drawn when it is; and what fits beside each other changes with the
+  // width of the window.
+  const charted = new Set();
+  const watcher = new ResizeObserver(() => {
+    for (const held of charted) {
+      if (!held.isConnected) charted.delete(held);
+      else if (isSeen(held)) {
+        placed(held);
+        draw(held);
+      }
+    }
+  });
+
+  function charts(element, list) {
+    const held = element.querySelector(".afn-part");
+    if (!held) return;
+    held.afnWanted = Array.isArray(list) ? list : [];
+    if (!charted.has(held)) watcher.observe(held.closest("[role=tabpanel]") ?? held);
+    charted.add(held);
+    draw(held);
+  }
+
+  // One at a time; of those that came while one was drawn, only the last is.
+  async function draw(held) {
+    if (held.afnBusy) return;
+    held.afnBusy = true;
+    try {
+      const embed = await drawer;
+      while (held.afnWanted !== held.afnDrawn && isSeen(held)) {
+        const wanted = held.afnWanted;
+        if (await drawn(held, wanted, embed)) held.afnDrawn = wanted;
+      }
+      held.dataset.drawn = String(Number(held.dataset.drawn ?? 0) + 1);
+    } finally {
+      held.afnBusy = false;
+    }
   }
 
   // Each chart stands where it stood before until the new one is drawn, so that nothing jumps.
-  async function charts(element, list) {
-    const held = element.querySelector(".afn-part");
-    if (!held) return;
-    const turn = (held.afnTurn = (held.afnTurn ?? 0) + 1);
-    const embed = await drawer;
-    const wanted = Array.isArray(list) ? list : [];
+  async function drawn(held, wanted, embed) {
     for (const [k, one] of wanted.entries()) {
-      if (held.afnTurn !== turn) return;
-      const written = JSON.stringify(one);
+      await new Promise((next) => setTimeout(next)); // whatever came meanwhile
+      if (held.afnWanted !== wanted) return false;
       const before = held.children[k];
+      const written = JSON.stringify(one);
       if (before?.afnWritten === written) continue;
-      const figure = made("figure", "afn-figure");
+      if (before && (await renewed(before, one))) {
+        before.afnWritten = written;
+        continue;
+      }
+      const figure = await embedded(held, one, embed);
       figure.afnWritten = written;
-      figure.dataset.chart = one.name;
-      const caption = made("figcaption");
-      caption.append(made("h3", "afn-title", one.title), made("p", "afn-note", one.sentence));
-      const chart = made("div", "afn-chart afn-live");
-      figure.append(caption, chart);
-      figure.hidden = true;
-      held.append(figure); // it must be in the page to be measured
-      await embed(chart, one.spec, options);
-      if (held.afnTurn !== turn) return figure.remove();
-      const drawn = chart.querySelector("svg.marks");
-      drawn?.setAttribute("aria-label", `${one.title}. ${one.sentence}`);
-      if (drawn) ownIds(drawn);
+      if (before) {
+        before.afnView?.finalize();
+        before.replaceWith(figure);
+      }
       figure.hidden = false;
-      if (before) before.replaceWith(figure);
+      placed(held);
     }
     while (held.children.length > wanted.length) held.lastElementChild.remove();
-    held.dataset.drawn = String(turn);
+    placed(held);
+    return true;
+  }
+
+  async function embedded(held, one, embed) {
+    const figure = made("figure", "afn-figure");
+    const chart = made("div", "afn-chart afn-live");
+    const caption = made("figcaption");
+    caption.append(made("h3", "afn-title"), made("p", "afn-note"));
+    figure.append(caption, chart);
+    figure.hidden = true;
+    held.append(figure); // it must be in the page to be measured
+    const { spec, rows } = parts(one.spec);
+    try {
+      figure.afnView = (await embed(chart, { ...spec, datasets: rows }, options)).view;
+    } catch (problem) {
+      figure.remove();
+      throw problem;
+    }
+    figure.afnSpec = JSON.stringify(spec);
+    const marks = chart.querySelector("svg.marks");
+    figure.afnNamed = Boolean(marks?.querySelector("[id]"));
+    if (marks) ownIds(marks);
+    captioned(figure, one);
+    return figure;
+  }
+
+  function captioned(figure, one) {
+    figure.dataset.chart = one.name;
+    figure.querySelector(".afn-title").textContent = one.title;
+    figure.querySelector(".afn-note").textContent = one.sentence;
+    const marks = figure.querySelector("svg.marks");
+    marks?.setAttribute("aria-label", `${one.title}. ${one.sentence}`);
+    figure.style.setProperty("--afn-width", `${marks?.getAttribute("width") ?? 0}px`);
+  }
+
+  // A drawing of which only numbers differ gets the new ones, which is much faster. One with ids
+  // (of a gradient) would lose its own ones.
+  async function renewed(figure, one) {
+    const { spec, rows } = parts(one.spec);
+    if (figure.afnNamed || figure.afnSpec !== JSON.stringify(spec)) return false;
+    try {
+      for (const [name, values] of Object.entries(rows)) figure.afnView.data(name, values);
+      await figure.afnView.runAsync();
+    } catch {
+      return false;
+    }
+    captioned(figure, one);
+    return true;
+  }
+
+  // A specification without its data, and these; Altair names them by what is in them.
+  function parts({ datasets = {}, ...spec }) {
+    const names = new Map(Object.keys(datasets).map((name, k) => [name, `rows_${k}`]));
+    const named = (key, value) => (key === "name" && names.has(value) ? names.get(value) : value);
+    const rows = Object.fromEntries([...names].map(([name, own]) => [own, datasets[name]]));
+    return { spec: JSON.parse(JSON.stringify(spec), named), rows };
+  }
+
+  // Two stand beside each other only where both are at least nine tenths of their size. Of one that
+  // has a row of its own the words stand beside it, if there is room.
+  const GAP = 32;
+  const WORDS = 304;
+  function placed(held) {
+    const room = held.clientWidth;
+    const figures = [...held.children].filter((figure) => !figure.hidden);
+    const widths = figures.map((one) => parseFloat(one.style.getPropertyValue("--afn-width")));
+    const narrow = widths.map((width) => 0.9 * width <= (room - GAP) / 2);
+    for (let k = 0; k < figures.length; k += 1) {
+      const two = narrow[k] && narrow[k + 1];
+      for (const m of two ? [k, k + 1] : [k]) {
+        figures[m].classList.toggle("afn-wide", !two);
+        figures[m].classList.toggle("afn-by", !two && widths[m] + GAP + WORDS <= room);
+      }
+      if (two) k += 1;
+    }
   }
 
   function block(title, text) {

@@ -6,7 +6,7 @@ from typing import Any
 from activation_flow import charts_shift
 from activation_flow import charts_theme as theme
 from activation_flow.charts_layers import layer_axis
-from activation_flow.charts_prompts import TOLD, DrawnPrompts, drift_bars, matrix
+from activation_flow.charts_prompts import MATRIX, TOLD, WHAT, DrawnPrompts, drift_bars, matrix
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import finite
 from activation_flow.picture import number
@@ -14,6 +14,8 @@ from activation_flow.picture_prompts import ANCHORS, DEPTH_TITLE
 
 SERIES = len(theme.SERIES)  # so many lines can be told apart
 _DRIFT = "How far the same text is moved when one prompt is put in the place of the other."
+
+_NOT_COMPARABLE = "raw Δ of two layers cannot be compared"
 
 
 def anchor_lines(drawn: DrawnPrompts, chosen: tuple[int, int] | None = None) -> Any:
@@ -71,19 +73,23 @@ def anchor_lines(drawn: DrawnPrompts, chosen: tuple[int, int] | None = None) -> 
                 ),
             ).properties(width=theme.plot_width(min(max(len(r.layers), 5), 12)), height=150)
         )
-    left = len(r.comparisons) - len(pairs)
-    what = f"how far {ANCHORS[r.anchor]} moves; raw Δ of two layers cannot be compared"
-    more = [what, f"{left:,} more pairs are not drawn" if left else ""]
+    more = [f"how far {ANCHORS[r.anchor]} moves; {_NOT_COMPARABLE}", *_left(drawn)]
     whole = DrawnPrompts(r, drawn.layer, drawn.n, live=True)
     title = theme.heading([drawn.title], [whole.notes("")[0], *more], theme.WIDE)
     params = [layer_names, alt.param(f"lines{drawn.name}", value=labels)]
     return alt.vconcat(*panels, spacing=16).add_params(*params).properties(title=title)
 
 
+def _left(drawn: DrawnPrompts) -> list[str]:
+    left = len(drawn.result.comparisons) - SERIES
+    return [f"{left:,} more pairs are not drawn"] if left > 0 else []
+
+
 def drift_figure(drawn: DrawnPrompts, name: str) -> Figure:
     """The matrix of prompts for a page."""
     lead = f", {drawn.lead}" if drawn.lead else ""
-    return Figure(name, f"Drift{lead}", _DRIFT, theme.finished(matrix(drawn)))
+    notes = (WHAT, MATRIX)
+    return Figure(name, f"Drift{lead}", _DRIFT, theme.finished(matrix(drawn)), notes)
 
 
 def depth_figure(drawn: DrawnPrompts, name: str, chosen: tuple[int, int] | None = None) -> Figure:
@@ -92,7 +98,8 @@ def depth_figure(drawn: DrawnPrompts, name: str, chosen: tuple[int, int] | None 
     moved = ANCHORS[drawn.result.anchor]
     said = f"How far {moved} moves at each layer: a line is a pair of prompts."
     chart = theme.finished(anchor_lines(drawn, chosen))
-    return Figure(name, f"{DEPTH_TITLE}{lead}", said, chart)
+    notes = (_NOT_COMPARABLE, *_left(drawn))
+    return Figure(name, f"{DEPTH_TITLE}{lead}", said, chart, notes)
 
 
 def figures(drawn: DrawnPrompts, name: str, limit: int) -> Iterator[Figure]:

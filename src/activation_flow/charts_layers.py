@@ -119,7 +119,7 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
         text=alt.Text("sign:N"), color=ink
     )
     notes = [*(note.replace("nan:", "×") for note in drawn.notes())]
-    notes += ["; ".join(_marks(drawn, "grey")), NOT_COMPARABLE]
+    notes += _map_marks(drawn)
     width = theme.plot_width(drawn.n)
     title = theme.heading(drawn.title, notes, width)
     return alt.layer(
@@ -132,6 +132,10 @@ def heat_map(drawn: Drawn, scale: Scale | None = None) -> Any:
         height=CELL * len(r.layers),
         title=title,
     )
+
+
+def _map_marks(drawn: Drawn) -> list[str]:
+    return ["; ".join(_marks(drawn, "grey")), NOT_COMPARABLE]
 
 
 def _marks(drawn: Drawn, special: str) -> Iterator[str]:
@@ -176,4 +180,6 @@ def map_figure(drawn: Drawn, name: str) -> Figure:
     said = (
         "Where each token stands within its layer, from the weakest to the strongest of the text."
     )
-    return Figure(name, f"Layer by layer{lead}", said, theme.finished(heat_map(drawn)))
+    missing = (note.replace("nan:", "×") for note in drawn.missing())
+    notes = tuple(note for note in (*missing, *_map_marks(drawn)) if note)
+    return Figure(name, f"Layer by layer{lead}", said, theme.finished(heat_map(drawn)), notes)

@@ -16,6 +16,8 @@ from activation_flow.result_prompts import PromptComparison, PromptsResult
 
 CELL = 64  # of the matrix
 PAIRS = 30  # that are drawn as bars
+WHAT = "total shift Δ of all aligned tokens, special ones included"
+MATRIX = "the more a cell stands out, the larger"
 _NAME = 28  # letters of a prompt
 
 
@@ -173,8 +175,7 @@ def matrix(drawn: DrawnPrompts) -> Any:
     ink = alt.Color("ink:N", scale=None)
     said = base.mark_text(fontSize=theme.SIZE).encode(text=alt.Text("said:N"), color=ink)
     side = CELL * len(drawn.names)
-    what = "total shift Δ of all aligned tokens, special ones included"
-    notes = [*drawn.notes(what), "the more a cell stands out, the larger"]
+    notes = [*drawn.notes(WHAT), MATRIX]
     title = theme.heading([drawn.title], notes, side + 200)
     return alt.layer(
         *(own, cells, said, *_layer_name(drawn)),
@@ -235,8 +236,7 @@ def drift_bars(drawn: DrawnPrompts) -> Any:
     bars = base.mark_bar(fill=theme.LOOKS["token"][0], stroke=theme.LOOKS["token"][1])
     said = base.mark_text(align="left", dx=5, fontSize=theme.SMALL).encode(text=alt.Text("said:N"))
     left = len(drawn.result.comparisons) - len(pairs)
-    what = "total shift Δ of all aligned tokens, special ones included"
-    notes = drawn.notes(f"{what}; {left:,} more pairs are not drawn" if left else what)
+    notes = drawn.notes(f"{WHAT}; {left:,} more pairs are not drawn" if left else WHAT)
     title = theme.heading([drawn.title], notes, theme.NARROW + 120)
     chart = alt.layer(bars, said, *_layer_name(drawn)).add_params(*params)
     return chart.properties(width=theme.NARROW, height=30 * len(pairs), title=title)

@@ -49,7 +49,11 @@ class DrawnShift:
     def notes(self) -> list[str]:
         """Model, layer and engine; what the numbers say together."""
         r = self.result
-        notes = [model_line(r.provenance, r.a.layers), self.numbers]
+        return [model_line(r.provenance, r.a.layers), self.numbers, *self.missing()]
+
+    def missing(self) -> list[str]:
+        """What is not drawn, and what marks mean."""
+        r, notes = self.result, []
         if self.n < len(r):
             notes.append(f"the first {self.n:,} of {len(r):,} rows are drawn")
         changes = {str(change) for change in r.change[: self.n]}
@@ -188,4 +192,5 @@ def bars(drawn: DrawnShift) -> Any:
 def figure(drawn: DrawnShift, name: str) -> Figure:
     """A comparison for a page."""
     title = f"Shift of each token{f', {drawn.lead}' if drawn.lead else ''}"
-    return Figure(name, title, sentences(drawn.result)[0], theme.finished(bars(drawn)))
+    chart = theme.finished(bars(drawn))
+    return Figure(name, title, sentences(drawn.result)[0], chart, tuple(drawn.missing()))

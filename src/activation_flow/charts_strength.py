@@ -8,7 +8,7 @@ from activation_flow.charts_sliders import Sliders
 from activation_flow.charts_sliders import sliders as sliders_of
 from activation_flow.charts_theme import Figure
 from activation_flow.charts_tokens import Drawn, finite, hover, look_channels, looks
-from activation_flow.picture import quantile_words
+from activation_flow.picture import number, quantile_words
 
 GAP = 4  # pixels between two numbers, at least
 ROW = 24  # pixels from the plot to the numbers, below one line of tokens
@@ -92,8 +92,8 @@ def _numbers_fit(drawn: Drawn, rows: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _said(sliders: Sliders) -> str:
-    """τ as a reader wants it: four digits."""
-    return f"format({sliders.limit}, ',.4~r')"
+    """τ as everywhere else; four digits of one that was moved."""
+    return f"({sliders.limit} === datum.threshold ? datum.tau : format({sliders.limit}, ',.4~r'))"
 
 
 def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[Any]:
@@ -102,7 +102,12 @@ def _tau_line(drawn: Drawn, sliders: Sliders, y: Callable[[str], Any]) -> list[A
 
     r = drawn.result
     lines = [
-        {"layer": layer, "layer_name": r.provenance.layer_name(layer), "threshold": finite(tau)}
+        {
+            "layer": layer,
+            "layer_name": r.provenance.layer_name(layer),
+            "threshold": finite(tau),
+            "tau": number(float(tau)),
+        }
         for layer, tau in zip(r.layers, r.threshold, strict=True)
     ]
     base = alt.Chart(theme.data(lines))
@@ -133,4 +138,5 @@ def figure(drawn: Drawn, name: str) -> Figure:
     line = f" HIGH is what lies above τ{quantile_words(r.provenance.settings)}."
     has = line if (r.bucket != "").any() else ""
     title = f"Strength of each token{f', {drawn.lead}' if drawn.lead else ''}"
-    return Figure(name, title, f"Strength S is {measured}.{has}", theme.finished(bars(drawn)))
+    chart = theme.finished(bars(drawn))
+    return Figure(name, title, f"Strength S is {measured}.{has}", chart, tuple(drawn.missing()))

@@ -55,12 +55,15 @@ class Figure:
         title: plain text.
         sentence: what the picture means.
         chart: of Altair.
+        notes: what small lines of the chart say that stands in no page: what is left out, what
+            marks mean; for those who draw it without them. None: nobody says, so they must stay.
     """
 
     name: str
     title: str
     sentence: str
     chart: Any
+    notes: tuple[str, ...] | None = None
 
 
 def text_width(text: str, size: float) -> float:

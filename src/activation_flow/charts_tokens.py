@@ -54,6 +54,11 @@ class Drawn:
         yield model_line(r.provenance, r.layers)
         if (r.bucket != "").any():
             yield threshold_note(r)
+        yield from self.missing()
+
+    def missing(self) -> Iterator[str]:
+        """What is cut, clipped or not a number."""
+        r = self.result
         if self.n < len(r):
             yield f"the first {self.n:,} of {len(r):,} tokens are drawn"
         if self.far.any():
