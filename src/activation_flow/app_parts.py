@@ -4,7 +4,6 @@ Each is a ``gradio.HTML`` of a fixed template; what it holds is put there by app
 templates (``${}``, ``{{}}``) never see text of users.
 """
 
-
 import gradio as gr
 
 _HELD = '<div class="afn-part"></div>'
