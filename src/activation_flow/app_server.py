@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import threading
 import traceback
 import warnings
@@ -22,7 +21,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from activation_flow import app_first, hub, vega
+from activation_flow import app_first, app_folder, app_memory, hub, vega
 from activation_flow.app_answers import Answers
 from activation_flow.app_guard import App, Guard, Receive, Scope, Send
 from activation_flow.app_models import Models
@@ -164,11 +163,20 @@ class Entrance:
         from activation_flow import app_page
 
         app = app_page.mounted(self._settings, self._models, self._answers)
-        _calls_of_agents_stay_here(app, self._settings, self._port)
+        for blocks in _blocks(app):
+            app_memory.bound(blocks)
+            _calls_of_agents_stay_here(blocks, self._settings, self._port)
         return app
 
 
-def _calls_of_agents_stay_here(app: Any, settings: Settings, port: int) -> None:
+def _blocks(app: Any) -> Iterator[Any]:
+    """Gradio's Blocks that are mounted in an app."""
+    for route in app.routes:
+        if (found := getattr(getattr(route, "app", None), "blocks", None)) is not None:
+            yield found
+
+
+def _calls_of_agents_stay_here(blocks: Any, settings: Settings, port: int) -> None:
     """Say at which address Gradio finds itself.
 
     What an agent calls, Gradio asks of itself, by HTTP; and it takes its address from the first
@@ -176,11 +184,9 @@ def _calls_of_agents_stay_here(app: Any, settings: Settings, port: int) -> None:
     """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     user = ":".join(quote(part, safe="") for part in settings.auth) + "@" if settings.auth else ""
-    for route in app.routes:
-        blocks = getattr(getattr(route, "app", None), "blocks", None)
-        if found := getattr(blocks, "mcp_server_obj", None):
-            found.postprocess_output_data = _as_json
-            found._local_url = f"http://{user}{_bracketed(host)}:{port}/"
+    if found := getattr(blocks, "mcp_server_obj", None):
+        found.postprocess_output_data = _as_json
+        found._local_url = f"http://{user}{_bracketed(host)}:{port}/"
 
 
 def _as_json(data: list[Any], _: str) -> list[Any]:
@@ -346,7 +352,7 @@ def _surroundings(debug: bool) -> Iterator[str]:
         The folder that Gradio gives files out of; it is private, and removed at the end.
     """
     hub.no_telemetry()
-    with tempfile.TemporaryDirectory(prefix="afn-app-", ignore_cleanup_errors=True) as files:
+    with app_folder.private() as files:
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=files)
         # A proxy that this machine goes out by is not asked for this machine itself.
         here = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost,::1")))
