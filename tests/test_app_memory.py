@@ -1,6 +1,8 @@
 """What Gradio keeps in memory: bounded in bytes, and gone when it is fetched."""
 
 import asyncio
+import importlib.util
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -57,21 +59,29 @@ def test_sessions_are_bounded_by_number_too():
     assert [*unread] == ["b", "c", "d"]
 
 
-def test_gradio_has_what_is_bounded_and_keeps_no_values():
-    gradio = pytest.importorskip("gradio")
-    from gradio.state_holder import SessionState, StateHolder
-
-    with gradio.Blocks() as blocks:
-        box = gradio.Textbox()
-    blocks.queue()
-    holder = StateHolder()
-    holder.set_blocks(blocks)
+def test_sessions_keep_no_values():
+    kept: list[str] = []
+    session = SimpleNamespace(_update_value_in_config=lambda _, value: kept.append(value))
+    queue = SimpleNamespace(pending_messages_per_session={}, pending_event_ids_session={})
+    blocks = SimpleNamespace(_queue=queue, state_holder=SimpleNamespace(session_data={}))
     app_memory.bound(blocks)
-    assert isinstance(blocks._queue.pending_messages_per_session, Unread)
-    state = holder["session"]
-    assert isinstance(state, SessionState)
-    state._update_value_in_config(box._id, "typed")
-    assert "typed" not in repr(state.config_values)
+    assert isinstance(queue.pending_messages_per_session, Unread)
+    blocks.state_holder.session_data["one"] = session
+    session._update_value_in_config(3, "typed")
+    assert (kept, [*blocks.state_holder.session_data]) == ([], ["one"])
+
+
+def test_gradio_has_what_is_bounded():
+    found = importlib.util.find_spec("gradio")  # read, not imported: that takes seconds
+    if found is None or found.origin is None:
+        pytest.skip("gradio is not installed")
+    folder = Path(found.origin).parent
+    queue = (folder / "queueing.py").read_text(encoding="utf-8")
+    assert "self.pending_messages_per_session[body.session_hash] = AsyncQueue()" in queue
+    assert "self.pending_event_ids_session: dict[str, set[str]] = {}" in queue
+    state = (folder / "state_holder.py").read_text(encoding="utf-8")
+    assert "self.session_data[session_id] = SessionState(self.blocks)" in state
+    assert "def _update_value_in_config(self, key: int, value: Any):" in state
 
 
 def test_a_gradio_that_is_made_otherwise_is_left_alone():

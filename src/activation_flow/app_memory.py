@@ -19,7 +19,7 @@ def bound(blocks: Any) -> None:
         blocks: Gradio's Blocks.
     """
     queue = getattr(blocks, "_queue", None)
-    if hasattr(queue, "pending_messages_per_session"):
+    if queue is not None and hasattr(queue, "pending_messages_per_session"):
         ids = getattr(queue, "pending_event_ids_session", {})
         queue.pending_messages_per_session = Unread(ids)
     if (holder := getattr(blocks, "state_holder", None)) is not None:
