@@ -278,7 +278,9 @@ class TestCorpus:
         (tmp_path / "circle").symlink_to(tmp_path / "circle")
         served = Answers(Settings(runs=(str(tmp_path / "link"),), **SERVED), models)
         for name in (folder, tmp_path / "link", tmp_path / "own" / ".." / "link"):
-            assert served.corpus(Corpus(run=str(name))).layers == (3, 4)
+            opened = served.corpus(Corpus(run=str(name)))
+            assert opened.layers == (3, 4)
+            assert opened.run.path == tmp_path / "link"  # as it was offered
         others = (tmp_path / "own", tmp_path / "link" / ".." / "own", tmp_path, tmp_path / "none")
         others = (*others, "/etc/passwd", "~nobody-of-this-name", "a\0b", tmp_path / "circle")
         told = set()

@@ -131,3 +131,15 @@ def test_gradio_understands_what_is_said_of_them(calls, name):
     assert f"{bounds.characters:,} characters" in description
     most = {"strength": f"{bounds.texts} texts", "prompts": f"{bounds.prompts} prompts"}
     assert f"At most {most.get(name, '5,000 characters each')}" in description
+
+
+def test_an_answer_that_would_be_too_long_is_refused(models):
+    calls = Calls(Settings(model="minilm", bounds=Bounds(numbers=6)), models)
+    assert calls.strength(["paris"], layers="1,2")["layers"] == [1, 2]  # 2 layers of 3 tokens
+    for ask in (
+        lambda: calls.strength(["paris"], layers="1-3"),
+        lambda: calls.shift(DAY, WALK),
+        lambda: calls.prompts("paris", ["Hi", "No"], layers="all"),
+    ):
+        with pytest.raises(ActivationFlowError, match="this page gives up to 6: ask for fewer"):
+            ask()

@@ -26,13 +26,17 @@ def answers(tiny_encoder):
     return SimpleNamespace(explore=explore)
 
 
+def whole(query: str, answers: object) -> str:
+    return app_first.head(query, "minilm") + "".join(app_first.parts(query, answers))
+
+
 def main(page: str) -> str:
     (found,) = re.findall('<main id="afn-first">(.*)</main>', page, re.DOTALL)
     return found
 
 
 def test_the_example_is_drawn(answers):
-    shown = main(app_first.first_view("", answers))
+    shown = main(whole("", answers))
     assert "Who is the prime minister of Canada?" in shown
     assert shown.count('class="afn-strip"') == 1
     assert "<svg" in shown
@@ -41,7 +45,7 @@ def test_the_example_is_drawn(answers):
 
 def test_a_link_is_followed_and_its_text_stays_text(answers):
     hostile = "%3C%2Fmain%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E"
-    page = app_first.first_view(f"?view=explore&text={hostile}&layer=2", answers)
+    page = whole(f"?view=explore&text={hostile}&layer=2", answers)
     assert "&lt;/main&gt;&lt;script&gt;alert(1)" in main(page)
     assert page.count("<script") == 1
     assert "layer 2" in main(page)
@@ -56,20 +60,34 @@ def test_a_link_is_followed_and_its_text_stays_text(answers):
     ],
 )
 def test_what_cannot_be_shown_is_said(answers, link, said):
-    shown = main(app_first.first_view(link, answers))
+    shown = main(whole(link, answers))
     assert 'role="alert"' in shown
     assert said in shown
 
 
 @pytest.mark.parametrize("view", ["compare", "steer", "corpus"])
 def test_other_views_begin_empty(answers, view):
-    page = app_first.first_view(f"view={view}", answers)
+    page = whole(f"view={view}", answers)
     assert 'class="afn-strip"' not in main(page)
     assert "controls will be here" in page
 
 
+def test_what_is_waited_for_is_said_before_anything_is_computed(answers):
+    assert "Opening minilm ..." in app_first.head("", "minilm")
+    head = app_first.head("model=%3Cb%3E&text=one", "minilm")
+    assert "Opening &lt;b&gt; ..." in head
+    assert "<title>Activation Flow: one</title>" in head
+    assert "Opening" not in app_first.head("view=compare", "minilm")
+    first, *later = app_first.parts("", answers)
+    assert "afn-strip" in first
+    assert "#afn-opening { display: none }" in first  # it is open now
+    assert "<svg" not in first  # which comes after it
+    assert "<svg" in later[0]
+    assert 1 + len(later) == app_first.PARTS
+
+
 def test_its_policy_lets_its_own_script_run_and_no_other(answers):
-    page = app_first.first_view("view=steer", answers)
+    page = whole("view=steer", answers)
     (script,) = re.findall("<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rules = dict(rule.split(" ", 1) for rule in app_first.policy().split("; "))

@@ -203,7 +203,12 @@ def test_what_the_page_reads_is_there(path):
     ],
 )
 def test_what_the_page_sends_is_there(path):
-    assert ask(path, method="POST", body=[b"{}"]).status == 200
+    asked = {
+        "call/strength": b'{"data": [["a"], "", "", 0.5, false]}',
+        "call/v2/strength": b'{"texts": []}',
+    }
+    body = asked.get(path.removeprefix("/gradio_api/"), b"{}")
+    assert ask(path, method="POST", body=[body]).status == 200
     refused = ask(path, method="DELETE")
     assert refused.status == 405
     assert "POST" in refused.headers["allow"]
@@ -388,3 +393,10 @@ def test_the_folder_of_files_may_be_a_link(tmp_path: Path):
     (tmp_path / "real" / "a").write_text("x")
     for place in ("real", "link"):
         assert ask(f"/gradio_api/file={tmp_path}/{place}/a", files=f"{tmp_path}/link").status == 200
+
+
+def test_arguments_that_do_not_fit_are_refused_in_words_before_the_call():
+    found = ask("/gradio_api/call/v2/shift", method="POST", body=[b'{"a": "x"}'])
+    assert (found.status, found.passed) == (422, None)
+    assert found.headers["content-type"] == "application/json"
+    assert found.text.startswith('{"error": "shift needs \'b\'; it takes a, b, model (optional), ')

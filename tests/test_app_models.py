@@ -90,7 +90,7 @@ def test_choices_are_those_served_and_on_this_machine_those_ready(folder):
     assert folder in local.choices()
     assert len({*local.choices()}) == len(local.choices())
     assert not any("(live)" in name for name in local.choices())
-    assert Models(remote(models=("some/model",))).choices() == ["minilm", "some/model"]
+    assert Models(remote(model="x", models=("some/model",))).choices() == ["x", "some/model"]
 
 
 def test_a_folder_that_is_gone_is_no_choice(folder):
@@ -191,14 +191,37 @@ def test_another_model_waits_until_one_is_free(opening):
     assert opening.names == ["a", "b"]
 
 
-def test_one_that_cannot_be_opened_is_not_kept(opening):
-    models = Models(settings(bounds=Bounds(models=1)))
-    for _ in range(2):
-        with pytest.raises(ActivationFlowError, match="there is none"), models.use("missing"):
+def test_why_one_cannot_be_opened_is_told_again_for_a_while(opening, monkeypatch):
+    models, told = Models(settings(bounds=Bounds(models=1))), []
+    for _ in range(3):
+        with pytest.raises(ActivationFlowError) as caught, models.use("missing"):
             pass
-    with models.use("a"):
+        told.append(str(caught.value))
+    assert (
+        told
+        == ["there is none\nHere minilm can be chosen as the model: it is on this machine."] * 3
+    )
+    with models.use("a"):  # it takes no room
         pass
-    assert opening.names == ["missing", "missing", "a"]
+    assert opening.names == ["missing", "a"]
+    monkeypatch.setattr(app_models, "KEPT", 0.0)
+    with pytest.raises(ActivationFlowError, match="there is none"), models.use("missing"):
+        pass
+    assert opening.names == ["missing", "a", "missing"]
+    assert [*models._failed] == ["missing"]
+
+
+def test_minilm_is_offered_where_it_may_be_had(opening, monkeypatch):
+    def said(models: Models) -> str:
+        with pytest.raises(ActivationFlowError) as caught, models.use("missing"):
+            pass
+        return str(caught.value)
+
+    assert "minilm" not in said(Models(remote(model="missing")))
+    assert "minilm" in said(Models(remote(model="missing", models=("minilm",))))
+    monkeypatch.setattr(app_models, "_has_minilm", lambda: False)
+    assert said(Models(settings())) == "there is none"
+    assert Models(settings(model="x", models=("y",))).choices()[:2] == ["x", "y"]
 
 
 def test_many_threads_at_many_models_all_come_to_an_end(opening):

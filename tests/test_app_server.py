@@ -154,6 +154,7 @@ def test_from_the_first_view_to_the_last_signal(model, place):
         assert "<svg" in first.text
         assert "Who is the prime minister of Canada?" in first.text
         assert "gradio" not in first.text
+        assert "Opening " in first.text
         linked = page.ask(LINK, **BASIC)
         assert "layer 2" in linked.text
         assert "&lt;b&gt;paris&lt;/b&gt;" in linked.text
@@ -175,6 +176,8 @@ def test_from_the_first_view_to_the_last_signal(model, place):
             "/gradio_api/call/strength", {"data": [["paris"], "", "", 0.75, False]}, **BASIC
         )
         event = json.loads(asked.text)["event_id"]
+        few = page.ask("/gradio_api/call/strength", {"data": [["paris"]]}, **BASIC)
+        assert (few.status, json.loads(few.text)["error"][:20]) == (422, '"data" holds 1 of 5 ')
         assert "event: complete" in page.ask(f"/gradio_api/call/strength/{event}", **BASIC).text
 
         # An agent's call stays in this machine, whatever address it says it came to.
@@ -285,6 +288,6 @@ def test_a_page_that_cannot_be_made_ends_the_server(monkeypatch):
     page = SimpleNamespace(mounted=broken)  # not the real one: it imports Gradio
     monkeypatch.setitem(sys.modules, "activation_flow.app_page", page)
     monkeypatch.setattr(af, "app_page", page, raising=False)
-    monkeypatch.setattr(app_first, "first_view", lambda *_: "")
+    monkeypatch.setattr(app_first, "parts", lambda *_: iter([]))
     with pytest.raises(RuntimeError, match="no page today"):
         app_server.serve(Settings(model="minilm", port=0), debug=True)

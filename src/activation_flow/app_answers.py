@@ -218,6 +218,8 @@ class Answers:
                 raise ActivationFlowError(
                     f"this page opens only the runs that it is served with: {named}"
                 )
+            # As it was offered: where it lies on this machine is not told to others.
+            return next(Path(one).expanduser() for one in offered if _resolved(one) == path)
         elif path is None:
             raise ActivationFlowError(f"{name!r} is no path of a folder")
         return path

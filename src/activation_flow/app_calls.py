@@ -65,6 +65,7 @@ class Calls:
             found = encoder.strength(texts, layers=wanted, errors="collect", **how)
         if not len(found):
             raise TextsFailed(found)
+        self._bounds.check_numbers(sum(one.strength.size for one in found))
         return found.to_dict()
 
     def shift(
@@ -109,7 +110,9 @@ class Calls:
         how: dict[str, Any] = {"quantile": quantile, "words": _words(words)}
         wanted = _layers(layer)
         with self._models.use(self._model(model)) as encoder:
-            return encoder.shift(a, b, layers=wanted, align=align, **how).to_dict()
+            found = encoder.shift(a, b, layers=wanted, align=align, **how)
+        self._bounds.check_numbers(found.shift.size)
+        return found.to_dict()
 
     def prompts(
         self,
@@ -153,7 +156,9 @@ class Calls:
         how: dict[str, Any] = {"baseline": baseline, "align": align, "quantile": quantile}
         wanted = _layers(layers)
         with self._models.use(self._model(model)) as encoder:
-            return encoder.prompts(text, prompts, layers=wanted, **how).to_dict()
+            found = encoder.prompts(text, prompts, layers=wanted, **how)
+        self._bounds.check_numbers(sum(one.shift.size for one in found.comparisons))
+        return found.to_dict()
 
     def _check_list(self, texts: object, name: str, most: int) -> None:
         if not isinstance(texts, list):

@@ -5,13 +5,19 @@
 
   // What stands behind "#" in a link never comes to the server by itself.
   const link = location.hash.slice(1).replace(/^\?/, "");
-  const first = document.getElementById("afn-first");
   const open = async () => {
+    let first = document.getElementById("afn-first");
     first.hidden = true;
     const answer = await fetch(`/?${link}`, { cache: "no-store" });
-    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const wanted = made.getElementById("afn-first");
-    if (wanted) first.replaceWith(wanted);
+    const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; ; ) {
+      const { value, done } = await pieces.read();
+      if (done) return;
+      text += value;
+      const made = new DOMParser().parseFromString(text, "text/html");
+      const wanted = made.getElementById("afn-first");
+      if (wanted) first.replaceWith(wanted), (first = wanted);
+    }
   };
   if (link) open().catch(() => {});
 

@@ -7,12 +7,15 @@ import asyncio
 import base64
 import binascii
 import hmac
+import json
 import os.path
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from activation_flow import app_arguments
 from activation_flow.app_settings import LOCAL, Settings
+from activation_flow.data import ActivationFlowError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -114,8 +117,11 @@ class Guard:
             await self._check_user(scope)
             self._check_path(scope["method"], scope["path"])
             body = await asyncio.wait_for(_body(scope, receive), PATIENCE)
+            app_arguments.check(scope["method"], scope["path"], body)
         except _Refused as refused:
             await _answer(send, refused)
+        except ActivationFlowError as problem:
+            await _answer_json(send, 422, {"error": str(problem)})
         except TimeoutError:
             await _answer(send, _Refused(408, "the request did not arrive in time"))
         else:
@@ -275,12 +281,16 @@ def _without(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> Headers:
 
 async def _answer(send: Send, refused: _Refused) -> None:
     body = f"{refused.why}\n".encode(errors="replace")
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        # What is left of the request is not read.
-        (b"connection", b"close"),
-        *refused.headers,
-    ]
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    # What is left of the request is not read.
+    headers = [(b"connection", b"close"), *refused.headers]
+    await _send(send, refused.status, b"text/plain; charset=utf-8", body, headers)
+
+
+async def _answer_json(send: Send, status: int, said: object) -> None:
+    await _send(send, status, b"application/json", json.dumps(said).encode(), [])
+
+
+async def _send(send: Send, status: int, kind: bytes, body: bytes, headers: Headers) -> None:
+    about = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": about})
     await send({"type": "http.response.body", "body": body})

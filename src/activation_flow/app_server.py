@@ -13,14 +13,15 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from activation_flow import app_first, hub, vega
+from activation_flow import app_first, app_folder, app_memory, hub, vega
 from activation_flow.app_answers import Answers
 from activation_flow.app_guard import App, Guard, Receive, Scope, Send
 from activation_flow.app_models import Models
@@ -30,6 +31,7 @@ from activation_flow.data import ActivationFlowError
 log = logging.getLogger("activation_flow")
 
 CONNECTIONS = 1_000  # open at once; further ones are told that the server is busy
+FIRST = 10.0  # seconds that Gradio's import waits for the first view
 WAIT = 120.0  # seconds that a call waits for Gradio, when it comes before Gradio is there
 _AGENTS = "/gradio_api/mcp"
 _SILENT = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "mcp", "httpx", "asyncio")
@@ -77,14 +79,17 @@ class Entrance:
         self._answers = Answers(settings, models)
         self._page: App | None = None
         self._ready, self._over = asyncio.Event(), asyncio.Event()
-        self._first: asyncio.Task[str] | None = None
+        self._first: list[asyncio.Task[str]] = []
 
     async def prepare(self, started: Callable[[], None]) -> None:
         """Make the first view, then Gradio's app, and keep that one alive until ``close``."""
         try:
-            self._first = asyncio.create_task(in_thread(self._first_view, ""))
+            self._first = self._parts("")
             started()
-            await self._first  # subtle: it would be late if Gradio's import ran beside it
+            # subtle: the view would be late if Gradio's import ran beside it.
+            done, _ = await asyncio.wait(self._first, timeout=FIRST)
+            for part in done:
+                part.result()
             app = await in_thread(self._mounted)
             async with app.router.lifespan_context(app):
                 self._page = app
@@ -109,8 +114,7 @@ class Entrance:
         elif path == "/afn/vega.js":
             await _send_script(scope, send)
         elif self._page is None and path == "/":
-            policy = (b"content-security-policy", app_first.policy().encode())
-            await _send(send, await self._view(scope), "text/html", [policy])
+            await self._send_first(scope, send)
         elif await self._has_page():
             assert self._page is not None
             if path == _AGENTS:  # what is mounted there would send its visitors to _AGENTS/
@@ -124,24 +128,55 @@ class Entrance:
             await asyncio.wait_for(self._ready.wait(), WAIT)
         return self._page is not None
 
-    async def _view(self, scope: Scope) -> str:
+    async def _send_first(self, scope: Scope, send: Send) -> None:
+        """The first view, each part as soon as it is there."""
         query = scope["query_string"].decode("latin-1")
-        if not query and self._first is not None:
-            return await asyncio.shield(self._first)
-        return await in_thread(self._first_view, query)
+        policy = (b"content-security-policy", app_first.policy().encode())
+        about = [(b"content-type", b"text/html; charset=utf-8"), policy]
+        await send({"type": "http.response.start", "status": 200, "headers": about})
 
-    def _first_view(self, query: str) -> str:
-        return app_first.first_view(query, self._answers)
+        async def give(text: str, more: bool = True) -> None:
+            body = text.encode(errors="replace")
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        if scope["method"] != "HEAD":
+            await give(app_first.head(query, self._settings.model))
+            for part in self._parts(query) if query or not self._first else self._first:
+                await give(await asyncio.shield(part))
+        await give("", more=False)
+
+    def _parts(self, query: str) -> list[asyncio.Task[str]]:
+        """The parts of a first view as they are made, one after the other."""
+        parts = app_first.parts(query, self._answers)
+
+        async def made(before: asyncio.Task[str] | None) -> str:
+            if before is not None:
+                await before
+            return await in_thread(partial(next, parts, ""))
+
+        tasks: list[asyncio.Task[str]] = []
+        for _ in range(app_first.PARTS):
+            tasks.append(asyncio.create_task(made(tasks[-1] if tasks else None)))
+        return tasks
 
     def _mounted(self) -> Any:
         from activation_flow import app_page
 
         app = app_page.mounted(self._settings, self._models, self._answers)
-        _calls_of_agents_stay_here(app, self._settings, self._port)
+        for blocks in _blocks(app):
+            app_memory.bound(blocks)
+            _calls_of_agents_stay_here(blocks, self._settings, self._port)
         return app
 
 
-def _calls_of_agents_stay_here(app: Any, settings: Settings, port: int) -> None:
+def _blocks(app: Any) -> Iterator[Any]:
+    """Gradio's Blocks that are mounted in an app."""
+    for route in app.routes:
+        if (found := getattr(getattr(route, "app", None), "blocks", None)) is not None:
+            yield found
+
+
+def _calls_of_agents_stay_here(blocks: Any, settings: Settings, port: int) -> None:
     """Say at which address Gradio finds itself.
 
     What an agent calls, Gradio asks of itself, by HTTP; and it takes its address from the first
@@ -149,11 +184,9 @@ def _calls_of_agents_stay_here(app: Any, settings: Settings, port: int) -> None:
     """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     user = ":".join(quote(part, safe="") for part in settings.auth) + "@" if settings.auth else ""
-    for route in app.routes:
-        blocks = getattr(getattr(route, "app", None), "blocks", None)
-        if found := getattr(blocks, "mcp_server_obj", None):
-            found.postprocess_output_data = _as_json
-            found._local_url = f"http://{user}{_bracketed(host)}:{port}/"
+    if found := getattr(blocks, "mcp_server_obj", None):
+        found.postprocess_output_data = _as_json
+        found._local_url = f"http://{user}{_bracketed(host)}:{port}/"
 
 
 def _as_json(data: list[Any], _: str) -> list[Any]:
@@ -319,7 +352,7 @@ def _surroundings(debug: bool) -> Iterator[str]:
         The folder that Gradio gives files out of; it is private, and removed at the end.
     """
     hub.no_telemetry()
-    with tempfile.TemporaryDirectory(prefix="afn-app-", ignore_cleanup_errors=True) as files:
+    with app_folder.private() as files:
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=files)
         # A proxy that this machine goes out by is not asked for this machine itself.
         here = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost,::1")))
@@ -330,8 +363,23 @@ def _surroundings(debug: bool) -> Iterator[str]:
         warnings.simplefilter("ignore")
         for name in _SILENT:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        with open(os.devnull, "w", encoding="utf-8") as no, contextlib.redirect_stdout(no):
+        with (
+            open(os.devnull, "w", encoding="utf-8") as no,
+            contextlib.redirect_stdout(no),
+            _no_tracebacks(),
+        ):
             yield files
+
+
+@contextlib.contextmanager
+def _no_tracebacks() -> Iterator[None]:
+    """Gradio prints one for each request that fails; the bars of downloads stay, on stderr, too."""
+    before = traceback.print_exc
+    traceback.print_exc = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        traceback.print_exc = before
 
 
 @contextlib.contextmanager

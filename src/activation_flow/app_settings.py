@@ -18,6 +18,7 @@ class Bounds:
         characters: of a text, or of a prompt.
         texts: in one call of the API.
         prompts: before one text.
+        numbers: strengths or shifts in the answer of one call of the API.
         waiting: requests in the queue; further ones are refused.
         models: that are held open at once; the one used longest ago is closed.
     """
@@ -25,6 +26,7 @@ class Bounds:
     characters: int = 5_000
     texts: int = 32
     prompts: int = 8
+    numbers: int = 1_000_000
     waiting: int = 100
     models: int = 2
 
@@ -45,6 +47,18 @@ class Bounds:
                 f"{name} has {len(text):,} characters; this page takes up to {self.characters:,}"
             )
         return text
+
+    def check_numbers(self, n: int) -> None:
+        """An answer that is not too long.
+
+        Raises:
+            ActivationFlowError: it holds more numbers.
+        """
+        if n > self.numbers:
+            raise ActivationFlowError(
+                f"the answer would hold {n:,} strengths or shifts; this page gives up to "
+                f"{self.numbers:,}: ask for fewer layers, or for less text"
+            )
 
     def check_many(self, n: int, most: int, noun: str) -> None:
         """Not too many of something.

@@ -73,9 +73,10 @@ def app_command(
 ) -> None:
     """Open a local page: explore a text, compare two, steer by prompts, look into a corpus.
 
-    It listens at this machine only, asks no other host for anything, and runs until Ctrl-C. With
-    --host 0.0.0.0, other machines can use it: with a password, for the models and runs named here,
-    and unencrypted, unless a proxy with HTTPS stands before it.
+    It listens at this machine only, asks no other host for anything (but the model hub, for a model
+    that is not on this machine), and runs until Ctrl-C. With --host 0.0.0.0, other machines can
+    use it: with a password, for the models and runs named here, and unencrypted, unless a proxy
+    with HTTPS stands before it.
 
     Needs pip install "activation-flow[app]".
     """

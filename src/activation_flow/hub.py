@@ -81,7 +81,8 @@ def within_reach() -> bool:
 
     if constants.HF_HUB_OFFLINE:
         return False
-    if urllib.request.getproxies():  # the proxy resolves names, not we
+    # The proxy resolves names, not we. NO_PROXY alone names none.
+    if {*urllib.request.getproxies()} - {"no"}:
         return True
     try:
         socket.getaddrinfo(urllib.parse.urlsplit(constants.ENDPOINT).hostname, 443)
