@@ -177,7 +177,7 @@ def test_charts_table_commands_and_layers():
     shown = view(result)
     (chart,) = shown.charts
     assert chart.name == "shift-1"
-    assert chart.spec["title"]
+    assert "title" not in chart.spec, "it stands above the chart in the page"
     assert "<details><summary>Table</summary>" in shown.below
     assert "Δ" in shown.below
     assert shown.command == retrace.command(result._as_list())
