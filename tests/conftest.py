@@ -104,14 +104,28 @@ def page_run(tmp_path_factory: pytest.TempPathFactory, minilm: af.Encoder) -> Pa
     lines = ["A day in the park.", "The park was closed.", "Canada is cold in the winter."] * 3
     (folder / "texts.txt").write_text("\n".join(f"{k} {line}" for k, line in enumerate(lines)))
     af.run_corpus(minilm, folder / "texts.txt", out=folder / "run", layers="2-4")
+    af.run_corpus(minilm, folder / "texts.txt", out=folder / "deep", layers="5-6")
     return folder / "run"
 
 
 @pytest.fixture(scope="session")
-def page_server(tmp_path_factory: pytest.TempPathFactory, page_run: Path) -> Iterator[Served]:
+def page_model(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
+    """Another model that it offers: with fewer layers than minilm, and a tokenizer of its own."""
+    folder = tmp_path_factory.mktemp("other")
+    for part in tiny("gpt2"):
+        part.save_pretrained(folder)
+    af.Encoder.from_pretrained(folder)  # so that it is opened at once
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page_server(
+    tmp_path_factory: pytest.TempPathFactory, page_run: Path, page_model: Path
+) -> Iterator[Served]:
     """``afn app`` in a process of its own: it imports Gradio, so there is one for all tests."""
     log = tmp_path_factory.mktemp("served") / "log.txt"
-    server = Served("-m", "minilm", "--run", str(page_run), "--mcp", log=log)
+    runs = ("--run", str(page_run), "--run", str(page_run.parent / "deep"))
+    server = Served("-m", "minilm", "--allow", str(page_model), *runs, "--mcp", log=log)
     yield server
     server.close()
     said = log.read_text()

@@ -79,7 +79,7 @@ def called(url, name, arguments):
 
 
 def test_ten_at_once_each_get_their_own(url, minilm):
-    texts = [f"Text {n}: {'more of it, ' * (n % 7)}and number {n} again." for n in range(30)]
+    texts = [f"Text {n}: {'more of it, ' * (n % 7)}and number {n} again." for n in range(200)]
     with ThreadPoolExecutor(10) as pool:
         found = [*pool.map(lambda text: called(url, "strength", {"texts": [text]}), texts)]
     for text, document in zip(minilm.strength(texts), found, strict=True):

@@ -30,39 +30,6 @@ OFF = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory, minilm: af.Encoder) -> Path:
-    folder = tmp_path_factory.mktemp("app")
-    lines = ["A day in the park.", "The park was closed.", "Canada is cold in the winter."] * 3
-    (folder / "texts.txt").write_text("\n".join(f"{k} {line}" for k, line in enumerate(lines)))
-    af.run_corpus(minilm, folder / "texts.txt", out=folder / "run", layers="2-4")
-    af.run_corpus(minilm, folder / "texts.txt", out=folder / "deep", layers="5-6")
-    return folder / "run"
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
-    """A model with fewer layers than minilm, and another tokenizer."""
-    folder = tmp_path_factory.mktemp("other")
-    for part in tiny("gpt2"):
-        part.save_pretrained(folder)
-    af.Encoder.from_pretrained(folder)  # so that it is opened at once
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(
-    tmp_path_factory: pytest.TempPathFactory, run_folder: Path, other: Path
-) -> Iterator[Served]:
-    log = tmp_path_factory.mktemp("served") / "log.txt"
-    offered = ("--allow", str(other), "--run", str(run_folder))
-    server = Served("-m", "minilm", *offered, "--run", str(run_folder.parent / "deep"), log=log)
-    yield server
-    server.close()
-    said = log.read_text()
-    assert "Traceback" not in said, said
-
-
-@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     path = browsers.find()
     if path is None:
@@ -141,8 +108,8 @@ class Seen:
 
 
 @pytest.fixture
-def seen(chromium: Any, served: Served, request: pytest.FixtureRequest) -> Iterator[Seen]:
-    opened = Seen(chromium, served.url + getattr(request, "param", ""))
+def seen(chromium: Any, page_server: Served, request: pytest.FixtureRequest) -> Iterator[Seen]:
+    opened = Seen(chromium, page_server.url + getattr(request, "param", ""))
     yield opened
     opened.context.close()
     assert opened.elsewhere() == []
@@ -191,12 +158,12 @@ def test_an_example_is_shown_at_a_click(seen: Seen, minilm: af.Encoder) -> None:
     seen.waits_for(".afn-view .afn-part", number(found.total))
 
 
-def test_what_was_asked_last_is_shown(seen: Seen, minilm: af.Encoder, other: Path) -> None:
+def test_what_was_asked_last_is_shown(seen: Seen, minilm: af.Encoder, page_model: Path) -> None:
     """Another model takes longer than what is typed after it, and has other layers."""
     text, model = seen.page.locator("#afn-text textarea"), seen.page.locator("#afn-model input")
     text.fill("the quick brown fox jumps over lazy dogs " * 40)
     seen.waits_for(".afn-strip", "fox")
-    for name in (str(other), "minilm", str(other)):
+    for name in (str(page_model), "minilm", str(page_model)):
         model.fill(name)
         model.press("Enter")
         text.fill(f"new short text {len(name)}")
@@ -210,9 +177,9 @@ def test_what_was_asked_last_is_shown(seen: Seen, minilm: af.Encoder, other: Pat
 
 
 def test_what_is_typed_while_the_page_opens_stays(
-    chromium: Any, served: Served, minilm: af.Encoder
+    chromium: Any, page_server: Served, minilm: af.Encoder
 ) -> None:
-    seen = Seen(chromium, served.url, settled=False)
+    seen = Seen(chromium, page_server.url, settled=False)
     box = seen.page.locator("#afn-text textarea")
     box.fill("typed at once by me")
     seen.settled()
@@ -254,17 +221,17 @@ def test_a_text_is_steered(seen: Seen, minilm: af.Encoder) -> None:
     playwright.expect(seen.shown(".afn-figure:not([hidden]) svg.marks")).not_to_have_count(0)
 
 
-def test_a_run_is_opened_and_searched(seen: Seen, run_folder: Path) -> None:
+def test_a_run_is_opened_and_searched(seen: Seen, page_run: Path) -> None:
     seen.choose("Corpus")
     seen.waits_for(".afn-view .afn-part", "rows without a result")
     seen.page.locator("#afn-find textarea, #afn-find input").fill("park")
     seen.page.locator("#afn-find textarea, #afn-find input").press("Enter")
-    found = af.Run(run_folder).occurrences("park")
+    found = af.Run(page_run).occurrences("park")
     seen.waits_for(".afn-view .afn-part", f"{found.n_texts}")
     playwright.expect(seen.shown(".afn-strip")).to_have_count(found.n_texts)
     # A run that has none of the layers of the one before.
     field = seen.page.locator("#afn-run input")
-    field.fill(str(run_folder.parent / "deep"))
+    field.fill(str(page_run.parent / "deep"))
     field.press("Enter")
     seen.waits_for(".afn-view .afn-part", "layer 5 of 6")
     playwright.expect(seen.page.locator("#afn-run-layer input")).to_have_value("5")
@@ -323,9 +290,9 @@ def _of_link(view: str, minilm: af.Encoder) -> tuple[list[str], dict[str, str]]:
 
 @pytest.mark.parametrize("view", LINKS)
 def test_a_link_brings_a_view_back(
-    view: str, chromium: Any, served: Served, minilm: af.Encoder
+    view: str, chromium: Any, page_server: Served, minilm: af.Encoder
 ) -> None:
-    seen = Seen(chromium, served.url + LINKS[view])
+    seen = Seen(chromium, page_server.url + LINKS[view])
     numbers, fields = _of_link(view, minilm)
     for again in range(2):
         for one in numbers:
@@ -350,9 +317,9 @@ def test_a_link_brings_a_view_back(
     ],
 )
 def test_a_link_that_cannot_be_shown_says_why(
-    link: str, said: str, chromium: Any, served: Served, minilm: af.Encoder
+    link: str, said: str, chromium: Any, page_server: Served, minilm: af.Encoder
 ) -> None:
-    seen = Seen(chromium, served.url + link)
+    seen = Seen(chromium, page_server.url + link)
     seen.waits_for(".afn-problem", said)
     seen.waits_for(".afn-tau", _tau(minilm.strength("Who is the prime minister of Canada?")))
     playwright.expect(seen.shown(".afn-layer input[type=range]")).to_have_value("4")
@@ -390,12 +357,12 @@ def test_a_problem_is_told_and_the_last_view_stays(seen: Seen, minilm: af.Encode
 
 
 def test_an_open_page_goes_on_when_the_server_was_started_again(
-    chromium: Any, served: Served, minilm: af.Encoder
+    chromium: Any, page_server: Served, minilm: af.Encoder
 ) -> None:
-    seen = Seen(chromium, served.url)
+    seen = Seen(chromium, page_server.url)
     seen.waits_for(".afn-tau", "τ")
-    served.kill()
-    served.start()
+    page_server.kill()
+    page_server.start()
     seen.page.locator("#afn-text textarea").fill(TEXT)
     seen.waits_for(".afn-tau", _tau(minilm.strength(TEXT)))
     seen.reload()
@@ -403,10 +370,10 @@ def test_an_open_page_goes_on_when_the_server_was_started_again(
     seen.context.close()
 
 
-def test_it_fits_a_phone(chromium: Any, served: Served, run_folder: Path) -> None:
-    views = [*LINKS.values(), f"#view=corpus&run={run_folder}&find=park"]
+def test_it_fits_a_phone(chromium: Any, page_server: Served, page_run: Path) -> None:
+    views = [*LINKS.values(), f"#view=corpus&run={page_run}&find=park"]
     for view in views:
-        seen = Seen(chromium, served.url + view, width=390)
+        seen = Seen(chromium, page_server.url + view, width=390)
         playwright.expect(seen.shown(".afn-view .afn-part")).not_to_be_empty()
         width = seen.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, (view, width)

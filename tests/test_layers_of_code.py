@@ -307,6 +307,7 @@ ORDER = (
     "app_steer",
     "app_corpus",
     "app_views",
+    "app_values",
     "app_parts",
     "app_tabs",
     "app_page",

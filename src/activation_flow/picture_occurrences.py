@@ -44,10 +44,10 @@ def sentences(found: Occurrences, *, ways: bool = True) -> Iterator[str]:
         yield f"This run is not finished: {done:,} of {many:,} shards are in these numbers."
     if found.matched is None:
         forms = " or ".join(map(token_text, found.searched))
-        ways = " nor ".join(f"as a {way}" for way in found.ways)
+        tried = " nor ".join(f"as a {way}" for way in found.ways)
         neither = "neither " if len(found.ways) > 1 else "not "
         yield (
-            f"Looked for {forms}, {neither}{ways}: a token as the tokenizer writes it (##fold), a "
+            f"Looked for {forms}, {neither}{tried}: a token as the tokenizer writes it (##fold), a "
             "word whole and alone (it's, well-known)."
         )
         return
