@@ -1,6 +1,5 @@
 """Steer: the chosen pair in either order, drift and depth of all; numbers are the result's."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
