@@ -165,7 +165,7 @@ def test_a_long_text_is_bounded_and_says_so():
     bars, layers = view.charts
     assert (len(rows(bars, "strength")), len(rows(layers, "place"))) == (60, 240)
     for chart in view.charts:
-        assert "the first 60 of 5,000 tokens are drawn" in json.dumps(chart.spec)
+        assert "The first 60 of 5,000 tokens are drawn." in chart.sentence
     assert len(view.html + view.below) < 1e6
 
 
