@@ -185,6 +185,7 @@ class Answers:
         path = self._path(inputs.run)
         state = _state(path)
         run = Run(path)
+        run.path = path  # without where its links lead
         if not run.finished:
             state = (*state, run.done)
         usual = main_layer(run.layers, run.provenance)
