@@ -8,7 +8,7 @@ import browser
 from playwright.sync_api import sync_playwright
 from served import Served
 
-SIZE = {"width": 1280, "height": 1080}
+SIZE = {"width": 1280, "height": 1270}
 
 
 def main(path: str) -> None:

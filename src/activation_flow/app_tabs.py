@@ -222,7 +222,7 @@ def _layer() -> gr.Slider:
         8,
         step=1,
         label="Layer",
-        info="0: the embeddings; the last: what the model puts out.",
+        info="0 is the embeddings.",
         elem_classes="afn-layer",
         buttons=[],
     )
