@@ -316,6 +316,7 @@ ORDER = (
     "app_first",
     "app_folder",
     "app_memory",
+    "app_entrance",
     "app_server",
     "options",
     "screen",

@@ -153,7 +153,9 @@ class Page:
             name = fields.get("model")
             if name and not self.models.is_open(name):
                 yield {tab.outputs.problem: f'<p class="afn-wait">Opening {escape(name)} …</p>'}
-            yield self._updates(tab, fields, fresh)
+            # What was said of a link is over when something else is asked for.
+            over = {tab.outputs.notice: ""} if was else {}
+            yield {**over, **self._updates(tab, fields, fresh)}
         except NoSuchLayer as problem:
             try:
                 yield {**self._updates(tab, fields, True), **_told(tab, problem)}
