@@ -21,6 +21,7 @@ from activation_flow.picture import number
 
 playwright = pytest.importorskip("playwright.sync_api")
 
+FIRST = "Who is the prime minister of Canada?"
 TEXT = "The connoisseur was nonchalant as the story unfolds."
 HOSTILE = (
     '<img src=x onerror="window.hacked=1"> ${window.hacked=1} {{value}} <script>window.hacked=1'
@@ -57,6 +58,7 @@ class Seen:
         self.page.on("pageerror", lambda problem: self.problems.append(str(problem)))
         self.page.on("console", self._said)
         self.page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+        self.url = url
         self.page.goto(url)
         if settled:
             self.settled()
@@ -107,13 +109,26 @@ class Seen:
         return [url for url in self.requests if not url.startswith(own)]
 
 
-@pytest.fixture
-def seen(chromium: Any, page_server: Served, request: pytest.FixtureRequest) -> Iterator[Seen]:
-    opened = Seen(chromium, page_server.url + getattr(request, "param", ""))
+@pytest.fixture(scope="module")
+def page(chromium: Any, page_server: Served) -> Iterator[Seen]:
+    """One page for many tests: each says all that its view depends on."""
+    opened = Seen(chromium, page_server.url)
     yield opened
     opened.context.close()
     assert opened.elsewhere() == []
     assert opened.problems == []
+
+
+@pytest.fixture
+def seen(page: Seen) -> Seen:
+    """The page at Explore, as it begins."""
+    page.choose("Explore")
+    page.page.locator("#afn-text textarea").fill(FIRST)
+    page.slide("afn-layer", 4)
+    page.slide("afn-quantile", 0.75)
+    page.shown("label:has-text('Pieces')").click()
+    playwright.expect(page.shown(".afn-again code").last).to_have_text(f"{page.url}#view=explore")
+    return page
 
 
 def _tokens(seen: Seen) -> list[str]:
@@ -125,7 +140,7 @@ def _tau(result: af.StrengthResult) -> str:
 
 
 def test_a_text_is_explored_as_it_is_typed(seen: Seen, minilm: af.Encoder) -> None:
-    seen.waits_for(".afn-tau", _tau(minilm.strength("Who is the prime minister of Canada?")))
+    seen.waits_for(".afn-tau", _tau(minilm.strength(FIRST)))
     seen.page.locator("#afn-text textarea").fill("")
     seen.page.locator("#afn-text textarea").press_sequentially(TEXT)
     result = minilm.strength(TEXT)
@@ -158,12 +173,15 @@ def test_an_example_is_shown_at_a_click(seen: Seen, minilm: af.Encoder) -> None:
     seen.waits_for(".afn-view .afn-part", number(found.total))
 
 
-def test_what_was_asked_last_is_shown(seen: Seen, minilm: af.Encoder, page_model: Path) -> None:
+def test_what_was_asked_last_is_shown(
+    chromium: Any, page_server: Served, minilm: af.Encoder, page_model: Path
+) -> None:
     """Another model takes longer than what is typed after it, and has other layers."""
+    seen = Seen(chromium, page_server.url)
     text, model = seen.page.locator("#afn-text textarea"), seen.page.locator("#afn-model input")
-    text.fill("the quick brown fox jumps over lazy dogs " * 40)
+    text.fill("the quick brown fox jumps over lazy dogs " * 20)
     seen.waits_for(".afn-strip", "fox")
-    for name in (str(page_model), "minilm", str(page_model)):
+    for name in (str(page_model), "minilm"):
         model.fill(name)
         model.press("Enter")
         text.fill(f"new short text {len(name)}")
@@ -174,6 +192,8 @@ def test_what_was_asked_last_is_shown(seen: Seen, minilm: af.Encoder, page_model
         slider = seen.shown(".afn-layer input[type=range]")
         playwright.expect(slider).to_have_value(str(result.layers[0]))
         assert slider.get_attribute("max") == str(encoder.n_layers)
+    seen.context.close()
+    assert seen.problems == []
 
 
 def test_what_is_typed_while_the_page_opens_stays(
@@ -239,7 +259,7 @@ def test_a_run_is_opened_and_searched(seen: Seen, page_run: Path) -> None:
 
 def test_what_is_seen_can_be_taken_away(seen: Seen, minilm: af.Encoder) -> None:
     seen.slide("afn-layer", 3)
-    result = minilm.strength("Who is the prime minister of Canada?", layers=3)
+    result = minilm.strength(FIRST, layers=3)
     seen.waits_for(".afn-tau", _tau(result))
     name, data = seen.saved(".json")
     assert name.endswith(".json")
@@ -255,7 +275,7 @@ def test_what_is_seen_can_be_taken_away(seen: Seen, minilm: af.Encoder) -> None:
 
 def test_the_command_and_the_lines_make_the_same(seen: Seen, minilm: af.Encoder) -> None:
     seen.slide("afn-layer", 3)
-    result = minilm.strength("Who is the prime minister of Canada?", layers=3)
+    result = minilm.strength(FIRST, layers=3)
     seen.waits_for(".afn-tau", _tau(result))
     command, lines, link = seen.shown(".afn-again code").all_inner_texts()
     ran = CliRunner().invoke(cli.app, [*shlex.split(command)[1:], "--json"], standalone_mode=False)
@@ -294,16 +314,17 @@ def test_a_link_brings_a_view_back(
 ) -> None:
     seen = Seen(chromium, page_server.url + LINKS[view])
     numbers, fields = _of_link(view, minilm)
-    for again in range(2):
+    address = ""
+    for again in range(1 + (view == "compare")):
         for one in numbers:
             seen.waits_for(".afn-view .afn-part", one)
         for field, value in fields.items():
             playwright.expect(seen.page.locator(field)).to_have_value(value)
         assert "layer=" in seen.page.url
-        if not again:
-            address = seen.page.url
+        address = address or seen.page.url
+        assert seen.page.url == address
+        if view == "compare" and not again:
             seen.reload()
-    assert seen.page.url == address
     seen.context.close()
     assert seen.problems == []
 
@@ -313,7 +334,6 @@ def test_a_link_brings_a_view_back(
     [
         ("#view=foo", "view='foo' is not one of"),
         ("#layer=99", "layer 99 is out of range"),
-        ("#view=steer&p=a&p=b&a=5", "are not two of its 2 prompts"),
     ],
 )
 def test_a_link_that_cannot_be_shown_says_why(
@@ -321,7 +341,7 @@ def test_a_link_that_cannot_be_shown_says_why(
 ) -> None:
     seen = Seen(chromium, page_server.url + link)
     seen.waits_for(".afn-problem", said)
-    seen.waits_for(".afn-tau", _tau(minilm.strength("Who is the prime minister of Canada?")))
+    seen.waits_for(".afn-tau", _tau(minilm.strength(FIRST)))
     playwright.expect(seen.shown(".afn-layer input[type=range]")).to_have_value("4")
     seen.context.close()
 
@@ -370,12 +390,13 @@ def test_an_open_page_goes_on_when_the_server_was_started_again(
     seen.context.close()
 
 
-def test_it_fits_a_phone(chromium: Any, page_server: Served, page_run: Path) -> None:
-    views = [*LINKS.values(), f"#view=corpus&run={page_run}&find=park"]
-    for view in views:
-        seen = Seen(chromium, page_server.url + view, width=390)
+def test_it_fits_a_phone(chromium: Any, page_server: Served) -> None:
+    seen = Seen(chromium, page_server.url, width=390)
+    for view in ("Explore", "Compare", "Steer", "Corpus"):
+        seen.choose(view)
         playwright.expect(seen.shown(".afn-view .afn-part")).not_to_be_empty()
+        playwright.expect(seen.shown("svg.marks").first).to_be_visible()
         width = seen.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, (view, width)
-        assert (seen.problems, seen.elsewhere()) == ([], [])
-        seen.context.close()
+    seen.context.close()
+    assert (seen.problems, seen.elsewhere()) == ([], [])
