@@ -95,7 +95,9 @@ class Served:
             else:
                 named["Content-Type"] = "application/json"
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                connection.request("POST", path, data, named)
+                # What is too large is refused, and the connection closed, before all of it is sent.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request("POST", path, data, named)
             reply = connection.getresponse()
             about = {name.lower(): value for name, value in reply.getheaders()}
             return Reply(reply.status, about, reply.read().decode())
