@@ -2,8 +2,7 @@
 # On Linux, PyPI's torch brings 3 GB of CUDA along. The CPU build, all that is needed here:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
 PYTHON ?= python3
-# One more than two cores: tests also wait for browsers, servers and other processes.
-TEST_ARGS ?= -n 3 --dist worksteal
+TEST_ARGS ?= -n 2 --dist worksteal
 DIST ?= dist
 
 BIN := .venv/bin
